@@ -1,0 +1,389 @@
+//! Image references: the grammar of the distribution project, normalised the way container runtimes do.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+/// The longest repository path, without its registry (distribution/reference, `RepositoryNameTotalLengthMax`).
+const MAX_PATH: usize = 255;
+/// The longest tag (distribution/reference, `TagRegexp`).
+const MAX_TAG: usize = 128;
+/// Where a name without a registry lives.
+const DOCKER_HUB: &str = "docker.io";
+
+/// An image reference in canonical form: `registry/repository[:tag][@digest]`.
+///
+/// It cannot be invalid. Docker Hub's short names and aliases are spelt out; no tag is ever added.
+///
+/// ```
+/// use quench_core::reference::Reference;
+///
+/// let nginx: Reference = "nginx:1.31.4".parse()?;
+/// assert_eq!(nginx.to_string(), "docker.io/library/nginx:1.31.4");
+/// assert_eq!((nginx.registry(), nginx.repository(), nginx.tag()), ("docker.io", "library/nginx", Some("1.31.4")));
+/// # Ok::<(), quench_core::reference::ParseError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Reference {
+    text: String,
+    /// Length of the registry; a `/` follows it.
+    registry: usize,
+    /// Length of registry, `/` and repository.
+    name: usize,
+    /// End of the tag: equal to `name` where there is none, else the tag starts one byte after `name`.
+    tag: usize,
+}
+
+/// Why a text is not an image reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// Nothing to parse.
+    #[error("the image reference is empty")]
+    Empty,
+    /// 64 hexadecimal digits are an image ID, not a name.
+    #[error("64 hexadecimal digits are an image ID, not a repository")]
+    Identifier,
+    /// The part before the first `/` looks like a host but is none.
+    #[error("the registry is not a host name, IPv4 address or [IPv6 address] with an optional port")]
+    Registry,
+    /// Upper-case letters in the repository.
+    #[error("the repository must be lower case")]
+    Uppercase,
+    /// A path component outside `[a-z0-9]+([._-][a-z0-9]+)*`.
+    #[error("the repository has a character or separator that is not allowed")]
+    Repository,
+    /// Longer than the registry protocol allows.
+    #[error("the repository is longer than {MAX_PATH} characters")]
+    RepositoryTooLong,
+    /// Outside `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`.
+    #[error("the tag must be 1 to {MAX_TAG} letters, digits, `_`, `.` or `-`, and not start with `.` or `-`")]
+    Tag,
+    /// Not `sha256:`, `sha384:` or `sha512:` with as many lower-case hexadecimal digits as it needs.
+    #[error("the digest is not sha256, sha384 or sha512 with its hexadecimal digits in lower case")]
+    Digest,
+}
+
+impl Reference {
+    /// The registry's host and port, as written; Docker Hub's aliases are `docker.io`.
+    pub fn registry(&self) -> &str {
+        self.text.get(..self.registry).unwrap_or_default()
+    }
+
+    /// The repository inside the registry, such as `library/nginx`.
+    pub fn repository(&self) -> &str {
+        self.text.get(self.registry + 1..self.name).unwrap_or_default()
+    }
+
+    /// Registry and repository, such as `docker.io/library/nginx`.
+    pub fn name(&self) -> &str {
+        self.text.get(..self.name).unwrap_or_default()
+    }
+
+    /// The tag, where there is one.
+    pub fn tag(&self) -> Option<&str> {
+        self.text.get(self.name + 1..self.tag).filter(|tag| !tag.is_empty())
+    }
+
+    /// The digest with its algorithm, where there is one.
+    pub fn digest(&self) -> Option<&str> {
+        self.text.get(self.tag + 1..).filter(|digest| !digest.is_empty())
+    }
+
+    /// The canonical text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the repository is `prefix` or lies below it, on `/` boundaries. `prefix` is a registry or registry and path.
+    ///
+    /// ```
+    /// # use quench_core::reference::Reference;
+    /// let image: Reference = "docker.io/acme/app:1".parse()?;
+    /// assert!(image.is_below("docker.io") && image.is_below("docker.io/acme") && !image.is_below("docker.io/ac"));
+    /// # Ok::<(), quench_core::reference::ParseError>(())
+    /// ```
+    pub fn is_below(&self, prefix: &str) -> bool {
+        self.name().strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+/// Where the parts of a written reference are, and how it becomes canonical: drop `skip` bytes, put `prefix` in front.
+struct Parts {
+    prefix: &'static str,
+    skip: usize,
+    registry: usize,
+    name: usize,
+    tag: usize,
+}
+
+impl Parts {
+    fn of(text: &str) -> Result<Self, ParseError> {
+        if text.is_empty() {
+            return Err(ParseError::Empty);
+        }
+        if text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(ParseError::Identifier);
+        }
+        let (host, remainder) = match text.split_once('/') {
+            Some((first, rest)) if is_host(first) => (Some(first), rest),
+            _ => (None, text),
+        };
+        let hub = host.is_none_or(is_docker_hub);
+        if let Some(host) = host.filter(|_| !hub) {
+            check_registry(host)?;
+        }
+        let (named, digest) = match remainder.split_once('@') {
+            Some((named, digest)) => (named, Some(digest)),
+            None => (remainder, None),
+        };
+        let (path, tag) = match named.split_once(':') {
+            Some((path, tag)) => (path, Some(tag)),
+            None => (named, None),
+        };
+        let official = hub && !remainder.contains('/');
+        let (prefix, skip) = match (hub, official) {
+            (false, _) => ("", 0),
+            (true, true) => ("docker.io/library/", text.len() - remainder.len()),
+            (true, false) => ("docker.io/", text.len() - remainder.len()),
+        };
+        let registry = if hub { DOCKER_HUB.len() } else { host.map_or(0, str::len) };
+        let name = prefix.len() + (text.len() - remainder.len() - skip) + path.len();
+        check_path(path, name - registry - 1)?;
+        tag.map_or(Ok(()), check_tag)?;
+        digest.map_or(Ok(()), check_digest)?;
+        Ok(Self { prefix, skip, registry, name, tag: name + tag.map_or(0, |tag| 1 + tag.len()) })
+    }
+}
+
+/// Whether the first path component names a registry rather than a namespace of Docker Hub.
+fn is_host(component: &str) -> bool {
+    component == "localhost" || component.bytes().any(|b| b == b'.' || b == b':' || b.is_ascii_uppercase())
+}
+
+/// Docker Hub by any of its names. `registry-1.docker.io` is the host that its API answers at.
+fn is_docker_hub(host: &str) -> bool {
+    matches!(host, "docker.io" | "index.docker.io" | "registry-1.docker.io")
+}
+
+fn check_registry(host: &str) -> Result<(), ParseError> {
+    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => {
+            if address.is_empty() || !address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':') {
+                return Err(ParseError::Registry);
+            }
+            match port.strip_prefix(':') {
+                None if !port.is_empty() => return Err(ParseError::Registry),
+                port => (None, port),
+            }
+        }
+        None => match host.split_once(':') {
+            Some((name, port)) => (Some(name), Some(port)),
+            None => (Some(host), None),
+        },
+    };
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let valid = name.is_none_or(|name| name.split('.').all(label))
+        && port.is_none_or(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
+    if valid { Ok(()) } else { Err(ParseError::Registry) }
+}
+
+/// `length` is that of the canonical path, `library/` included.
+fn check_path(path: &str, length: usize) -> Result<(), ParseError> {
+    if path.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(ParseError::Uppercase);
+    }
+    if !path.split('/').all(is_path_component) {
+        return Err(ParseError::Repository);
+    }
+    if length > MAX_PATH {
+        return Err(ParseError::RepositoryTooLong);
+    }
+    Ok(())
+}
+
+/// Runs of lower-case letters and digits, joined by `.`, `_`, `__` or any number of `-`.
+fn is_path_component(component: &str) -> bool {
+    let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let mut rest = component.as_bytes();
+    loop {
+        let run = rest.iter().take_while(|b| alphanumeric(b)).count();
+        let Some(after) = rest.get(run..).filter(|_| run > 0) else { return false };
+        let separator = match after {
+            [] => return true,
+            [b'_', b'_', ..] => 2,
+            [b'.' | b'_', ..] => 1,
+            _ => after.iter().take_while(|b| **b == b'-').count(),
+        };
+        match after.get(separator..) {
+            Some(next) if separator > 0 => rest = next,
+            _ => return false,
+        }
+    }
+}
+
+fn check_tag(tag: &str) -> Result<(), ParseError> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    if tag.is_empty() || tag.len() > MAX_TAG || tag.starts_with(['.', '-']) || !tag.bytes().all(allowed) {
+        return Err(ParseError::Tag);
+    }
+    Ok(())
+}
+
+fn check_digest(digest: &str) -> Result<(), ParseError> {
+    let digits = match digest.split_once(':') {
+        Some(("sha256", hex)) if hex.len() == 64 => hex,
+        Some(("sha384", hex)) if hex.len() == 96 => hex,
+        Some(("sha512", hex)) if hex.len() == 128 => hex,
+        _ => return Err(ParseError::Digest),
+    };
+    if digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) { Ok(()) } else { Err(ParseError::Digest) }
+}
+
+impl FromStr for Reference {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let Parts { prefix, skip, registry, name, tag } = Parts::of(text)?;
+        let rest = text.get(skip..).unwrap_or_default();
+        let mut canonical = String::with_capacity(prefix.len() + rest.len());
+        canonical.push_str(prefix);
+        canonical.push_str(rest);
+        Ok(Self { text: canonical, registry, name, tag })
+    }
+}
+
+impl TryFrom<String> for Reference {
+    type Error = ParseError;
+
+    /// Keeps the buffer of a text that is canonical already.
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        match Parts::of(&text)? {
+            Parts { prefix: "", skip: 0, registry, name, tag } => Ok(Self { text, registry, name, tag }),
+            Parts { prefix, skip, registry, name, tag } if text.get(..skip).is_some_and(|head| head == prefix) => {
+                Ok(Self { text, registry, name, tag })
+            }
+            _ => text.parse(),
+        }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl fmt::Debug for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reference({})", self.text)
+    }
+}
+
+impl Serialize for Reference {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "sha256:723130949e4cab989461ff07d1be4cd781d63515432494641b33c235f300ae23";
+
+    #[test]
+    fn spells_names_out() {
+        for (written, canonical) in [
+            ("nginx", "docker.io/library/nginx"),
+            ("docker.io/nginx:1", "docker.io/library/nginx:1"),
+            ("docker.io/library/nginx:1", "docker.io/library/nginx:1"),
+            ("index.docker.io/nginx:1", "docker.io/library/nginx:1"),
+            ("registry-1.docker.io/library/nginx:1", "docker.io/library/nginx:1"),
+            ("grafana/grafana:11", "docker.io/grafana/grafana:11"),
+            ("docker.io.evil.com/app:1", "docker.io.evil.com/app:1"),
+            ("registry:5000/team/app:1", "registry:5000/team/app:1"),
+            ("localhost/app:1", "localhost/app:1"),
+            ("localhost:5000/app", "localhost:5000/app"),
+            ("[fd00::1]:5000/app:1", "[fd00::1]:5000/app:1"),
+            ("[fd00::1]/app", "[fd00::1]/app"),
+            ("MyReg.example.com/app:1", "MyReg.example.com/app:1"),
+            ("ghcr.io/org/ghcr.io:1", "ghcr.io/org/ghcr.io:1"),
+            ("a__b/c-----d.e_f:A.b-C_1", "docker.io/a__b/c-----d.e_f:A.b-C_1"),
+        ] {
+            let parsed: Reference = written.parse().unwrap_or_else(|error| panic!("{written}: {error}"));
+            assert_eq!(parsed.to_string(), canonical, "{written}");
+            assert_eq!(Reference::try_from(written.to_owned()).as_ref(), Ok(&parsed), "{written}");
+            assert_eq!(canonical.parse::<Reference>().as_ref(), Ok(&parsed), "{canonical}");
+        }
+    }
+
+    #[test]
+    fn finds_the_parts() {
+        for (written, parts) in [
+            ("nginx", ("docker.io", "library/nginx", None, None)),
+            ("localhost:5000/a/b:c", ("localhost:5000", "a/b", Some("c"), None)),
+        ] {
+            let parsed: Reference = written.parse().unwrap();
+            assert_eq!((parsed.registry(), parsed.repository(), parsed.tag(), parsed.digest()), parts, "{written}");
+        }
+        let parsed: Reference = format!("quay.io/a/b:1@{DIGEST}").parse().unwrap();
+        assert_eq!((parsed.name(), parsed.tag(), parsed.digest()), ("quay.io/a/b", Some("1"), Some(DIGEST)));
+        let parsed: Reference = format!("quay.io/a/b@{DIGEST}").parse().unwrap();
+        assert_eq!((parsed.name(), parsed.tag(), parsed.digest()), ("quay.io/a/b", None, Some(DIGEST)));
+    }
+
+    #[test]
+    fn refuses_what_is_no_reference() {
+        let long = format!("{}/a", "a".repeat(255));
+        let tag = format!("a:{}", "t".repeat(129));
+        for (written, error) in [
+            ("", ParseError::Empty),
+            (" nginx", ParseError::Repository),
+            ("Nginx:1", ParseError::Uppercase),
+            ("a/B:1", ParseError::Uppercase),
+            (DIGEST.trim_start_matches("sha256:"), ParseError::Identifier),
+            ("{{ .Values.image }}", ParseError::Uppercase),
+            ("-a.com/b", ParseError::Registry),
+            ("a.com:port/b", ParseError::Registry),
+            ("[fd00::1/app", ParseError::Registry),
+            ("a//b", ParseError::Repository),
+            ("a/b/", ParseError::Repository),
+            ("a..b/c", ParseError::Registry),
+            ("a___b", ParseError::Repository),
+            ("a-/b", ParseError::Repository),
+            ("nginx:", ParseError::Tag),
+            ("nginx:.1", ParseError::Tag),
+            ("nginx:1:2", ParseError::Tag),
+            ("nginx@sha256:abc", ParseError::Digest),
+            ("nginx@", ParseError::Digest),
+            ("nginx:1\n", ParseError::Tag),
+            ("caf\u{e9}", ParseError::Repository),
+            (&long, ParseError::RepositoryTooLong),
+            (&tag, ParseError::Tag),
+        ] {
+            assert_eq!(written.parse::<Reference>(), Err(error), "{written:?}");
+        }
+    }
+
+    #[test]
+    fn prefixes_end_at_slashes() {
+        let image: Reference = "registry.example.com/team/app:1".parse().unwrap();
+        for (prefix, below) in [
+            ("registry.example.com", true),
+            ("registry.example.com/team", true),
+            ("registry.example.com/team/app", true),
+            ("registry.example.com/tea", false),
+            ("registry.example", false),
+            ("example.com", false),
+        ] {
+            assert_eq!(image.is_below(prefix), below, "{prefix}");
+        }
+    }
+}

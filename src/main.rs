@@ -1,0 +1,3 @@
+//! The program `quench`.
+
+fn main() {}
