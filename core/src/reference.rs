@@ -27,7 +27,7 @@ const DOCKER_HUB: &str = "docker.io";
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Reference {
     text: String,
-    /// Length of the registry; a `/` follows it.
+    /// Length of the registry; a `/` follows it, unless it is empty.
     registry: usize,
     /// Length of registry, `/` and repository.
     name: usize,
@@ -67,13 +67,16 @@ pub enum ParseError {
 
 impl Reference {
     /// The registry's host and port, as written; Docker Hub's aliases are `docker.io`.
+    ///
+    /// Empty where the first component looks like a host and can only be a path, as in `a_b.c/app`: the distribution
+    /// project finds neither a registry nor a mistake there.
     pub fn registry(&self) -> &str {
         self.text.get(..self.registry).unwrap_or_default()
     }
 
     /// The repository inside the registry, such as `library/nginx`.
     pub fn repository(&self) -> &str {
-        self.text.get(self.registry + 1..self.name).unwrap_or_default()
+        self.text.get(path_start(self.registry)..self.name).unwrap_or_default()
     }
 
     /// Registry and repository, such as `docker.io/library/nginx`.
@@ -131,9 +134,10 @@ impl Parts {
             _ => (None, text),
         };
         let hub = host.is_none_or(is_docker_hub);
-        if let Some(host) = host.filter(|_| !hub) {
-            check_registry(host)?;
-        }
+        let registry = match host {
+            Some(host) if !hub => registry_length(host)?,
+            _ => DOCKER_HUB.len(),
+        };
         let (named, digest) = match remainder.split_once('@') {
             Some((named, digest)) => (named, Some(digest)),
             None => (remainder, None),
@@ -148,9 +152,8 @@ impl Parts {
             (true, true) => ("docker.io/library/", text.len() - remainder.len()),
             (true, false) => ("docker.io/", text.len() - remainder.len()),
         };
-        let registry = if hub { DOCKER_HUB.len() } else { host.map_or(0, str::len) };
         let name = prefix.len() + (text.len() - remainder.len() - skip) + path.len();
-        check_path(path, name - registry - 1)?;
+        check_path(path, name - path_start(registry))?;
         tag.map_or(Ok(()), check_tag)?;
         digest.map_or(Ok(()), check_digest)?;
         Ok(Self { prefix, skip, registry, name, tag: name + tag.map_or(0, |tag| 1 + tag.len()) })
@@ -165,6 +168,20 @@ fn is_host(component: &str) -> bool {
 /// Docker Hub by any of its names. `registry-1.docker.io` is the host that its API answers at.
 fn is_docker_hub(host: &str) -> bool {
     matches!(host, "docker.io" | "index.docker.io" | "registry-1.docker.io")
+}
+
+/// Where the repository starts behind a registry of this length.
+const fn path_start(registry: usize) -> usize {
+    if registry == 0 { 0 } else { registry + 1 }
+}
+
+/// The length of what is a registry by its look; 0 where it has an underscore and is the start of a path instead.
+fn registry_length(host: &str) -> Result<usize, ParseError> {
+    match check_registry(host) {
+        Ok(()) => Ok(host.len()),
+        Err(_) if is_path_component(host) => Ok(0),
+        Err(error) => Err(error),
+    }
 }
 
 fn check_registry(host: &str) -> Result<(), ParseError> {
@@ -329,6 +346,7 @@ mod tests {
         for (written, parts) in [
             ("nginx", ("docker.io", "library/nginx", None, None)),
             ("localhost:5000/a/b:c", ("localhost:5000", "a/b", Some("c"), None)),
+            ("a_b.c/d:e", ("", "a_b.c/d", Some("e"), None)),
         ] {
             let parsed: Reference = written.parse().unwrap();
             assert_eq!((parsed.registry(), parsed.repository(), parsed.tag(), parsed.digest()), parts, "{written}");
