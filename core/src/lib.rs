@@ -6,4 +6,7 @@
 //! bytes -> review -> workload -> reference, tag -> policy + catalog -> plan -> hazards -> outcome -> JSON Patch
 //! ```
 
+pub mod hazard;
 pub mod reference;
+pub mod wire;
+pub mod workload;

@@ -1,0 +1,290 @@
+//! What one image becomes, and why: the same answer for the webhook, for files and for `explain`.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::catalog::{Catalog, Class, Resolution};
+use crate::hazard::Counterpart;
+use crate::policy::{PUBLIC_REGISTRY, Policy};
+use crate::reference::{ParseError, Reference};
+
+/// How an image relates to what is hardened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Match {
+    /// The catalog declares this version.
+    Exact,
+    /// The catalog declares this short tag.
+    Alias,
+    /// An earlier revision of the catalog declared this version.
+    Past,
+    /// The catalog declares the minor line only.
+    Line,
+    /// No version is asked for; the newest line would be a guess.
+    Floating,
+    /// Newer than the catalog: only a registry knows.
+    Unlisted,
+    /// Nothing hardened corresponds.
+    None,
+    /// The image is hardened already.
+    Hardened,
+}
+
+impl Match {
+    /// Every class.
+    pub const ALL: [Self; 8] =
+        [Self::Exact, Self::Alias, Self::Past, Self::Line, Self::Floating, Self::Unlisted, Self::None, Self::Hardened];
+
+    /// The class as policies, `explain` and metrics spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Alias => "alias",
+            Self::Past => "past",
+            Self::Line => "line",
+            Self::Floating => "floating",
+            Self::Unlisted => "unlisted",
+            Self::None => "none",
+            Self::Hardened => "hardened",
+        }
+    }
+}
+
+impl From<Class> for Match {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Exact => Self::Exact,
+            Class::Alias => Self::Alias,
+            Class::Past => Self::Past,
+            Class::Line => Self::Line,
+            Class::Floating => Self::Floating,
+            Class::Unlisted => Self::Unlisted,
+            Class::None => Self::None,
+        }
+    }
+}
+
+impl fmt::Display for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Match {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// What one image becomes, before anything is known of the pod that it runs in.
+#[derive(Debug)]
+pub struct Decision<'c> {
+    /// How it relates to what is hardened.
+    pub matched: Match,
+    /// The reference that the match gives, also where the policy does not use matches of that class.
+    pub target: Option<Reference>,
+    /// Whether the policy says to use the target.
+    pub rewrites: bool,
+    /// What hazards need to know of the hardened image.
+    pub counterpart: Counterpart,
+    name: Option<&'c str>,
+    why: Why<'c>,
+}
+
+#[derive(Debug)]
+enum Why<'c> {
+    Placeholder,
+    Unparsable(ParseError),
+    Hardened,
+    Resolved { resolution: Resolution<'c>, digest: bool, target: Option<ParseError> },
+}
+
+impl<'c> Decision<'c> {
+    /// Decides for the image that is written `image`.
+    pub fn of(image: &str, policy: &Policy, catalog: &'c Catalog) -> Self {
+        if is_placeholder(image) {
+            return Self::kept(Why::Placeholder);
+        }
+        let reference: Reference = match image.parse() {
+            Ok(reference) => reference,
+            Err(error) => return Self::kept(Why::Unparsable(error)),
+        };
+        if let Some(name) = hardened_name(&reference, policy, catalog) {
+            let image = catalog.get(name);
+            return Self {
+                matched: Match::Hardened,
+                counterpart: Counterpart::Hardened { uid: image.map(|image| image.facts().run_as) },
+                name: image.map(|image| image.name()),
+                target: Some(reference),
+                rewrites: false,
+                why: Why::Hardened,
+            };
+        }
+        Self::resolved(&reference, catalog.resolve(&reference), policy)
+    }
+
+    fn kept(why: Why<'c>) -> Self {
+        Self { matched: Match::None, target: None, rewrites: false, counterpart: Counterpart::None, name: None, why }
+    }
+
+    fn resolved(reference: &Reference, resolution: Resolution<'c>, policy: &Policy) -> Self {
+        let matched = Match::from(resolution.class);
+        let name = resolution.image.map(|image| image.name());
+        let (target, error) =
+            match name.zip(resolution.tag.as_deref()).map(|(name, tag)| policy.repository.reference(name, tag)) {
+                Some(Ok(target)) => (Some(target), None),
+                Some(Err(error)) => (None, Some(error)),
+                None => (None, None),
+            };
+        Self {
+            matched,
+            rewrites: target.is_some() && policy.matches.contains(&matched),
+            target,
+            counterpart: resolution
+                .facts()
+                .map_or(Counterpart::None, |facts| Counterpart::Candidate { uid: facts.run_as }),
+            name,
+            why: Why::Resolved { digest: reference.digest().is_some(), resolution, target: error },
+        }
+    }
+
+    /// The catalog's name of the hardened image, where one corresponds.
+    pub fn name(&self) -> Option<&'c str> {
+        self.name
+    }
+
+    /// Why the image cannot be a reference at all; None where it is one, or a placeholder.
+    pub fn parse_error(&self) -> Option<ParseError> {
+        match self.why {
+            Why::Unparsable(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// What the catalog knows of the candidate, for people to read.
+    pub fn resolution(&self) -> Option<&Resolution<'c>> {
+        match &self.why {
+            Why::Resolved { resolution, .. } => Some(resolution),
+            _ => None,
+        }
+    }
+
+    /// The reason, for people to read.
+    pub fn reason(&self) -> impl fmt::Display + '_ {
+        Reason(self)
+    }
+}
+
+struct Reason<'d, 'c>(&'d Decision<'c>);
+
+impl fmt::Display for Reason<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.why {
+            Why::Placeholder => f.write_str("a placeholder, not an image reference"),
+            Why::Unparsable(error) => write!(f, "not an image reference: {error}"),
+            Why::Hardened => f.write_str("hardened already"),
+            Why::Resolved { target: Some(error), .. } => {
+                write!(f, "the policy's repository gives no valid target: {error}")
+            }
+            Why::Resolved { resolution, digest, .. } => {
+                write!(f, "{}", resolution.reason)?;
+                if self.0.target.is_none() {
+                    return Ok(());
+                }
+                if *digest {
+                    f.write_str("; the digest names the upstream image and is dropped")?;
+                }
+                if !self.0.rewrites {
+                    write!(f, "; the policy's `matches` does not have `{}`", self.0.matched)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What templates and injectors put where an image will be: Istio's `auto`, `<image_url>`, `{{ .Values.image }}`, `$(IMAGE)`.
+fn is_placeholder(image: &str) -> bool {
+    image.is_empty() || image == "auto" || image.contains(['<', '{', '$'])
+}
+
+/// The hardened name that the reference has, where it is hardened already. The catalog need not know it.
+fn hardened_name<'r>(reference: &'r Reference, policy: &Policy, catalog: &Catalog) -> Option<&'r str> {
+    if reference.registry() == PUBLIC_REGISTRY {
+        return Some(reference.repository());
+    }
+    let known = |name: &&str| catalog.get(name).is_some();
+    let mirrored = || {
+        let (_, last) = reference.repository().split_once('/').filter(|_| reference.registry() == "docker.io")?;
+        last.strip_prefix("dhi-")
+    };
+    policy.repository.name_in(reference.name()).filter(known).or_else(|| mirrored().filter(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `match target rewrites` for an image under a policy that has `body`.
+    fn decide(image: &str, body: &str) -> String {
+        let text = format!("apiVersion: quench.dev/v1alpha1\nkind: Policy\n{body}");
+        let policy = Policy::parse(&text, "policy.yaml").unwrap();
+        let catalog = Catalog::embedded();
+        let decision = Decision::of(image, &policy, &catalog);
+        let target = decision.target.as_ref().map_or("-", Reference::as_str);
+        format!("{} {target} {}", decision.matched, decision.rewrites)
+    }
+
+    #[test]
+    fn follows_the_policy() {
+        let mirrored = "hardened: {repository: 'docker.io/acme/dhi-{name}'}";
+        for (image, policy, expected) in [
+            ("nginx:1.31.4", "", "exact dhi.io/nginx:1.31.4 true"),
+            ("nginx:1.31.4", mirrored, "exact docker.io/acme/dhi-nginx:1.31.4 true"),
+            ("redis:7", "", "alias dhi.io/redis:7 true"),
+            ("redis:7", "hardened: {matches: [exact]}", "alias dhi.io/redis:7 false"),
+            ("istio/pilot:1.29.1", "", "past dhi.io/istio-pilot:1.29.1 false"),
+            ("istio/pilot:1.29.1", "hardened: {matches: [past]}", "past dhi.io/istio-pilot:1.29.1 true"),
+            ("registry.example.com/team/app:1", "", "none - false"),
+        ] {
+            assert_eq!(decide(image, policy), expected, "{image} {policy}");
+        }
+    }
+
+    #[test]
+    fn leaves_hardened_images_alone() {
+        for (image, policy, expected) in [
+            ("dhi.io/nginx:1.31.4", "", "hardened dhi.io/nginx:1.31.4 false"),
+            ("dhi.io/nobody-knows:1", "", "hardened dhi.io/nobody-knows:1 false"),
+            ("acme/dhi-redis:8.10.1", "", "hardened docker.io/acme/dhi-redis:8.10.1 false"),
+            ("docker.io/other/dhi-redis", "", "hardened docker.io/other/dhi-redis false"),
+            ("acme/dhi-of-our-own:1", "", "none - false"),
+            ("a/b/dhi-redis:8", "", "none - false"),
+            ("quay.io/acme/dhi-redis:8", "", "none - false"),
+            (
+                "mirror.example.com/dhi/redis:8",
+                "hardened: {repository: 'mirror.example.com/dhi/{name}'}",
+                "hardened mirror.example.com/dhi/redis:8 false",
+            ),
+        ] {
+            assert_eq!(decide(image, policy), expected, "{image} {policy}");
+        }
+    }
+
+    #[test]
+    fn placeholders_are_no_mistakes() {
+        let (policy, catalog) = (Policy::default(), Catalog::embedded());
+        for (image, placeholder) in [
+            ("", true),
+            ("auto", true),
+            ("<image_url>", true),
+            ("{{ .Values.image }}:1", true),
+            ("$(IMAGE)", true),
+            (" nginx", false),
+            ("Nginx:1", false),
+        ] {
+            let decision = Decision::of(image, &policy, &catalog);
+            assert_eq!((decision.matched, decision.parse_error().is_none()), (Match::None, placeholder), "{image:?}");
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! What would break or is unwise about a container, one function each, with a stable code.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::workload::{Container, PodSpec};
+
+/// The first port that any user may bind (Linux, `ip_unprivileged_port_start`).
+const FIRST_UNPRIVILEGED_PORT: i64 = 1024;
+
+/// The public name of a hazard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Code {
+    /// A container port below 1024 that a nonroot user may not be allowed to bind.
+    PrivilegedPort,
+    /// Nothing says that the container runs as a nonroot user.
+    MissingNonroot,
+    /// Told to run as root, on an image that is made for a nonroot user.
+    RunsAsRoot,
+    /// Does what only root can do, on an image whose default user is not root.
+    NeedsRoot,
+    /// The pod cannot be given the pull secret that the target needs.
+    PullSecretMissing,
+}
+
+impl Code {
+    /// Every hazard that is evaluated.
+    pub const ALL: [Self; 5] =
+        [Self::PrivilegedPort, Self::MissingNonroot, Self::RunsAsRoot, Self::NeedsRoot, Self::PullSecretMissing];
+
+    /// Codes that are reserved for hazards which this version does not evaluate.
+    pub const RESERVED: [&'static str; 18] = [
+        "privileged-port-host",
+        "named-user",
+        "no-shell",
+        "program-missing",
+        "program-unknown",
+        "entrypoint-differs",
+        "no-entrypoint",
+        "no-package-manager",
+        "data-path-moved",
+        "data-owner-differs",
+        "volume-ownership",
+        "ports-differ",
+        "platform-missing",
+        "fips-unavailable",
+        "digest-dropped",
+        "dev-variant",
+        "foreign-owner",
+        "operator-managed",
+    ];
+
+    /// The code as policies, warnings, audit annotations and metrics spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PrivilegedPort => "privileged-port",
+            Self::MissingNonroot => "missing-nonroot",
+            Self::RunsAsRoot => "runs-as-root",
+            Self::NeedsRoot => "needs-root",
+            Self::PullSecretMissing => "pull-secret-missing",
+        }
+    }
+
+    /// The code of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
+
+    /// What happens where the policy does not say.
+    pub fn default_action(self) -> Action {
+        match self {
+            Self::PrivilegedPort | Self::MissingNonroot | Self::RunsAsRoot => Action::Warn,
+            Self::NeedsRoot | Self::PullSecretMissing => Action::Keep,
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a hazard does to the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Nothing, not even a warning.
+    Ignore,
+    /// The image is rewritten and the user warned.
+    Warn,
+    /// The image stays and the user is warned.
+    Keep,
+    /// The object is refused.
+    Deny,
+}
+
+/// A hazard that a container has; displayed as what a user reads after the container's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hazard<'a> {
+    /// See [`Code::PrivilegedPort`].
+    PrivilegedPort {
+        /// The lowest such port.
+        port: i64,
+        /// The user that the container runs as, where it is known.
+        uid: Option<i64>,
+    },
+    /// See [`Code::MissingNonroot`].
+    MissingNonroot,
+    /// See [`Code::RunsAsRoot`].
+    RunsAsRoot {
+        /// The user that the hardened image is made for.
+        uid: u32,
+    },
+    /// See [`Code::NeedsRoot`].
+    NeedsRoot {
+        /// What only root can do.
+        reason: &'a str,
+        /// The user that the hardened image runs as.
+        uid: u32,
+    },
+    /// See [`Code::PullSecretMissing`].
+    PullSecretMissing {
+        /// The secret that the target needs.
+        secret: &'a str,
+    },
+}
+
+impl Hazard<'_> {
+    /// The public name.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::PrivilegedPort { .. } => Code::PrivilegedPort,
+            Self::MissingNonroot => Code::MissingNonroot,
+            Self::RunsAsRoot { .. } => Code::RunsAsRoot,
+            Self::NeedsRoot { .. } => Code::NeedsRoot,
+            Self::PullSecretMissing { .. } => Code::PullSecretMissing,
+        }
+    }
+}
+
+impl fmt::Display for Hazard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PrivilegedPort { port, uid: Some(uid) } => {
+                write!(f, "port {port} may be refused as uid {uid}; use a port above 1023")
+            }
+            Self::PrivilegedPort { port, uid: None } => {
+                write!(f, "port {port} may be refused to a nonroot user; use a port above 1023")
+            }
+            Self::MissingNonroot => f.write_str("set `runAsNonRoot: true` or a numeric `runAsUser`"),
+            Self::RunsAsRoot { uid } => write!(f, "set to run as root; the hardened image is made for uid {uid}"),
+            Self::NeedsRoot { reason, uid } => {
+                write!(f, "{reason} needs root, the hardened image runs as uid {uid}; set `runAsUser: 0`")
+            }
+            Self::PullSecretMissing { secret } => write!(f, "the pod does not name the pull secret `{secret}`"),
+        }
+    }
+}
+
+/// What is known of the hardened image that a container has, or could have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counterpart {
+    /// Nothing hardened has that name.
+    None,
+    /// There is a candidate, or at least an image of that name, which runs as `uid`.
+    Candidate {
+        /// Its default user.
+        uid: u32,
+    },
+    /// The container's image is hardened already; its default user, where the catalog knows the image.
+    Hardened {
+        /// Its default user.
+        uid: Option<u32>,
+    },
+}
+
+impl Counterpart {
+    fn uid(self) -> Option<u32> {
+        match self {
+            Self::None => None,
+            Self::Candidate { uid } => Some(uid),
+            Self::Hardened { uid } => uid,
+        }
+    }
+}
+
+/// The hazards that a container has by what its pod says.
+pub fn of_container<'c>(
+    container: &'c Container<'_>,
+    pod: &'c PodSpec<'_>,
+    counterpart: Counterpart,
+) -> impl Iterator<Item = Hazard<'c>> {
+    [
+        privileged_port(container, pod, counterpart),
+        missing_nonroot(container, pod),
+        runs_as_root(container, pod, counterpart),
+        needs_root(container, pod, counterpart),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The user that the pod specification asks for; a container's setting goes before its pod's, as in the kubelet.
+fn effective_user(container: &Container<'_>, pod: &PodSpec<'_>) -> Option<i64> {
+    container.security_context.run_as_user.or(pod.security_context.run_as_user)
+}
+
+fn privileged_port(container: &Container<'_>, pod: &PodSpec<'_>, counterpart: Counterpart) -> Option<Hazard<'static>> {
+    let user = effective_user(container, pod);
+    let added = &container.security_context.capabilities.add;
+    if user == Some(0) || added.iter().any(|name| is_capability(name, "NET_BIND_SERVICE") || &**name == "ALL") {
+        return None;
+    }
+    let first_allowed = pod
+        .security_context
+        .sysctls
+        .iter()
+        .find(|sysctl| &*sysctl.name == "net.ipv4.ip_unprivileged_port_start")
+        .and_then(|sysctl| sysctl.value.parse().ok())
+        .unwrap_or(FIRST_UNPRIVILEGED_PORT);
+    let refused = 1..first_allowed.min(FIRST_UNPRIVILEGED_PORT);
+    let port = container.ports.iter().map(|port| port.container_port).filter(|port| refused.contains(port)).min()?;
+    match user.or(counterpart.uid().map(i64::from)) {
+        Some(0) => None,
+        uid => Some(Hazard::PrivilegedPort { port, uid }),
+    }
+}
+
+fn missing_nonroot(container: &Container<'_>, pod: &PodSpec<'_>) -> Option<Hazard<'static>> {
+    let (own, inherited) = (&container.security_context, &pod.security_context);
+    let asked_for = own.run_as_non_root == Some(true) || inherited.run_as_non_root == Some(true);
+    let numeric = [own.run_as_user, inherited.run_as_user].into_iter().flatten().any(|uid| uid > 0);
+    (!asked_for && !numeric).then_some(Hazard::MissingNonroot)
+}
+
+fn runs_as_root(container: &Container<'_>, pod: &PodSpec<'_>, counterpart: Counterpart) -> Option<Hazard<'static>> {
+    let uid = counterpart.uid().filter(|uid| *uid != 0)?;
+    let non_root = container.security_context.run_as_non_root.or(pod.security_context.run_as_non_root);
+    let root = match effective_user(container, pod) {
+        Some(user) => user == 0,
+        None => non_root == Some(false),
+    };
+    root.then_some(Hazard::RunsAsRoot { uid })
+}
+
+fn needs_root<'c>(container: &'c Container<'_>, pod: &PodSpec<'_>, counterpart: Counterpart) -> Option<Hazard<'c>> {
+    let Counterpart::Candidate { uid } = counterpart else { return None };
+    if uid == 0 || effective_user(container, pod).is_some() {
+        return None;
+    }
+    let context = &container.security_context;
+    let capability =
+        || context.capabilities.add.iter().map(|name| &**name).find(|name| !is_capability(name, "NET_BIND_SERVICE"));
+    let reason = if context.privileged {
+        Some("`privileged`")
+    } else if container.mentions("nsenter") {
+        Some("nsenter")
+    } else if pod.host_pid {
+        Some("`hostPID`")
+    } else {
+        capability()
+    };
+    reason.map(|reason| Hazard::NeedsRoot { reason, uid })
+}
+
+/// Container runtimes take a capability's name with and without `CAP_`.
+fn is_capability(written: &str, name: &str) -> bool {
+    written.strip_prefix("CAP_").unwrap_or(written) == name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::ImageList;
+
+    const NONROOT: Counterpart = Counterpart::Candidate { uid: 65532 };
+
+    /// The codes that a pod's first container has, from the rest of its fields and those of its pod.
+    fn codes(container: &str, pod: &str, counterpart: Counterpart) -> Vec<&'static str> {
+        let comma = if pod.is_empty() { "" } else { "," };
+        let json = format!(r#"{{"containers":[{{"name":"c","image":"i"{container}}}]{comma}{pod}}}"#);
+        let spec: PodSpec<'_> = serde_json::from_str(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
+        let image = spec.images().find(|image| image.place.list == ImageList::Containers).unwrap();
+        let codes = of_container(image.container.unwrap(), &spec, counterpart).map(|hazard| hazard.code().name());
+        codes.filter(|code| *code != "missing-nonroot").collect()
+    }
+
+    #[test]
+    fn privileged_ports() {
+        let port = r#","ports":[{"containerPort":8080},{"containerPort":443},{"containerPort":80,"protocol":"UDP"}]"#;
+        for (container, pod, speaks) in [
+            ("", "", true),
+            (r#","securityContext":{"runAsUser":101}"#, "", true),
+            ("", r#""hostNetwork":true"#, true),
+            (
+                "",
+                r#""securityContext":{"sysctls":[{"name":"net.ipv4.ip_unprivileged_port_start","value":"81"}]}"#,
+                true,
+            ),
+            (r#","securityContext":{"runAsUser":0}"#, r#""securityContext":{"runAsUser":101}"#, false),
+            ("", r#""securityContext":{"runAsUser":0}"#, false),
+            (r#","securityContext":{"capabilities":{"add":["NET_BIND_SERVICE"],"drop":["ALL"]}}"#, "", false),
+            (r#","securityContext":{"capabilities":{"add":["CAP_NET_BIND_SERVICE"]}}"#, "", false),
+            (
+                "",
+                r#""securityContext":{"sysctls":[{"name":"net.ipv4.ip_unprivileged_port_start","value":"0"}]}"#,
+                false,
+            ),
+        ] {
+            let found = codes(&format!("{port}{container}"), pod, Counterpart::None);
+            assert_eq!(found.contains(&"privileged-port"), speaks, "{container} {pod}");
+        }
+        assert!(codes(port, "", Counterpart::Candidate { uid: 0 }).is_empty());
+        assert!(codes(r#","ports":[{"containerPort":1024},{"containerPort":0}]"#, "", NONROOT).is_empty());
+        let message = Hazard::PrivilegedPort { port: 80, uid: Some(65532) }.to_string();
+        assert_eq!(message, "port 80 may be refused as uid 65532; use a port above 1023");
+    }
+
+    #[test]
+    fn missing_nonroot_settings() {
+        for (container, pod, missing) in [
+            ("{}", "{}", true),
+            (r#"{"runAsUser":0}"#, "{}", true),
+            (r#"{"runAsNonRoot":false}"#, "{}", true),
+            (r#"{"runAsNonRoot":true}"#, "{}", false),
+            ("{}", r#"{"runAsNonRoot":true}"#, false),
+            (r#"{"runAsUser":1000}"#, "{}", false),
+            ("{}", r#"{"runAsUser":65534}"#, false),
+            (r#"{"runAsNonRoot":false,"runAsUser":0}"#, r#"{"runAsNonRoot":true}"#, false),
+        ] {
+            let json = format!(r#"{{"containers":[{{"securityContext":{container}}}],"securityContext":{pod}}}"#);
+            let spec: PodSpec<'_> = serde_json::from_str(&json).unwrap();
+            let image = spec.images().next().unwrap();
+            assert_eq!(missing_nonroot(image.container.unwrap(), &spec).is_some(), missing, "{container} {pod}");
+        }
+    }
+
+    #[test]
+    fn root_on_purpose() {
+        for (container, pod, counterpart, speaks) in [
+            (r#"{"runAsUser":0}"#, "{}", NONROOT, true),
+            (r#"{"runAsNonRoot":false}"#, "{}", NONROOT, true),
+            ("{}", r#"{"runAsUser":0}"#, NONROOT, true),
+            (r#"{"runAsUser":0,"runAsNonRoot":false}"#, r#"{"runAsNonRoot":true}"#, NONROOT, true),
+            (r#"{"runAsUser":0}"#, "{}", Counterpart::Hardened { uid: Some(65532) }, true),
+            (r#"{"runAsUser":0}"#, "{}", Counterpart::Candidate { uid: 0 }, false),
+            (r#"{"runAsUser":0}"#, "{}", Counterpart::None, false),
+            (r#"{"runAsUser":1000,"runAsNonRoot":false}"#, "{}", NONROOT, false),
+            (r#"{"runAsUser":1000}"#, r#"{"runAsUser":0}"#, NONROOT, false),
+            ("{}", "{}", NONROOT, false),
+        ] {
+            let found = codes(
+                &format!(r#","securityContext":{container}"#),
+                &format!(r#""securityContext":{pod}"#),
+                counterpart,
+            );
+            assert_eq!(found.contains(&"runs-as-root"), speaks, "{container} {pod} {counterpart:?}");
+        }
+    }
+
+    #[test]
+    fn work_that_only_root_can_do() {
+        for (container, pod, counterpart, speaks) in [
+            (r#","securityContext":{"privileged":true}"#, "", NONROOT, true),
+            ("", r#""hostPID":true"#, NONROOT, true),
+            (r#","command":["nsenter","-t","1","-m"]"#, "", NONROOT, true),
+            (r#","lifecycle":{"preStop":{"exec":{"command":["nsenter","--target=1"]}}}"#, "", NONROOT, true),
+            (r#","securityContext":{"capabilities":{"add":["NET_ADMIN"]}}"#, "", NONROOT, true),
+            (r#","securityContext":{"capabilities":{"add":["NET_BIND_SERVICE"]}}"#, "", NONROOT, false),
+            (r#","securityContext":{"privileged":true,"runAsUser":0}"#, "", NONROOT, false),
+            ("", r#""hostPID":true,"securityContext":{"runAsUser":65534}"#, NONROOT, false),
+            (r#","securityContext":{"privileged":true}"#, "", Counterpart::Candidate { uid: 0 }, false),
+            (r#","securityContext":{"privileged":true}"#, "", Counterpart::None, false),
+            (r#","securityContext":{"privileged":true}"#, "", Counterpart::Hardened { uid: Some(65532) }, false),
+            (r#","securityContext":{"privileged":false}"#, r#""hostNetwork":true"#, NONROOT, false),
+        ] {
+            let found = codes(container, pod, counterpart);
+            assert_eq!(found.contains(&"needs-root"), speaks, "{container} {pod} {counterpart:?}");
+        }
+    }
+
+    #[test]
+    fn codes_are_unique() {
+        let mut names: Vec<_> = Code::ALL.iter().map(|code| code.name()).chain(Code::RESERVED).collect();
+        assert!(Code::ALL.iter().all(|code| Code::named(code.name()) == Some(*code)));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Code::ALL.len() + Code::RESERVED.len());
+    }
+}

@@ -1,0 +1,227 @@
+//! From a plan to its outcome: which images are rewritten, and who hears of what.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::audit::{self, AuditAnnotations, Entries, Kept, Rewritten};
+use crate::decision::Match;
+use crate::hazard::{Action, Code};
+use crate::outcome::{Change, Outcome, Parent};
+use crate::plan::{Finding, Item, Plan};
+use crate::policy::{Mode, Treatment};
+use crate::reference::Reference;
+use crate::review::Operation;
+use crate::warning::{self, line, printable};
+use crate::workload::{ImageList, Kind};
+
+/// The longest written image that a warning repeats: the reason must fit behind it.
+const MAX_WRITTEN: usize = 40;
+
+/// What becomes of one image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Rewritten,
+    /// By the match or the policy: the decision has the reason.
+    Undecided,
+    /// A hazard keeps it.
+    Hazardous,
+    /// It would be rewritten, but the mode is `warn`.
+    OnlyWarned,
+    /// It would be rewritten, but only in the pods made from this template.
+    InPods,
+    /// It would be rewritten, but the template's controller would undo it.
+    Owned,
+}
+
+impl<'p> Plan<'p> {
+    /// What follows from the plan. Every candidate is one that the catalog declares.
+    pub fn settle(self) -> Outcome<'p> {
+        let verdicts: Vec<Verdict> = (0..)
+            .zip(&self.items)
+            .map(|(item, Item { decision, .. })| {
+                if !decision.rewrites {
+                    Verdict::Undecided
+                } else if self.findings_of(item).any(|finding| finding.action >= Action::Keep) {
+                    Verdict::Hazardous
+                } else if self.mode != Mode::Enforce {
+                    Verdict::OnlyWarned
+                } else if self.treatment != Treatment::Rewrite {
+                    Verdict::InPods
+                } else if self.is_owned_template() {
+                    Verdict::Owned
+                } else {
+                    Verdict::Rewritten
+                }
+            })
+            .collect();
+        Outcome {
+            kind: self.request.kind,
+            warnings: self.warnings(&verdicts),
+            denial: self.denial(),
+            audit: self.audit(&verdicts),
+            images: self
+                .items
+                .iter()
+                .zip(&verdicts)
+                .map(|(item, verdict)| (item.decision.matched, *verdict == Verdict::Rewritten))
+                .collect(),
+            hazards: self.findings.iter().map(|finding| (finding.hazard.code(), finding.action)).collect(),
+            changes: self.into_changes(&verdicts),
+        }
+    }
+
+    fn findings_of(&self, item: usize) -> impl Iterator<Item = &Finding<'p>> {
+        self.findings.iter().filter(move |finding| finding.item == item)
+    }
+
+    fn has_controller(&self) -> bool {
+        self.request.object.metadata.as_ref().is_some_and(|metadata| metadata.controller().is_some())
+    }
+
+    /// An operator undoes what is done to its templates; their pods are rewritten.
+    fn is_owned_template(&self) -> bool {
+        self.request.kind != Kind::Pod && self.has_controller()
+    }
+
+    fn changes_objects(&self) -> bool {
+        self.mode == Mode::Enforce && self.treatment == Treatment::Rewrite && !self.is_owned_template()
+    }
+
+    /// Nobody reads what a controller is warned of. A controller's pod that exists already is changed by a person.
+    fn is_heard(&self) -> bool {
+        let existing_pod = self.request.kind == Kind::Pod && self.request.operation == Operation::Update;
+        existing_pod || !self.has_controller()
+    }
+
+    fn warnings(&self, verdicts: &[Verdict]) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if !self.is_heard() {
+            return warnings;
+        }
+        for (position, (Item { image, decision }, verdict)) in self.items.iter().zip(verdicts).enumerate() {
+            if let Some(error) = decision.parse_error() {
+                let written = printable(image.reference, MAX_WRITTEN);
+                warnings.push(line(image, format_args!("kept `{written}`: {error}"), None));
+            }
+            if let (Verdict::OnlyWarned, Some(target)) = (verdict, &decision.target) {
+                warnings.push(line(image, format_args!("would become {target}"), None));
+            }
+            let findings = self.findings_of(position);
+            warnings.extend(findings.map(|finding| line(image, finding.hazard, Some(finding.hazard.code()))));
+        }
+        warning::limit(&mut warnings);
+        warnings
+    }
+
+    fn denial(&self) -> Option<String> {
+        let denies = |finding: &&Finding<'p>| {
+            let candidate_only = matches!(finding.hazard.code(), Code::NeedsRoot | Code::PullSecretMissing);
+            let rewrites = self.items.get(finding.item).is_some_and(|item| item.decision.rewrites);
+            finding.action == Action::Deny && (rewrites || !candidate_only)
+        };
+        let finding = self.findings.iter().filter(|_| self.changes_objects()).find(denies)?;
+        let item = self.items.get(finding.item)?;
+        Some(line(&item.image, finding.hazard, Some(finding.hazard.code())))
+    }
+
+    fn audit(&self, verdicts: &[Verdict]) -> AuditAnnotations {
+        let (mut rewrites, mut kept) = (Entries::default(), Entries::default());
+        for (position, (item, verdict)) in self.items.iter().zip(verdicts).enumerate() {
+            let Item { image, decision } = item;
+            if let (Verdict::Rewritten, Some(to)) = (verdict, &decision.target) {
+                let entry = Rewritten { from: image.reference, to: to.as_str(), matched: decision.matched };
+                rewrites.put(&item.key(), &entry);
+                continue;
+            }
+            let keeping = self.findings_of(position).filter(|finding| finding.action >= Action::Keep);
+            let entry = Kept {
+                image: audit::written(image.reference),
+                matched: decision.matched,
+                codes: keeping.map(|finding| finding.hazard.code().name()).collect(),
+                reason: item.reason(*verdict, || self.findings_of(position)),
+            };
+            kept.put(&item.key(), &entry);
+        }
+        AuditAnnotations { rewrites: rewrites.finish(), kept: kept.finish() }
+    }
+
+    fn into_changes(self, verdicts: &[Verdict]) -> Vec<Change<'p>> {
+        let request = self.request;
+        let mut changes = Vec::with_capacity(self.items.len() + 2);
+        let secrets = if request.kind == Kind::Pod && request.operation == Operation::Create && self.changes_objects() {
+            self.new_secrets(verdicts)
+        } else {
+            Vec::new()
+        };
+        let mut originals = BTreeMap::new();
+        for (item, _) in self.items.into_iter().zip(verdicts).filter(|(_, verdict)| **verdict == Verdict::Rewritten) {
+            originals.insert(item.key(), Cow::Borrowed(item.image.reference));
+            changes.extend(item.decision.target.map(|to| Change::SetImage { at: item.image.place, to }));
+        }
+        let mut append = request.object.spec().image_pull_secrets.is_some();
+        for name in secrets {
+            changes.push(Change::AddPullSecret { name, append });
+            append = true;
+        }
+        // The record of a pod cannot be complete once it exists, and ephemeral containers may change nothing else.
+        let existing_pod = request.kind == Kind::Pod && request.operation == Operation::Update;
+        if !originals.is_empty() && !existing_pod {
+            let annotations = request.object.annotations();
+            let existing = annotations.and_then(|annotations| annotations.original_images.as_deref());
+            let images = audit::record(originals, existing);
+            let below = match annotations {
+                Some(annotations) if annotations.present => Parent::Annotations,
+                Some(_) => Parent::Metadata,
+                None => Parent::Object,
+            };
+            if existing != Some(&images) {
+                changes.push(Change::Record { images, below });
+            }
+        }
+        changes
+    }
+
+    /// The secrets that the pod's hardened images need, rewritten here or written so, and that it does not name.
+    fn new_secrets(&self, verdicts: &[Verdict]) -> Vec<&'p str> {
+        let mut secrets: Vec<&'p str> = Vec::new();
+        let named = &self.request.object.spec().image_pull_secrets;
+        for (item, verdict) in self.items.iter().zip(verdicts) {
+            let is_target = *verdict == Verdict::Rewritten || item.decision.matched == Match::Hardened;
+            let targets = item.decision.target.iter().filter(|_| is_target);
+            for secret in targets.flat_map(|target: &Reference| self.policy.pull_secrets_for(target)) {
+                if !secrets.contains(&secret) && !named.iter().flatten().any(|named| &*named.name == secret) {
+                    secrets.push(secret);
+                }
+            }
+        }
+        secrets
+    }
+}
+
+impl<'p> Item<'p> {
+    /// What audit annotations and the record call the image.
+    fn key(&self) -> Cow<'p, str> {
+        match self.image.place.list {
+            ImageList::Volumes => Cow::Owned(format!("volume:{}", self.image.name)),
+            _ => Cow::Borrowed(self.image.name),
+        }
+    }
+
+    fn reason<'f, I>(&self, verdict: Verdict, findings: impl Fn() -> I) -> String
+    where
+        I: Iterator<Item = &'f Finding<'p>>,
+        'p: 'f,
+    {
+        let target = self.decision.target.as_ref().map_or("", Reference::as_str);
+        match verdict {
+            Verdict::Rewritten | Verdict::Undecided => self.decision.reason().to_string(),
+            Verdict::OnlyWarned => format!("the mode is warn; would become {target}"),
+            Verdict::InPods => format!("pods made from this template become {target}"),
+            Verdict::Owned => format!("the template's controller would undo a change; its pods become {target}"),
+            Verdict::Hazardous => {
+                let keeping = findings().find(|finding| finding.action >= Action::Keep);
+                keeping.map_or_else(String::new, |finding| format!("{}; not {target}", finding.hazard))
+            }
+        }
+    }
+}

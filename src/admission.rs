@@ -1,0 +1,176 @@
+//! The endpoint that the API server calls: read, plan, settle, reply.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use quench_core::catalog::Catalog;
+use quench_core::hazard::Action;
+use quench_core::outcome::{Change, Outcome};
+use quench_core::plan::{self, plan};
+use quench_core::policy::{Mode, Policy};
+use quench_core::review::{self, reply};
+use quench_core::warning::printable;
+use tracing::{info, warn};
+
+use crate::telemetry::{Metrics, ReviewResult};
+
+/// Two objects of at most 3 MiB each, plus 2 MiB for the rest of the review.
+pub const MAX_REVIEW: usize = 8 << 20;
+/// The longest name or namespace that a log line repeats (Kubernetes' longest names).
+const MAX_LOGGED: usize = 253;
+
+/// What a review is decided by.
+#[derive(Debug)]
+pub struct Admission {
+    /// What may be rewritten to what.
+    pub policy: Policy,
+    /// What is published as hardened.
+    pub catalog: Catalog,
+    /// Where reviews are counted.
+    pub metrics: Arc<Metrics>,
+    /// The namespace of the webhook itself, which it leaves alone.
+    pub own_namespace: Option<String>,
+}
+
+/// The routes of the webhook. The path says the mode where a namespace's label does.
+pub fn router(admission: Admission) -> Router {
+    let by_path = |mode: Option<Mode>| {
+        post(move |State(admission): State<Arc<Admission>>, headers: HeaderMap, body: Result<Bytes, BytesRejection>| async move {
+            admission.answer(mode, &headers, body)
+        })
+        .fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, "send an AdmissionReview by POST\n") })
+    };
+    Router::new()
+        .route("/mutate", by_path(None))
+        .route("/mutate/warn", by_path(Some(Mode::Warn)))
+        .route("/mutate/enforce", by_path(Some(Mode::Enforce)))
+        .fallback(|| async { (StatusCode::NOT_FOUND, "reviews go to /mutate, /mutate/warn or /mutate/enforce\n") })
+        .layer(DefaultBodyLimit::max(MAX_REVIEW))
+        .with_state(Arc::new(admission))
+}
+
+impl Admission {
+    fn answer(&self, path_mode: Option<Mode>, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
+        let started = Instant::now();
+        let reviewed = is_json(headers)
+            .then_some(())
+            .ok_or_else(|| {
+                Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json".to_owned())
+            })
+            .and_then(|()| body.map_err(Refusal::from_body))
+            .and_then(|body| self.review(path_mode, &body, started));
+        reviewed.unwrap_or_else(|refusal| {
+            self.metrics.review("Other", "Other", ReviewResult::Rejected, started.elapsed());
+            warn!(status = refusal.0.as_u16(), reason = refusal.1, "refused a request");
+            refusal.into_response()
+        })
+    }
+
+    fn review(&self, path_mode: Option<Mode>, body: &[u8], started: Instant) -> Result<Response, Refusal> {
+        let review = review::Request::parse(body).map_err(|error| Refusal::from_review(&error))?;
+        let mode = if self.own_namespace.as_deref() == Some(&*review.namespace) {
+            Mode::Off
+        } else {
+            path_mode.unwrap_or(self.policy.mode)
+        };
+        let request = plan::Request::of(&review, mode);
+        let outcome = match &request {
+            Some(request) => plan(request, &self.policy, &self.catalog).settle(),
+            None => Outcome::nothing(),
+        };
+        let answer = reply(&review.uid, &outcome);
+        self.tell(&review, &outcome, started);
+        Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], answer).into_response())
+    }
+
+    /// One log line and the counters of a review.
+    fn tell(&self, review: &review::Request<'_>, outcome: &Outcome<'_>, started: Instant) {
+        let (kind, operation) = (review.kind.map_or("Other", |kind| kind.name()), review.operation.name());
+        let result = match (outcome.denial(), outcome.changes()) {
+            (Some(_), _) => ReviewResult::Denied,
+            (None, []) => ReviewResult::Unchanged,
+            (None, _) => ReviewResult::Patched,
+        };
+        let mut rewritten = 0_usize;
+        for (matched, rewrites) in outcome.images() {
+            rewritten += usize::from(*rewrites);
+            self.metrics.image(if *rewrites { "rewrite" } else { "keep" }, matched.name());
+        }
+        for (code, action) in outcome.hazards() {
+            self.metrics.hazard(code.name(), action_name(*action));
+        }
+        let secrets = outcome.changes().iter().filter(|change| matches!(change, Change::AddPullSecret { .. })).count();
+        self.metrics.pull_secrets(secrets);
+        let elapsed = started.elapsed();
+        self.metrics.review(kind, operation, result, elapsed);
+        let name = match (&*review.name, review.object.as_ref().and_then(|object| object.metadata.as_ref())) {
+            ("", Some(metadata)) if !metadata.name.is_empty() => &*metadata.name,
+            ("", Some(metadata)) => &*metadata.generate_name,
+            (name, _) => name,
+        };
+        info!(
+            uid = %printable(&review.uid, MAX_LOGGED),
+            kind,
+            namespace = %printable(&review.namespace, MAX_LOGGED),
+            name = %printable(name, MAX_LOGGED),
+            operation,
+            dry_run = review.dry_run,
+            images = outcome.images().len(),
+            rewritten,
+            secrets,
+            hazards = outcome.hazards().len(),
+            denied = outcome.denial(),
+            micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+            "reviewed"
+        );
+    }
+}
+
+fn action_name(action: Action) -> &'static str {
+    match action {
+        Action::Ignore => "ignore",
+        Action::Warn => "warn",
+        Action::Keep => "keep",
+        Action::Deny => "deny",
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(written) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let media_type = written.split_once(';').map_or(written, |(media_type, _)| media_type);
+    media_type.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// A request that gets no review: status, and what to do instead.
+#[derive(Debug)]
+struct Refusal(StatusCode, String);
+
+impl Refusal {
+    fn from_body(rejection: BytesRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Self(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {} MiB", MAX_REVIEW >> 20))
+            }
+            status => Self(status, format!("the body did not arrive whole: {}", rejection.body_text())),
+        }
+    }
+
+    fn from_review(error: &review::ReviewError) -> Self {
+        let chain: Vec<String> = anyhow::Chain::new(error).map(ToString::to_string).collect();
+        Self(StatusCode::BAD_REQUEST, chain.join(": "))
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, self.1 + "\n").into_response()
+    }
+}

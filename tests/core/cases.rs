@@ -1,0 +1,50 @@
+//! Whole answers to whole reviews: each folder of `tests/cases` has a `request.json`, where it needs one a `policy.yaml`,
+//! and the answer that was read by eye. A new case is a new folder; `INSTA_UPDATE=always` writes its answer.
+
+use std::fs;
+use std::path::Path;
+
+use quench_core::catalog::Catalog;
+use quench_core::plan::{self, plan};
+use quench_core::policy::Policy;
+use quench_core::review;
+use serde_json::{Value, json};
+
+#[test]
+fn answers_are_as_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases");
+    let mut cases: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() > 20, "{} cases", cases.len());
+    let catalog = Catalog::embedded();
+    for case in cases {
+        let policy = match fs::read_to_string(case.join("policy.yaml")) {
+            Ok(text) => Policy::parse(&text, "policy.yaml").unwrap(),
+            Err(_) => Policy::default(),
+        };
+        let body = fs::read(case.join("request.json")).unwrap();
+        let answer = serde_json::to_string_pretty(&answer(&body, &policy, &catalog)).unwrap();
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(&case);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!("answer", answer));
+    }
+}
+
+fn answer(body: &[u8], policy: &Policy, catalog: &Catalog) -> Value {
+    let review = match review::Request::parse(body) {
+        Ok(review) => review,
+        Err(error) => return json!({"refused": error.to_string()}),
+    };
+    let Some(request) = plan::Request::of(&review, policy.mode) else { return json!("nothing to decide") };
+    let outcome = plan(&request, policy, catalog).settle();
+    let read = |json: &Option<String>| json.as_deref().map(|json| serde_json::from_str::<Value>(json).unwrap());
+    json!({
+        "patch": serde_json::from_str::<Value>(&outcome.patch_text()).unwrap(),
+        "warnings": outcome.warnings(),
+        "denial": outcome.denial(),
+        "rewrites": read(&outcome.audit_annotations().rewrites),
+        "kept": read(&outcome.audit_annotations().kept),
+    })
+}
