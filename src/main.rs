@@ -1,3 +1,12 @@
 //! The program `quench`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use quench::{cli::Quench, tls};
+
+fn main() -> ExitCode {
+    let quench = Quench::parse();
+    tls::install_provider();
+    quench.run()
+}

@@ -1,0 +1,231 @@
+//! The webhook configuration: what the API server sends us, and where to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::process;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::admissionregistration::v1::{
+    MatchCondition, MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations, WebhookClientConfig,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, Preconditions};
+use kube::{Api, Client};
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+/// The name of the configuration, and the manager of its fields.
+const NAME: &str = "quench";
+/// A namespace's label that chooses its mode.
+const MODE: &str = "quench.dev/mode";
+/// A namespace's name as a label, set by the API server.
+const NAMESPACE: &str = "kubernetes.io/metadata.name";
+/// Who made a configuration: only those of `--register` are replaced and removed.
+const REGISTERED: &str = "quench.dev/registered-by";
+const REGISTERED_BY: &str = "serve";
+/// Which process made it, so that one that stops leaves its successor's alone.
+const INSTANCE: &str = "quench.dev/instance";
+/// For each call to the API server.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How long the API server may wait for us; it waits for nobody in the meantime.
+const TIMEOUT_SECONDS: i32 = 3;
+
+/// The configuration that makes the API server call `url` for what quench looks at.
+///
+/// One entry for each mode that a namespace's label can ask for, since the API server lets no label into the path; a namespace
+/// that is `off` has none, nor has `own_namespace`.
+pub fn configuration(url: &str, authorities: &str, own_namespace: Option<&str>) -> MutatingWebhookConfiguration {
+    let modes = [
+        ("mutate.quench.dev", "/mutate", requirement(MODE, "NotIn", &["off", "warn", "enforce"])),
+        ("warn.quench.dev", "/mutate/warn", requirement(MODE, "In", &["warn"])),
+        ("enforce.quench.dev", "/mutate/enforce", requirement(MODE, "In", &["enforce"])),
+    ];
+    let others = own_namespace.map(|own| requirement(NAMESPACE, "NotIn", &[own]));
+    let webhooks = modes.map(|(name, path, mode)| MutatingWebhook {
+        name: name.to_owned(),
+        client_config: WebhookClientConfig {
+            url: Some(format!("{}{path}", url.trim_end_matches('/'))),
+            ca_bundle: Some(ByteString(authorities.as_bytes().to_vec())),
+            service: None,
+        },
+        namespace_selector: Some(LabelSelector {
+            match_expressions: Some([mode].into_iter().chain(others.clone()).collect()),
+            match_labels: None,
+        }),
+        rules: Some(rules()),
+        match_conditions: Some(conditions()),
+        match_policy: Some("Equivalent".to_owned()),
+        reinvocation_policy: Some("IfNeeded".to_owned()),
+        failure_policy: Some("Ignore".to_owned()),
+        side_effects: "None".to_owned(),
+        admission_review_versions: vec!["v1".to_owned()],
+        timeout_seconds: Some(TIMEOUT_SECONDS),
+        object_selector: None,
+    });
+    MutatingWebhookConfiguration {
+        metadata: ObjectMeta {
+            name: Some(NAME.to_owned()),
+            labels: Some(labels(&[("app.kubernetes.io/name", NAME)])),
+            ..ObjectMeta::default()
+        },
+        webhooks: Some(webhooks.into()),
+    }
+}
+
+/// What quench looks at, wherever its version is `v1` or converts to it.
+fn rules() -> Vec<RuleWithOperations> {
+    let rule = |group: &str, resources: &[&str], operations: &[&str]| RuleWithOperations {
+        api_groups: Some(owned(&[group])),
+        api_versions: Some(owned(&["v1"])),
+        resources: Some(owned(resources)),
+        operations: Some(owned(operations)),
+        scope: Some("Namespaced".to_owned()),
+    };
+    vec![
+        rule("", &["pods", "replicationcontrollers"], &["CREATE", "UPDATE"]),
+        rule("", &["pods/ephemeralcontainers"], &["UPDATE"]),
+        rule("apps", &["daemonsets", "deployments", "statefulsets"], &["CREATE", "UPDATE"]),
+        rule("batch", &["cronjobs", "jobs"], &["CREATE", "UPDATE"]),
+    ]
+}
+
+/// What the API server need not send. All of them are evaluated for all kinds, and one that fails to evaluate refuses the request
+/// under `failurePolicy: Fail`: every optional field is asked for with `has`.
+fn conditions() -> Vec<MatchCondition> {
+    let condition = |name: &str, expression: String| MatchCondition { name: name.to_owned(), expression };
+    vec![
+        // The kubelet's own pods: it refuses to run a mirror that differs from its file.
+        condition(
+            "not-a-mirror-pod",
+            "request.resource.resource != 'pods' || !has(object.metadata.annotations) || \
+             !('kubernetes.io/config.mirror' in object.metadata.annotations)"
+                .to_owned(),
+        ),
+        // A CronJob's Job, a Deployment's ReplicaSet: the template was seen where a person wrote it, and the pods will be.
+        condition(
+            "not-made-by-a-controller",
+            "!(request.resource.resource in ['jobs', 'replicasets']) || !has(object.metadata.ownerReferences) || \
+             !object.metadata.ownerReferences.exists(owner, has(owner.controller) && owner.controller)"
+                .to_owned(),
+        ),
+        // Labels, annotations and finalizers of running pods change all the time; their images hardly ever.
+        condition(
+            "not-a-pod-with-the-same-images",
+            format!(
+                "request.resource.resource != 'pods' || request.operation != 'UPDATE' || \
+                 (has(request.subResource) && request.subResource == 'ephemeralcontainers') || {} != {}",
+                images("object"),
+                images("oldObject"),
+            ),
+        ),
+    ]
+}
+
+/// A CEL list of the images of the pod `object`.
+fn images(object: &str) -> String {
+    let list = |field: &str, map: &str| {
+        let field = format!("{object}.spec.{field}");
+        format!("(has({field}) && {field} != null ? {field}.{map} : [])")
+    };
+    let image = "map(c, has(c.image) ? c.image : '')";
+    let volume = "filter(v, has(v.image)).map(v, has(v.image.reference) ? v.image.reference : '')";
+    format!("{} + {} + {}", list("containers", image), list("initContainers", image), list("volumes", volume))
+}
+
+/// A configuration of ours in a cluster.
+pub struct Registration {
+    api: Api<MutatingWebhookConfiguration>,
+    instance: String,
+}
+
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration").field("instance", &self.instance).finish_non_exhaustive()
+    }
+}
+
+impl Registration {
+    /// Applies `configuration` to the cluster of the kubeconfig or, in a pod, of the service account.
+    ///
+    /// What a process before left there, after a `kill -9` say, is taken over; what was made otherwise (by the chart, by
+    /// `kubectl`) is left alone, and an error.
+    pub async fn apply(mut configuration: MutatingWebhookConfiguration, now: SystemTime) -> Result<Self> {
+        let client = within_deadline(Client::try_default()).await.context("no Kubernetes cluster to register with")?;
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let registration = Self { api: Api::all(client), instance: format!("{}-{since:x}", process::id()) };
+        let reading = within_deadline(registration.api.get_opt(NAME)).await;
+        let existing = reading.with_context(|| format!("cannot read MutatingWebhookConfiguration `{NAME}`"))?;
+        if existing.is_some_and(|existing| label(&existing, REGISTERED) != Some(REGISTERED_BY)) {
+            bail!(
+                "MutatingWebhookConfiguration `{NAME}` exists and was not made by --register; \
+                 remove it (kubectl delete mutatingwebhookconfiguration {NAME}) or serve without --register"
+            );
+        }
+        let ours = labels(&[(REGISTERED, REGISTERED_BY), (INSTANCE, &registration.instance)]);
+        configuration.metadata.labels.get_or_insert_default().extend(ours);
+        let (params, patch) = (PatchParams::apply(NAME).force(), Patch::Apply(&configuration));
+        if let Err(error) = within_deadline(registration.api.patch(NAME, &params, &patch)).await {
+            // It may have arrived after all.
+            registration.remove().await;
+            return Err(error.context(format!("cannot apply MutatingWebhookConfiguration `{NAME}`")));
+        }
+        info!(name = NAME, instance = registration.instance, "registered with the API server");
+        Ok(registration)
+    }
+
+    /// Takes the configuration away, if it is still the one of this process.
+    pub async fn remove(self) {
+        match self.delete().await {
+            Ok(true) => info!(name = NAME, "unregistered from the API server"),
+            Ok(false) => info!(name = NAME, "left the registration alone: it is gone or somebody else's by now"),
+            Err(error) => warn!(
+                error = format!("{error:#}"),
+                "could not unregister; to do so: kubectl delete mutatingwebhookconfiguration {NAME}"
+            ),
+        }
+    }
+
+    async fn delete(&self) -> Result<bool> {
+        let Some(existing) = within_deadline(self.api.get_opt(NAME)).await? else { return Ok(false) };
+        if label(&existing, INSTANCE) != Some(&self.instance) {
+            return Ok(false);
+        }
+        // Only this very version: a successor may take over between the two calls.
+        let ObjectMeta { uid, resource_version, .. } = existing.metadata;
+        let params = DeleteParams::default().preconditions(Preconditions { uid, resource_version });
+        match within_deadline(self.api.delete(NAME, &params)).await {
+            Err(error) if is_taken(&error) => Ok(false),
+            done => done.map(|_| true),
+        }
+    }
+}
+
+/// Whether the object was gone or changed.
+fn is_taken(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(kube::Error::Api(status)) if status.code == 404 || status.code == 409)
+}
+
+fn label<'a>(configuration: &'a MutatingWebhookConfiguration, name: &str) -> Option<&'a str> {
+    configuration.metadata.labels.as_ref()?.get(name).map(String::as_str)
+}
+
+async fn within_deadline<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T> {
+    match timeout(DEADLINE, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => bail!("the API server did not answer within {DEADLINE:?}"),
+    }
+}
+
+fn requirement(key: &str, operator: &str, values: &[&str]) -> LabelSelectorRequirement {
+    LabelSelectorRequirement { key: key.to_owned(), operator: operator.to_owned(), values: Some(owned(values)) }
+}
+
+fn labels(labels: &[(&str, &str)]) -> BTreeMap<String, String> {
+    labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(ToString::to_string).collect()
+}

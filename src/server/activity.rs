@@ -1,0 +1,250 @@
+//! What a connection is doing, and how long it may.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::http::Version;
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::select;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::Options;
+
+/// How long a closing server waits for the first request of a client that has just connected.
+const FIRST_REQUEST: Duration = Duration::from_secs(2);
+
+/// What a connection is doing, written where it happens for the price of an atomic store, and judged now and then.
+#[derive(Debug, Default)]
+pub(super) struct Activity {
+    /// Requests whose headers have come.
+    begun: AtomicU64,
+    /// Requests that were answered or given up.
+    ended: AtomicU64,
+    /// Bytes have come since then: the beginning of another request.
+    partial: AtomicBool,
+}
+
+impl Activity {
+    /// A request lasts as long as the result.
+    pub(super) fn work(&self) -> Working<'_> {
+        self.partial.store(false, Ordering::Relaxed);
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        Working(self)
+    }
+}
+
+/// A request in progress.
+pub(super) struct Working<'a>(&'a Activity);
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.partial.store(false, Ordering::Relaxed);
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Runs a connection until it ends, is too slow, or has to go because `closed` says so.
+pub(super) async fn drive<C: GracefulConnection>(
+    connection: C,
+    activity: &Activity,
+    options: &Options,
+    version: Version,
+    mut closed: watch::Receiver<bool>,
+) {
+    let mut connection = pin!(connection);
+    let mut closed = pin!(closed.wait_for(|closed| *closed));
+    let (mut closing, mut leaving) = (false, false);
+    let mut patience = Patience::new(options, version, Instant::now());
+    let mut wake = pin!(sleep_until(patience.next));
+    loop {
+        let verdict = select! {
+            // The connection comes first, so that a request which has arrived is seen before it is asked to go.
+            biased;
+            // Not dropped before it has ended.
+            _ = connection.as_mut() => return,
+            // Not polled again once it is true.
+            _ = closed.as_mut(), if !closing => {
+                closing = true;
+                patience.close(activity, Instant::now())
+            }
+            // A timer.
+            () = wake.as_mut() => patience.judge(activity, Instant::now()),
+        };
+        match verdict {
+            Verdict::Stay => {}
+            Verdict::Leave if !leaving => {
+                leaving = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            // It was asked to leave, and did not.
+            Verdict::Leave | Verdict::Cut => return,
+        }
+        wake.as_mut().reset(patience.next);
+    }
+}
+
+/// What becomes of a connection.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Stay,
+    /// It ends what it has begun.
+    Leave,
+    Cut,
+}
+
+/// How long a connection may do nothing, or half a thing. Looks at an [`Activity`] now and then, so that a request needs
+/// no timer of its own.
+#[derive(Debug)]
+struct Patience {
+    header_timeout: Duration,
+    idle_timeout: Duration,
+    http1: bool,
+    /// When to look next.
+    next: Instant,
+    /// Requests ended at the last look, and when that number was new.
+    ended: (u64, Instant),
+    /// When a request was first seen half there.
+    partial: Option<Instant>,
+    /// When a connection without a request has to leave a closing server.
+    first_request: Option<Instant>,
+}
+
+impl Patience {
+    fn new(options: &Options, version: Version, now: Instant) -> Self {
+        let Options { header_timeout, idle_timeout, .. } = *options;
+        let http1 = version < Version::HTTP_2;
+        let mut patience = Self {
+            header_timeout,
+            idle_timeout,
+            http1,
+            next: now,
+            ended: (0, now),
+            partial: None,
+            first_request: None,
+        };
+        patience.look_again(now);
+        patience
+    }
+
+    fn look_again(&mut self, now: Instant) {
+        let next = now + self.header_timeout.min(self.idle_timeout) / 2;
+        self.next = self.first_request.map_or(next, |first| first.clamp(now, next));
+    }
+
+    /// The server is closing. A client that has only just connected over HTTP/1.1 is about to speak, and the answer will
+    /// tell it to go; HTTP/2 tells its clients which requests were taken.
+    fn close(&mut self, activity: &Activity, now: Instant) -> Verdict {
+        if !self.http1 || activity.begun.load(Ordering::Relaxed) > 0 {
+            return Verdict::Leave;
+        }
+        self.first_request = Some(now + FIRST_REQUEST);
+        self.look_again(now);
+        Verdict::Stay
+    }
+
+    fn judge(&mut self, activity: &Activity, now: Instant) -> Verdict {
+        let (begun, ended) = (activity.begun.load(Ordering::Relaxed), activity.ended.load(Ordering::Relaxed));
+        let busy = begun != ended;
+        if busy || ended != self.ended.0 {
+            self.ended = (ended, now);
+        }
+        // HTTP/2 has frames of its own between requests.
+        if busy || !self.http1 || !activity.partial.load(Ordering::Relaxed) {
+            self.partial = None;
+        } else {
+            let since = *self.partial.get_or_insert(now);
+            if now - since >= self.header_timeout {
+                return Verdict::Cut;
+            }
+        }
+        if self.first_request.is_some_and(|first| begun == 0 && now >= first) {
+            self.first_request = None;
+            self.look_again(now);
+            return Verdict::Leave;
+        }
+        self.look_again(now);
+        if now - self.ended.1 >= self.idle_timeout { Verdict::Leave } else { Verdict::Stay }
+    }
+}
+
+/// A stream that notes in an [`Activity`] when bytes come.
+#[derive(Debug)]
+pub(super) struct Observed<S> {
+    stream: S,
+    activity: Arc<Activity>,
+    /// Our side has ended.
+    shut: bool,
+    /// The client went on after that.
+    unread: bool,
+}
+
+impl<S> Observed<S> {
+    pub(super) fn new(stream: S, activity: Arc<Activity>) -> Self {
+        Self { stream, activity, shut: false, unread: false }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.activity.partial.store(true, Ordering::Relaxed);
+        }
+        read
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Observed<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    /// Ends our side, and takes in what the client still sends of a request that was answered before its end (too large,
+    /// wrong path): closing with unread bytes would reset the connection, and the client might lose the answer.
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.shut {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            self.shut = true;
+        }
+        let mut rest = [0; 4096];
+        loop {
+            let mut buffer = ReadBuf::new(&mut rest);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    self.unread = true;
+                    // For as long as the headers of a request may take.
+                    self.activity.partial.store(true, Ordering::Relaxed);
+                }
+                Poll::Pending if self.unread => return Poll::Pending,
+                _ => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,208 @@
+//! One connection: its handshake and its requests.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request, Response, StatusCode, Version};
+use axum::response::IntoResponse;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tracing::debug;
+
+use super::Options;
+use super::activity::{Activity, Observed, drive};
+use crate::telemetry::{Handshake, Metrics};
+
+/// An HTTP/1.1 connection has one body at a time: up to this size the number of connections bounds them well enough.
+const SMALL_BODY: u64 = 64 << 10;
+/// What a body of unknown length counts as: the largest review.
+const UNKNOWN_BODY: u64 = 8 << 20;
+/// The unit of the body budget: a semaphore takes at most 2^32 in one go.
+const BODY_UNIT: u64 = 1 << 10;
+/// How often a silent HTTP/2 connection is probed, and how long the answer may take.
+const PING: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(20));
+
+/// What all connections of a listener share.
+pub(super) struct Service {
+    options: Options,
+    router: TowerToHyperService<Router>,
+    tls: Option<TlsAcceptor>,
+    metrics: Arc<Metrics>,
+    /// Room for large bodies, in [`BODY_UNIT`]s.
+    bodies: Semaphore,
+    units: u64,
+    leaving: AtomicBool,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("options", &self.options)
+            .field("leaving", &self.leaving)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    pub(super) fn new(options: Options, router: Router, tls: Option<TlsAcceptor>, metrics: Arc<Metrics>) -> Self {
+        let units = (options.body_budget as u64).div_ceil(BODY_UNIT).clamp(1, u64::from(u32::MAX >> 3));
+        let bodies = Semaphore::new(units.try_into().unwrap_or(Semaphore::MAX_PERMITS));
+        // Without state a router prepares its routes once, not for each request.
+        let router = TowerToHyperService::new(router.with_state(()));
+        Self { options, router, tls, metrics, bodies, units, leaving: AtomicBool::new(false) }
+    }
+
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Each HTTP/1.1 answer asks its client to go from now on.
+    pub(super) fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Serves one connection to its end; once `closed` says true, only what it has begun.
+    pub(super) async fn connection(self: Arc<Self>, stream: TcpStream, closed: watch::Receiver<bool>) {
+        // Only a hint to the system: an answer is written in one go anyway.
+        let _ = stream.set_nodelay(true);
+        let Some(tls) = &self.tls else { return self.http1(stream, closed).await };
+        let _open = Open::new(&self.metrics);
+        let stream = match timeout(self.options.handshake_timeout, tls.accept(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                debug!(%error, "a TLS handshake failed");
+                return self.metrics.handshake(Handshake::Failed);
+            }
+            Err(_) => return self.metrics.handshake(Handshake::TimedOut),
+        };
+        self.metrics.handshake(Handshake::Ok);
+        if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+            self.http2(stream, closed).await;
+        } else {
+            self.http1(stream, closed).await;
+        }
+    }
+
+    async fn http1(
+        self: &Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        closed: watch::Receiver<bool>,
+    ) {
+        let activity = Arc::new(Activity::default());
+        let io = TokioIo::new(Observed::new(stream, activity.clone()));
+        let (service, seen) = (self.clone(), activity.clone());
+        let connection = http1::Builder::new()
+            // It would set a timer for each request, and close idle connections with it: `drive` tells them apart.
+            .header_read_timeout(None)
+            .serve_connection(io, service_fn(move |request| answer(service.clone(), seen.clone(), request)));
+        drive(connection, &activity, &self.options, Version::HTTP_11, closed).await;
+    }
+
+    async fn http2(
+        self: &Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        closed: watch::Receiver<bool>,
+    ) {
+        let activity = Arc::new(Activity::default());
+        let (service, seen) = (self.clone(), activity.clone());
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(self.options.max_streams)
+            .keep_alive_interval(PING.0)
+            .keep_alive_timeout(PING.1)
+            .serve_connection(
+                TokioIo::new(stream),
+                service_fn(move |request| answer(service.clone(), seen.clone(), request)),
+            );
+        drive(connection, &activity, &self.options, Version::HTTP_2, closed).await;
+    }
+
+    /// Waits until the body may come into memory.
+    async fn room(&self, request: &Request<Incoming>) -> Option<SemaphorePermit<'_>> {
+        let length = request.body().size_hint().exact();
+        if request.version() < Version::HTTP_2 && length.is_some_and(|length| length <= SMALL_BODY) {
+            return None;
+        }
+        let units = length.unwrap_or(UNKNOWN_BODY).div_ceil(BODY_UNIT).min(self.units);
+        self.bodies.acquire_many(units.try_into().unwrap_or(u32::MAX)).await.ok()
+    }
+}
+
+/// What hyper calls for each request.
+async fn answer(
+    service: Arc<Service>,
+    activity: Arc<Activity>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let _working = activity.work();
+    let version = request.version();
+    let work = async {
+        let _room = service.room(&request).await;
+        let Ok(answer) = service.router.call(request).await;
+        answer
+    };
+    let mut answer = match timeout(service.options.request_timeout, unwinding(work)).await {
+        Ok(Some(answer)) => answer,
+        Ok(None) => {
+            service.metrics.panics.inc();
+            (StatusCode::INTERNAL_SERVER_ERROR, "quench could not answer this request: see its log\n").into_response()
+        }
+        Err(_) => {
+            service.metrics.timeouts.inc();
+            (StatusCode::REQUEST_TIMEOUT, "the request was not there in time\n").into_response()
+        }
+    };
+    if version < Version::HTTP_2 && service.leaving.load(Ordering::Relaxed) {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(answer)
+}
+
+/// The output of `work`, or nothing where it panicked; the panic hook has written the reason.
+async fn unwinding<F: Future>(work: F) -> Option<F::Output> {
+    let mut work = pin!(work);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(_) => Poll::Ready(None),
+    })
+    .await
+}
+
+/// Counts an open connection for as long as it lives.
+struct Open<'a>(&'a Metrics);
+
+impl<'a> Open<'a> {
+    fn new(metrics: &'a Metrics) -> Self {
+        metrics.connections.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.connections.dec();
+    }
+}

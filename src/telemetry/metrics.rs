@@ -1,0 +1,308 @@
+//! The metrics that `/metrics` shows. Label values come from fixed lists only, whatever a request says.
+
+use std::array;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Kinds of reviewed objects; the last stands for every other value, as in the lists below.
+const KINDS: &[&str] = &[
+    "Pod",
+    "DaemonSet",
+    "Deployment",
+    "StatefulSet",
+    "Job",
+    "CronJob",
+    "ReplicaSet",
+    "ReplicationController",
+    "Other",
+];
+const OPERATIONS: &[&str] = &["CREATE", "UPDATE", "DELETE", "CONNECT", "Other"];
+const RESULTS: &[&str] = &["patched", "unchanged", "denied", "rejected", "panicked"];
+const DECISIONS: &[&str] = &["rewrite", "keep", "other"];
+const MATCHES: &[&str] =
+    &["exact", "alias", "past", "line", "floating", "unlisted", "none", "hardened", "mirror", "rule", "other"];
+const HAZARDS: &[&str] = &[
+    "privileged-port",
+    "privileged-port-host",
+    "missing-nonroot",
+    "runs-as-root",
+    "named-user",
+    "needs-root",
+    "no-shell",
+    "program-missing",
+    "program-unknown",
+    "entrypoint-differs",
+    "no-entrypoint",
+    "no-package-manager",
+    "data-path-moved",
+    "data-owner-differs",
+    "volume-ownership",
+    "ports-differ",
+    "platform-missing",
+    "fips-unavailable",
+    "digest-dropped",
+    "dev-variant",
+    "pull-secret-missing",
+    "foreign-owner",
+    "operator-managed",
+    "other",
+];
+const ACTIONS: &[&str] = &["warn", "keep", "deny", "ignore", "other"];
+const HANDSHAKES: &[&str] = &["ok", "failed", "timed_out"];
+/// Seconds that a review takes: mostly tens of microseconds, and milliseconds where a registry is asked.
+const REVIEW_BUCKETS: [f64; 11] = [2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 0.5, 2.5];
+
+/// How a review ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReviewResult {
+    /// Allowed with a patch.
+    Patched,
+    /// Allowed as it is.
+    Unchanged,
+    /// Refused by a hazard whose action is `deny`.
+    Denied,
+    /// Answered with a 4xx: no review that could be read.
+    Rejected,
+    /// Answered with a 500.
+    Panicked,
+}
+
+/// How a TLS handshake ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handshake {
+    /// The connection serves.
+    Ok,
+    /// The client spoke no TLS, or refused our certificate, or went away.
+    Failed,
+    /// The client took too long.
+    TimedOut,
+}
+
+/// Every metric of the program.
+///
+/// Counting is an atomic addition after comparing the values with short lists: it allocates and locks nothing, but where a
+/// combination is seen for the first time.
+///
+/// ```
+/// use std::time::Duration;
+/// use quench::telemetry::{Metrics, ReviewResult};
+///
+/// let metrics = Metrics::new();
+/// metrics.review("Pod", "CREATE", ReviewResult::Patched, Duration::from_micros(20));
+/// metrics.image("rewrite", "exact");
+/// let text = metrics.encode();
+/// assert!(text.contains(r#"quench_reviews_total{kind="Pod",operation="CREATE",result="patched"} 1"#), "{text}");
+/// ```
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    reviews: Counters<3>,
+    review_duration: Histogram,
+    images: Counters<2>,
+    hazards: Counters<2>,
+    pull_secrets: Counter,
+    handshakes: Counters<1>,
+    not_after: Gauge<f64, AtomicU64>,
+    /// Open connections for reviews.
+    pub(crate) connections: Gauge,
+    /// Handlers that panicked.
+    pub(crate) panics: Counter,
+    /// Requests that were not done in time.
+    pub(crate) timeouts: Counter,
+    /// Connections that the system could not give us.
+    pub(crate) accept_errors: Counter,
+}
+
+impl Metrics {
+    /// All metrics at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("quench");
+        registry.register("build", "This program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        let reviews = Counters::new([("kind", KINDS), ("operation", OPERATIONS), ("result", RESULTS)]);
+        registry.register("reviews", "Reviews answered", reviews.family.clone());
+        let review_duration = Histogram::new(REVIEW_BUCKETS);
+        let name = "review_duration";
+        registry.register_with_unit(
+            name,
+            "Time from a read review to its answer",
+            Unit::Seconds,
+            review_duration.clone(),
+        );
+        let images = Counters::new([("decision", DECISIONS), ("match", MATCHES)]);
+        registry.register("images", "Images decided on", images.family.clone());
+        let hazards = Counters::new([("code", HAZARDS), ("action", ACTIONS)]);
+        registry.register("hazards", "Hazards found, by what was done about them", hazards.family.clone());
+        let pull_secrets = Counter::default();
+        registry.register("pull_secrets", "Pull secrets added to pods", pull_secrets.clone());
+        let handshakes = Counters::new([("result", HANDSHAKES)]);
+        registry.register("tls_handshakes", "TLS handshakes", handshakes.family.clone());
+        let not_after = Gauge::default();
+        let name = "certificate_not_after_timestamp";
+        registry.register_with_unit(name, "When the certificate in use expires", Unit::Seconds, not_after.clone());
+        let connections = Gauge::default();
+        registry.register("connections", "Open connections for reviews", connections.clone());
+        let panics = Counter::default();
+        registry.register("panics", "Requests whose handler panicked", panics.clone());
+        let timeouts = Counter::default();
+        registry.register("request_timeouts", "Requests that were not done in time", timeouts.clone());
+        let accept_errors = Counter::default();
+        registry.register("accept_errors", "Connections that the system could not give us", accept_errors.clone());
+        Self {
+            registry,
+            reviews,
+            review_duration,
+            images,
+            hazards,
+            pull_secrets,
+            handshakes,
+            not_after,
+            connections,
+            panics,
+            timeouts,
+            accept_errors,
+        }
+    }
+
+    /// Counts a review of an object of `kind`.
+    pub fn review(&self, kind: &str, operation: &str, result: ReviewResult, elapsed: Duration) {
+        let result = match result {
+            ReviewResult::Patched => "patched",
+            ReviewResult::Unchanged => "unchanged",
+            ReviewResult::Denied => "denied",
+            ReviewResult::Rejected => "rejected",
+            ReviewResult::Panicked => "panicked",
+        };
+        self.reviews.increment([kind, operation, result]);
+        self.review_duration.observe(elapsed.as_secs_f64());
+    }
+
+    /// Counts an image by its decision (`rewrite`, `keep`) and the class of its match (`exact`, `alias` …).
+    pub fn image(&self, decision: &str, class: &str) {
+        self.images.increment([decision, class]);
+    }
+
+    /// Counts a hazard by its code and what was done about it (`warn`, `keep`, `deny`, `ignore`).
+    pub fn hazard(&self, code: &str, action: &str) {
+        self.hazards.increment([code, action]);
+    }
+
+    /// Counts pull secrets that were added to a pod.
+    pub fn pull_secrets(&self, added: usize) {
+        self.pull_secrets.inc_by(added as u64);
+    }
+
+    /// Counts a TLS handshake.
+    pub fn handshake(&self, result: Handshake) {
+        let result = match result {
+            Handshake::Ok => "ok",
+            Handshake::Failed => "failed",
+            Handshake::TimedOut => "timed_out",
+        };
+        self.handshakes.increment([result]);
+    }
+
+    /// Notes when the certificate in use expires.
+    pub fn certificate(&self, not_after: SystemTime) {
+        self.not_after.set(not_after.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
+    }
+
+    /// The metrics as `OpenMetrics` text.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string fails only where an encoder does, which leaves what it wrote.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A counter for each combination of `N` labels, shown from its first use on.
+#[derive(Debug)]
+struct Counters<const N: usize> {
+    labels: [(&'static str, &'static [&'static str]); N],
+    family: Family<[(&'static str, &'static str); N], Counter>,
+    cells: Vec<OnceLock<Counter>>,
+}
+
+impl<const N: usize> Counters<N> {
+    fn new(labels: [(&'static str, &'static [&'static str]); N]) -> Self {
+        let cells = labels.iter().map(|(_, values)| values.len()).product();
+        Self { labels, family: Family::default(), cells: (0..cells).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// A value that is not in its list counts as the list's last.
+    fn increment(&self, values: [&str; N]) {
+        let mut cell = 0;
+        for ((_, known), value) in self.labels.iter().zip(values) {
+            cell = cell * known.len() + position(known, value);
+        }
+        let Some(counter) = self.cells.get(cell) else { return };
+        counter
+            .get_or_init(|| {
+                let mut labels = self.labels.iter().zip(values);
+                self.family.get_or_create_owned(&array::from_fn(|_| match labels.next() {
+                    Some(((name, known), value)) => (*name, known.get(position(known, value)).copied().unwrap_or("")),
+                    None => ("", ""),
+                }))
+            })
+            .inc();
+    }
+}
+
+fn position(known: &[&str], value: &str) -> usize {
+    known.iter().position(|known| *known == value).unwrap_or(known.len() - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_listed_label_values_appear() {
+        let metrics = Metrics::new();
+        metrics.review("Deployment", "UPDATE", ReviewResult::Unchanged, Duration::from_micros(30));
+        metrics.review("Deployment", "UPDATE", ReviewResult::Unchanged, Duration::from_micros(30));
+        metrics.review("Evil\"} 1\n", "steal", ReviewResult::Rejected, Duration::ZERO);
+        metrics.image("keep", "past");
+        metrics.hazard("privileged-port", "warn");
+        metrics.hazard("invented", "deny");
+        metrics.handshake(Handshake::TimedOut);
+        metrics.pull_secrets(2);
+        let text = metrics.encode();
+        for line in [
+            r#"quench_build_info{version="0.1.0"} 1"#,
+            r#"quench_reviews_total{kind="Deployment",operation="UPDATE",result="unchanged"} 2"#,
+            r#"quench_reviews_total{kind="Other",operation="Other",result="rejected"} 1"#,
+            r#"quench_images_total{decision="keep",match="past"} 1"#,
+            r#"quench_hazards_total{code="privileged-port",action="warn"} 1"#,
+            r#"quench_hazards_total{code="other",action="deny"} 1"#,
+            r#"quench_tls_handshakes_total{result="timed_out"} 1"#,
+            "quench_pull_secrets_total 2",
+            "quench_review_duration_seconds_count 3",
+            r#"quench_review_duration_seconds_bucket{le="5e-5"} 3"#,
+        ] {
+            assert!(text.lines().any(|written| written == line), "{line} is not in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n") && !text.contains("Evil"), "{text}");
+    }
+
+    #[test]
+    fn the_expiry_of_the_certificate_is_a_unix_time() {
+        let metrics = Metrics::new();
+        metrics.certificate(UNIX_EPOCH + Duration::from_secs(1_795_219_200));
+        assert!(metrics.encode().contains("quench_certificate_not_after_timestamp_seconds 1795219200"));
+    }
+}

@@ -1,0 +1,41 @@
+//! What the program says about itself: log lines and metrics.
+
+mod metrics;
+
+use std::io::{self, IsTerminal};
+use std::panic;
+
+use anyhow::{Context, Result};
+use tracing::error;
+use tracing_subscriber::EnvFilter;
+
+pub use metrics::{Handshake, Metrics, ReviewResult};
+
+/// How a log line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for log collectors.
+    Json,
+}
+
+/// Sends log lines that pass `filter` to stderr: in `format`, or as text on a terminal and JSON elsewhere.
+///
+/// Panics become log lines as well. To be called once.
+pub fn init(format: Option<LogFormat>, filter: &str) -> Result<()> {
+    let filter = EnvFilter::try_new(filter).with_context(|| format!("--log-level is not a filter: {filter}"))?;
+    let terminal = io::stderr().is_terminal();
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json }) {
+        LogFormat::Text => subscriber.with_ansi(terminal).init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+    }
+    panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        let payload = panic.payload();
+        let reason = payload.downcast_ref().copied().or_else(|| payload.downcast_ref().map(String::as_str));
+        error!(location, reason, "panicked");
+    }));
+    Ok(())
+}

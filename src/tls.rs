@@ -1,0 +1,247 @@
+//! TLS: the certificate that the server shows, and the acceptor that shows it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use quench_certs::Authority;
+use rustls::client::verify_server_name;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ParsedCertificate, ResolvesServerCert, WebPkiClientVerifier,
+};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
+use tokio_rustls::TlsAcceptor;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// The protocols of a review, by preference: the API server speaks HTTP/1.1 to a Service and h2 to a local url.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+/// How long a development certificate lasts; it is made anew at each start.
+const DEVELOPMENT_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
+
+/// Why there is no certificate to serve with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file is missing or may not be read.
+    #[error("{path} cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is damaged.
+    #[error("{path} is not a PEM file")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// Where it is damaged.
+        source: pem::Error,
+    },
+    /// Perhaps the key's file was named in its place.
+    #[error("no certificate (`BEGIN CERTIFICATE`) is in {path}")]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Perhaps the certificate's file was named in its place, or the key is encrypted.
+    #[error("no unencrypted private key (`BEGIN PRIVATE KEY`) is in {path}")]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The PEM frame holds something else than a certificate.
+    #[error("the first certificate in {path} is damaged")]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is damaged or of a kind that TLS does not use.
+    #[error("the private key in {path} cannot be used")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What the library says.
+        source: rustls::Error,
+    },
+    /// Two files of different pairs.
+    #[error(
+        "the private key in {key} does not belong to the first certificate in {certificate}; name the two files of one pair"
+    )]
+    Mismatch {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+    },
+    /// No client could be verified.
+    #[error("{path} has no certificate authority that clients can be verified with")]
+    ClientAuthority {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The development certificate.
+    #[error("no development certificate could be made")]
+    Development(#[from] quench_certs::Error),
+    /// What the library does not accept.
+    #[error("TLS cannot be set up")]
+    Rustls(#[from] rustls::Error),
+}
+
+/// A certificate chain with its key, and what others must know about it.
+#[derive(Debug)]
+pub struct Certificate {
+    chain: Arc<CertifiedKey>,
+    not_after: SystemTime,
+    authorities: String,
+}
+
+impl Certificate {
+    /// The chain in `certificate` and the key in `key`, both PEM.
+    ///
+    /// Its authorities are the file `ca.crt` beside the certificate, as `quench certs` and cert-manager write it; without
+    /// one, the chain itself, which Go's TLS trusts as well.
+    pub fn load(certificate: &Path, key: &Path) -> Result<Self, Error> {
+        let written = read(certificate)?;
+        let chain = certificates(certificate, &written)?;
+        let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| match error {
+            pem::Error::NoItemsFound => Error::NoKey { path: key.into() },
+            source => Error::Pem { path: key.into(), source },
+        })?;
+        let not_after = chain
+            .first()
+            .and_then(|leaf| not_after(leaf))
+            .ok_or_else(|| Error::Certificate { path: certificate.into() })?;
+        let chain = CertifiedKey::from_der(chain, secret, &provider()).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                Error::Mismatch { certificate: certificate.into(), key: key.into() }
+            }
+            source => Error::Key { path: key.into(), source },
+        })?;
+        let beside = certificate.with_file_name("ca.crt");
+        let authorities = match fs::read(&beside) {
+            Ok(authorities) => {
+                certificates(&beside, &authorities)?;
+                blocks(&authorities)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => blocks(&written),
+            Err(source) => return Err(Error::Read { path: beside, source }),
+        };
+        Ok(Self { chain: Arc::new(chain), not_after, authorities })
+    }
+
+    /// A certificate for `names` by an authority that nobody else knows, in memory.
+    pub fn development<'a>(names: impl IntoIterator<Item = &'a str>, now: SystemTime) -> Result<Self, Error> {
+        let authority = Authority::new("quench development authority", now, DEVELOPMENT_LIFETIME)?;
+        let leaf = authority.issue(names, now, DEVELOPMENT_LIFETIME)?;
+        let chain = CertifiedKey::from_der(vec![leaf.certificate_der().clone()], leaf.key_der(), &provider())?;
+        let authorities = authority.certificate_pem();
+        Ok(Self { chain: Arc::new(chain), not_after: now + DEVELOPMENT_LIFETIME, authorities })
+    }
+
+    /// When clients cease to accept it.
+    pub fn not_after(&self) -> SystemTime {
+        self.not_after
+    }
+
+    /// The certificates that a client of ours must trust, as PEM.
+    pub fn authorities(&self) -> &str {
+        &self.authorities
+    }
+
+    /// Whether it is made out to `host`.
+    pub fn covers(&self, host: &str) -> bool {
+        let (Some(leaf), Ok(name)) = (self.chain.cert.first(), ServerName::try_from(host)) else { return false };
+        ParsedCertificate::try_from(leaf).is_ok_and(|leaf| verify_server_name(&leaf, &name).is_ok())
+    }
+}
+
+/// The certificate in use. Handshakes read it without a lock.
+#[derive(Debug)]
+pub struct Identity(ArcSwap<CertifiedKey>);
+
+impl Identity {
+    /// Serves with `certificate`.
+    pub fn new(certificate: &Certificate) -> Self {
+        Self(ArcSwap::new(certificate.chain.clone()))
+    }
+}
+
+impl ResolvesServerCert for Identity {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+}
+
+/// Accepts TLS 1.2 and 1.3 as `identity`; with `client_authorities`, a PEM file, only clients that they vouch for.
+pub fn acceptor(identity: Arc<Identity>, client_authorities: Option<&Path>) -> Result<TlsAcceptor, Error> {
+    let provider = provider();
+    let clients = match client_authorities {
+        Some(path) => client_verifier(path, &provider)?,
+        None => WebPkiClientVerifier::no_client_auth(),
+    };
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_client_cert_verifier(clients)
+        .with_cert_resolver(identity);
+    config.alpn_protocols = PROTOCOLS.map(Vec::from).into();
+    // The API server resumes no session: tickets would be work for nothing.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// The one provider of cryptography: named everywhere, so that a second one in the dependencies cannot confuse rustls.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+/// Makes [`provider`] the one of libraries that ask for none by name. To be called first in the program.
+pub fn install_provider() {
+    // Only a second call can fail, and leaves the first one's in place.
+    let _ = aws_lc_rs::default_provider().install_default();
+}
+
+fn client_verifier(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+    let unusable = || Error::ClientAuthority { path: path.into() };
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(path, &read(path)?)? {
+        roots.add(authority).map_err(|_| unusable())?;
+    }
+    WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone()).build().map_err(|_| unusable())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|source| Error::Read { path: path.into(), source })
+}
+
+fn certificates(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let found: Vec<_> = CertificateDer::pem_slice_iter(text)
+        .collect::<Result<_, _>>()
+        .map_err(|source| Error::Pem { path: path.into(), source })?;
+    if found.is_empty() { Err(Error::NoCertificate { path: path.into() }) } else { Ok(found) }
+}
+
+/// The certificates of a PEM file as text, and nothing of the keys or remarks that it may have as well.
+fn blocks(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let certificates = text.split(BEGIN).skip(1).filter_map(|block| block.split_once(END));
+    certificates.flat_map(|(body, _)| [BEGIN, body, END, "\n"]).collect()
+}
+
+fn not_after(certificate: &CertificateDer<'_>) -> Option<SystemTime> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
