@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::catalog::{Catalog, Class, Resolution};
+use crate::catalog::{Catalog, Class, Facts, Image, Resolution};
 use crate::hazard::Counterpart;
 use crate::policy::{PUBLIC_REGISTRY, Policy};
 use crate::reference::{ParseError, Reference};
@@ -95,7 +95,7 @@ pub struct Decision<'c> {
 enum Why<'c> {
     Placeholder,
     Unparsable(ParseError),
-    Hardened,
+    Hardened(Option<&'c Image>),
     Resolved { resolution: Resolution<'c>, digest: bool, target: Option<ParseError> },
 }
 
@@ -114,10 +114,10 @@ impl<'c> Decision<'c> {
             return Self {
                 matched: Match::Hardened,
                 counterpart: Counterpart::Hardened { uid: image.map(|image| image.facts().run_as) },
-                name: image.map(|image| image.name()),
+                name: image.map(Image::name),
                 target: Some(reference),
                 rewrites: false,
-                why: Why::Hardened,
+                why: Why::Hardened(image),
             };
         }
         Self::resolved(&reference, catalog.resolve(&reference), policy)
@@ -129,7 +129,7 @@ impl<'c> Decision<'c> {
 
     fn resolved(reference: &Reference, resolution: Resolution<'c>, policy: &Policy) -> Self {
         let matched = Match::from(resolution.class);
-        let name = resolution.image.map(|image| image.name());
+        let name = resolution.image.map(Image::name);
         let (target, error) =
             match name.zip(resolution.tag.as_deref()).map(|(name, tag)| policy.repository.reference(name, tag)) {
                 Some(Ok(target)) => (Some(target), None),
@@ -161,11 +161,12 @@ impl<'c> Decision<'c> {
         }
     }
 
-    /// What the catalog knows of the candidate, for people to read.
-    pub fn resolution(&self) -> Option<&Resolution<'c>> {
+    /// What the hardened image is like to run: the candidate, or what has its name.
+    pub fn facts(&self) -> Option<Facts<'c>> {
         match &self.why {
-            Why::Resolved { resolution, .. } => Some(resolution),
-            _ => None,
+            Why::Resolved { resolution, .. } => resolution.facts(),
+            Why::Hardened(image) => image.map(Image::facts),
+            Why::Placeholder | Why::Unparsable(_) => None,
         }
     }
 
@@ -182,7 +183,7 @@ impl fmt::Display for Reason<'_, '_> {
         match &self.0.why {
             Why::Placeholder => f.write_str("a placeholder, not an image reference"),
             Why::Unparsable(error) => write!(f, "not an image reference: {error}"),
-            Why::Hardened => f.write_str("hardened already"),
+            Why::Hardened(_) => f.write_str("hardened already"),
             Why::Resolved { target: Some(error), .. } => {
                 write!(f, "the policy's repository gives no valid target: {error}")
             }

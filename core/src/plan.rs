@@ -100,10 +100,9 @@ impl<'p> Plan<'p> {
                 self.find(item, hazard);
             }
         }
-        if let Some(target) = decision.target.as_ref().filter(|_| decision.rewrites && self.secrets_are_fixed()) {
-            if let Some(secret) = missing_secret(target, pod, self.policy) {
-                self.find(item, Hazard::PullSecretMissing { secret });
-            }
+        let target = decision.target.as_ref().filter(|_| decision.rewrites && self.secrets_are_fixed());
+        if let Some(secret) = target.and_then(|target| missing_secret(target, pod, self.policy)) {
+            self.find(item, Hazard::PullSecretMissing { secret });
         }
         self.items.push(Item { image, decision });
     }

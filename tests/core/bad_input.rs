@@ -1,5 +1,7 @@
 //! Bodies that nobody planned for: a clear error or a kept image, never a panic, a hang or a lost field.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use quench_core::catalog::Catalog;
 use quench_core::plan::{self, plan};
 use quench_core::policy::{Mode, Policy};

@@ -1,6 +1,8 @@
 //! Whole answers to whole reviews: each folder of `tests/cases` has a `request.json`, where it needs one a `policy.yaml`,
 //! and the answer that was read by eye. A new case is a new folder; `INSTA_UPDATE=always` writes its answer.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::fs;
 use std::path::Path;
 

@@ -3,6 +3,8 @@
 //!
 //! Patches are applied by json-patch, which shares no code with what writes them.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::cell::Cell;
 
 use proptest::prelude::*;

@@ -1,0 +1,80 @@
+//! How hardened images are named.
+
+use std::fmt;
+
+use super::PUBLIC_REGISTRY;
+use crate::reference::{ParseError, Reference};
+
+/// How hardened images are named: a repository with `{name}` in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    prefix: String,
+    suffix: String,
+}
+
+impl Repository {
+    const PLACEHOLDER: &'static str = "{name}";
+
+    pub(super) fn public() -> Self {
+        Self { prefix: format!("{PUBLIC_REGISTRY}/"), suffix: String::new() }
+    }
+
+    pub(super) fn parse(written: &str) -> Result<Self, RepositoryError> {
+        let (prefix, suffix) = written.split_once(Self::PLACEHOLDER).ok_or(RepositoryError::NoName)?;
+        let repository = Self { prefix: prefix.to_owned(), suffix: suffix.to_owned() };
+        let sample = repository.with("name").parse::<Reference>().map_err(RepositoryError::Reference)?;
+        if sample.tag().is_some() || sample.digest().is_some() {
+            return Err(RepositoryError::Tagged);
+        }
+        if sample.as_str() != repository.with("name") {
+            let canonical = sample.as_str().replacen("name", Self::PLACEHOLDER, 1);
+            return Err(RepositoryError::NotCanonical { canonical });
+        }
+        Ok(repository)
+    }
+
+    fn with(&self, name: &str) -> String {
+        [&self.prefix, name, &self.suffix].concat()
+    }
+
+    /// The reference of a hardened image's tag.
+    pub fn reference(&self, name: &str, tag: &str) -> Result<Reference, ParseError> {
+        let mut text = String::with_capacity(self.prefix.len() + name.len() + self.suffix.len() + 1 + tag.len());
+        for part in [&self.prefix, name, &self.suffix, ":", tag] {
+            text.push_str(part);
+        }
+        text.try_into()
+    }
+
+    /// The hardened name that a registry and repository of this form hold.
+    pub fn name_in<'n>(&self, repository: &'n str) -> Option<&'n str> {
+        let name = repository.strip_prefix(&*self.prefix)?.strip_suffix(&*self.suffix)?;
+        (!name.is_empty() && !name.contains('/')).then_some(name)
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", self.prefix, Self::PLACEHOLDER, self.suffix)
+    }
+}
+
+/// What is wrong with `hardened.repository`.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// Every image would become the same.
+    #[error("`{{name}}` is missing")]
+    NoName,
+    /// The tag is decided for each image.
+    #[error("a tag or digest has no place here")]
+    Tagged,
+    /// Not a repository.
+    #[error("{0}")]
+    Reference(ParseError),
+    /// An alias or a short form.
+    #[error("write it out as `{canonical}`")]
+    NotCanonical {
+        /// The canonical form.
+        canonical: String,
+    },
+}

@@ -1,0 +1,57 @@
+//! Where a pod specification names images.
+
+use std::fmt;
+
+use super::container::Container;
+
+/// A list of the pod specification that holds images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageList {
+    /// `initContainers`, native sidecars among them.
+    InitContainers,
+    /// `containers`.
+    Containers,
+    /// `ephemeralContainers`.
+    EphemeralContainers,
+    /// `volumes[].image`.
+    Volumes,
+}
+
+impl ImageList {
+    pub(super) const ALL: [Self; 4] =
+        [Self::InitContainers, Self::Containers, Self::EphemeralContainers, Self::Volumes];
+}
+
+/// Where an image stands in the pod specification; displayed as JSON Pointer below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The list.
+    pub list: ImageList,
+    /// The position in it.
+    pub index: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (list, field) = match self.list {
+            ImageList::InitContainers => ("initContainers", "image"),
+            ImageList::Containers => ("containers", "image"),
+            ImageList::EphemeralContainers => ("ephemeralContainers", "image"),
+            ImageList::Volumes => ("volumes", "image/reference"),
+        };
+        write!(f, "/{list}/{}/{field}", self.index)
+    }
+}
+
+/// One image field of a pod.
+#[derive(Debug, Clone, Copy)]
+pub struct Image<'o, 'a> {
+    /// Where it stands.
+    pub place: Place,
+    /// Name of the container or volume.
+    pub name: &'o str,
+    /// What is written there.
+    pub reference: &'o str,
+    /// The container; None for a volume.
+    pub container: Option<&'o Container<'a>>,
+}
