@@ -1,0 +1,3 @@
+//! What a review costs.
+
+fn main() {}
