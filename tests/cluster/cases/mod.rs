@@ -1,0 +1,61 @@
+//! The cases, by theme.
+
+mod audit;
+mod controllers;
+mod other_workloads;
+mod registration;
+mod requests;
+mod seeds;
+mod thousand_pods;
+mod updates;
+
+use crate::Case;
+use crate::cluster::Cluster;
+
+macro_rules! cases {
+    ($($theme:ident::$case:ident,)*) => {
+        &[$((concat!(stringify!($theme), "::", stringify!($case)), $theme::$case as fn(&Cluster))),*]
+    };
+}
+
+/// Each in namespaces of its own; the longest first.
+pub(crate) const TOGETHER: &[Case] = cases![
+    controllers::a_cronjobs_pods_arrive_hardened,
+    controllers::every_kind_of_template,
+    seeds::k8s_sidecar,
+    seeds::karpenter,
+    seeds::cilium_startup_script,
+    seeds::calico_kube_controllers,
+    seeds::cilium_operator,
+    other_workloads::postgres_stays,
+    other_workloads::redis_by_shell_stays,
+    other_workloads::node_exporter,
+    other_workloads::references_with_digests,
+    other_workloads::private_registries_stay,
+    other_workloads::image_volumes,
+    other_workloads::memcached_of_a_replicaset,
+    other_workloads::what_is_hardened_stays,
+    other_workloads::mirror_pods_stay,
+    other_workloads::pull_secrets,
+    controllers::pods_of_controllers_warn_nobody,
+    requests::a_dry_run_shows_and_stores_nothing,
+    requests::a_sidecar_of_a_later_webhook_is_rewritten_too,
+    requests::kubectl_debug_of_a_pod_with_the_secret,
+    requests::kubectl_debug_of_a_pod_without_the_secret,
+    requests::fields_that_types_do_not_know_stay,
+    requests::mode_warn_says_and_does_nothing,
+    requests::mode_enforce,
+    updates::a_label_changes_no_image,
+    updates::pods_older_than_quench_can_be_updated,
+    updates::templates_older_than_quench_do_not_roll,
+    updates::applying_the_original_again_rolls_nothing,
+    updates::one_changed_image_is_the_only_one_rewritten,
+    audit::the_audit_log_has_rewrites_and_kept,
+    registration::by_service,
+    registration::the_printed_configuration_is_a_manifest,
+    registration::a_quench_that_is_gone_delays_nobody,
+];
+
+/// One after the other, with nothing beside them: the first counts all there is, the last takes the default instance.
+pub(crate) const ALONE: &[Case] =
+    cases![thousand_pods::all_arrive_hardened, registration::register_survives_a_kill_and_ends_with_sigterm,];

@@ -1,0 +1,156 @@
+//! Single requests: dry runs, debugging, other webhooks, modes.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::control_plane::K8S;
+use crate::difference::{assert_lines, effect, manifest};
+use crate::kubectl::eventually;
+use crate::namespace::{Namespace, Served};
+
+const POD: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  containers: [{name: web, image: 'nginx:1.31.4'}]
+";
+
+pub(crate) fn a_dry_run_shows_and_stores_nothing(cluster: &Cluster) {
+    cluster.with_temp_ns(Served::ByDefault, |namespace| {
+        let shown = namespace.kubectl.with(POD, &["apply", "--dry-run=server", "-o", "json", "-f", "-"]);
+        let shown_pod = shown.json();
+        assert_eq!(namespace.kubectl.list(&["pods"]), Vec::<Value>::new());
+        let stored = namespace.kubectl.with(POD, &["apply", "-o", "json", "-f", "-"]);
+        let stored_pod = stored.json();
+        for part in ["/spec/containers/0/image", "/spec/imagePullSecrets", "/metadata/annotations"] {
+            assert_eq!(shown_pod.pointer(part), stored_pod.pointer(part), "{part}");
+        }
+        assert_eq!(shown_pod["spec"]["containers"][0]["image"], "dhi.io/nginx:1.31.4");
+        assert_eq!(shown.warnings(), stored.warnings());
+    });
+}
+
+/// What `kubectl debug` asks for; it returns what it said and the pod as it is then.
+fn debug(namespace: &Namespace, pod: &str) -> (Vec<String>, Value) {
+    namespace.kubectl.apply(pod);
+    let sleep = ["--", "sleep", "1"];
+    let said = namespace
+        .kubectl
+        .run(&[&["debug", "web", "--image=busybox:1.37.0", "-c", "debugger", "-q"], &sleep[..]].concat());
+    (said.warnings(), namespace.kubectl.get(&["pod", "web"]))
+}
+
+pub(crate) fn kubectl_debug_of_a_pod_with_the_secret(cluster: &Cluster) {
+    cluster.with_temp_ns(Served::ByDefault, |namespace| {
+        let (warnings, pod) = debug(namespace, POD); // rewritten at its creation, and given the secret then
+        let images = [&pod["spec"]["containers"][0]["image"], &pod["spec"]["ephemeralContainers"][0]["image"]];
+        assert_eq!(images, ["dhi.io/nginx:1.31.4", "dhi.io/busybox:1.37.0"]);
+        assert_eq!(pod["spec"]["imagePullSecrets"], json!([{"name": "dhi-pull-secret"}]));
+        assert_eq!(pod["metadata"]["annotations"]["quench.dev/original-images"], r#"{"web":"nginx:1.31.4"}"#);
+        assert_eq!(warnings, Vec::<String>::new());
+    });
+}
+
+pub(crate) fn kubectl_debug_of_a_pod_without_the_secret(cluster: &Cluster) {
+    let private = POD.replace("nginx:1.31.4", "registry.example.com/web:1");
+    cluster.with_temp_ns(Served::ByDefault, |namespace| {
+        let (warnings, pod) = debug(namespace, &private);
+        let images = [&pod["spec"]["containers"][0]["image"], &pod["spec"]["ephemeralContainers"][0]["image"]];
+        assert_eq!(images, ["registry.example.com/web:1", "busybox:1.37.0"]);
+        assert_eq!(pod["spec"].get("imagePullSecrets"), None);
+        assert_lines("warnings", &warnings, &[""]);
+    });
+}
+
+pub(crate) fn fields_that_types_do_not_know_stay(cluster: &Cluster) {
+    let effect = effect(cluster, Served::ByDefault, &manifest("rare-fields"));
+    assert_lines("changes", &effect.changes, &[]);
+}
+
+pub(crate) fn mode_warn_says_and_does_nothing(cluster: &Cluster) {
+    let effect = effect(cluster, Served::InMode("warn"), POD);
+    assert_lines("changes", &effect.changes, &["Pod/web unchanged"]);
+    assert_lines("warnings", &effect.warnings, &[""]);
+}
+
+pub(crate) fn mode_enforce(cluster: &Cluster) {
+    let [by_default, enforced] =
+        [Served::ByDefault, Served::InMode("enforce")].map(|served| effect(cluster, served, POD));
+    assert_eq!(by_default.changes, enforced.changes);
+    assert_eq!(by_default.warnings, enforced.warnings);
+}
+
+/// The injector of `tests/cluster/internal/injector`, as a process.
+struct Injector {
+    process: Child,
+    url: String,
+}
+
+impl Injector {
+    fn start(cluster: &Cluster, image: &str) -> Self {
+        let [certificate, key, _] = cluster.control_plane.serving_certificate();
+        let mut process = Command::new(K8S)
+            .args(["leash", K8S, "injector", "--image", image, "--tls-cert"])
+            .arg(certificate)
+            .arg("--tls-key")
+            .arg(key)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        Self { process, url: url.trim().to_owned() }
+    }
+}
+
+impl Drop for Injector {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+pub(crate) fn a_sidecar_of_a_later_webhook_is_rewritten_too(cluster: &Cluster) {
+    const LABEL: &str = "quench.test/injected";
+    let injector = Injector::start(cluster, "docker.io/library/redis:8.10.1");
+    let [_, _, authority] = cluster.control_plane.serving_certificate();
+    let trusted = cluster.kubectl.json_of(&format!(
+        "{{apiVersion: v1, kind: Secret, metadata: {{name: ca}}, stringData: {{ca: {:?}}}}}",
+        fs::read_to_string(authority).unwrap()
+    ));
+    cluster.kubectl.apply(
+        &json!({
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "MutatingWebhookConfiguration",
+            "metadata": {"name": "sidecars"}, // after `quench` by its name, so called after it
+            "webhooks": [{
+                "name": "sidecars.quench.test",
+                "clientConfig": {"url": injector.url, "caBundle": trusted["data"]["ca"]},
+                "namespaceSelector": {"matchExpressions": [{"key": LABEL, "operator": "Exists"}]},
+                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+                "admissionReviewVersions": ["v1"],
+                "sideEffects": "None",
+                "failurePolicy": "Fail",
+            }],
+        })
+        .to_string(),
+    );
+    cluster.with_temp_ns(Served::ByDefault, |namespace| {
+        cluster.kubectl.run(&["label", "namespace", &namespace.name, &format!("{LABEL}=")]);
+        let pod = eventually("injected sidecar", || {
+            let pod = namespace.kubectl.with(POD, &["create", "--dry-run=server", "-o", "json", "-f", "-"]).json();
+            pod["spec"]["containers"].get(1).is_some().then_some(pod)
+        });
+        let images: Vec<_> = pod["spec"]["containers"].as_array().unwrap().iter().map(|one| &one["image"]).collect();
+        assert_eq!(images, ["dhi.io/nginx:1.31.4", "dhi.io/redis:8.10.1"]);
+        assert_eq!(pod["spec"]["imagePullSecrets"], json!([{"name": "dhi-pull-secret"}]));
+        let record = r#"{"injected":"docker.io/library/redis:8.10.1","web":"nginx:1.31.4"}"#;
+        assert_eq!(pod["metadata"]["annotations"]["quench.dev/original-images"], record);
+    });
+    cluster.kubectl.run(&["delete", "mutatingwebhookconfiguration", "sidecars"]);
+}

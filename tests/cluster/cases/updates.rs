@@ -1,0 +1,140 @@
+//! Objects that exist: nothing about them changes because quench came.
+
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, await_effect};
+use crate::difference::{assert_lines, changes, manifest, stored};
+use crate::kubectl::eventually;
+use crate::namespace::{Namespace, Served};
+
+/// Makes objects where quench is off, then lets it serve the namespace.
+fn older_than_quench(cluster: &Cluster, manifest: &str, test: impl FnOnce(&Namespace)) {
+    cluster.with_temp_ns(Served::NotAtAll, |namespace| {
+        namespace.kubectl.apply(manifest);
+        stored(namespace); // the controllers are done
+        cluster.kubectl.run(&["label", "namespace", &namespace.name, "quench.dev/mode-"]);
+        await_effect(namespace);
+        test(namespace);
+    });
+}
+
+pub(crate) fn a_label_changes_no_image(cluster: &Cluster) {
+    cluster.with_temp_ns(Served::ByDefault, |namespace| {
+        namespace.kubectl.apply(&manifest("digests"));
+        let before = stored(namespace);
+        let said = namespace.kubectl.run(&["label", "pod", "pinned", "team=shop"]);
+        assert_lines(
+            "changes",
+            &changes(&before, &stored(namespace)),
+            &["Pod/pinned /metadata/labels/team: none -> shop"],
+        );
+        assert_eq!(said.warnings(), Vec::<String>::new());
+    });
+}
+
+pub(crate) fn pods_older_than_quench_can_be_updated(cluster: &Cluster) {
+    older_than_quench(cluster, &manifest("pull-secrets"), |namespace| {
+        let before = stored(namespace);
+        let labelled = namespace.kubectl.run(&["label", "pod", "no-secret", "team=shop"]);
+        let changed = namespace.kubectl.run(&["set", "image", "pod/no-secret", "cache=memcached:1.6.45"]);
+        let with_secret = namespace.kubectl.run(&["set", "image", "pod/secret-of-the-pod", "cache=memcached:1.6.45"]);
+        assert_lines(
+            "changes",
+            &changes(&before, &stored(namespace)),
+            &[
+                "Pod/no-secret /metadata/labels/team: none -> shop",
+                "Pod/no-secret /spec/containers/0/image: redis:8.10.1 -> memcached:1.6.45",
+                "Pod/nothing-hardened unchanged",
+                "Pod/secret-of-the-account unchanged",
+                "Pod/secret-of-the-pod /spec/containers/0/image: redis:8.10.1 -> dhi.io/memcached:1.6.45",
+            ],
+        );
+        assert_eq!(labelled.warnings(), Vec::<String>::new());
+        assert_lines("warnings", &changed.warnings(), &[""]);
+        assert_eq!(with_secret.warnings(), Vec::<String>::new());
+    });
+}
+
+pub(crate) fn templates_older_than_quench_do_not_roll(cluster: &Cluster) {
+    older_than_quench(cluster, &manifest("every-kind"), |namespace| {
+        let before = stored(namespace);
+        let revision = revisions(namespace);
+        namespace.kubectl.run(&[
+            "annotate",
+            "daemonset/daemons",
+            "deployment/deployed",
+            "statefulset/stateful",
+            "note=seen",
+        ]);
+        let annotated = |kind: &str| format!("{kind} /metadata/annotations/note: none -> seen");
+        let after = changes(&before, &stored(namespace));
+        let changed: Vec<_> = after.into_iter().filter(|line| !line.ends_with(" unchanged")).collect();
+        let expected = ["DaemonSet/daemons", "Deployment/deployed", "StatefulSet/stateful"].map(annotated);
+        assert_eq!(changed, expected);
+        assert_eq!(revisions(namespace), revision);
+    });
+}
+
+const DAEMONS: &str = "
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: daemons}
+spec:
+  selector: {matchLabels: {app: daemons}}
+  template:
+    metadata: {labels: {app: daemons}}
+    spec:
+      containers:
+        - {name: web, image: 'nginx:1.31.4'}
+        - {name: cache, image: 'redis:8.10.1'}
+        - {name: app, image: 'registry.example.com/app:1'}
+";
+
+pub(crate) fn applying_the_original_again_rolls_nothing(cluster: &Cluster) {
+    for (what, manifest) in [("DaemonSet", DAEMONS.to_owned()), ("Deployment", manifest("karpenter"))] {
+        cluster.with_temp_ns(Served::ByDefault, |namespace| {
+            namespace.kubectl.apply(&manifest);
+            let (before, revision) = (stored(namespace), revisions(namespace));
+            let again = namespace.kubectl.apply(&manifest);
+            let unchanged: Vec<_> = before.keys().map(|name| format!("{name} unchanged")).collect();
+            assert_eq!(changes(&before, &stored(namespace)), unchanged, "{what}");
+            assert_eq!(revisions(namespace), revision, "{what}");
+            assert_eq!(again.warnings(), Vec::<String>::new(), "{what}");
+        });
+    }
+}
+
+pub(crate) fn one_changed_image_is_the_only_one_rewritten(cluster: &Cluster) {
+    cluster.with_temp_ns(Served::ByDefault, |namespace| {
+        namespace.kubectl.apply(DAEMONS);
+        let template = || {
+            let set = namespace.kubectl.get(&["daemonset", "daemons"]);
+            let containers = set["spec"]["template"]["spec"]["containers"].as_array().unwrap();
+            let images: Vec<Value> = containers.iter().map(|container| container["image"].clone()).collect();
+            (
+                images,
+                set["metadata"]["annotations"]["quench.dev/original-images"].clone(),
+                set["metadata"]["generation"].clone(),
+            )
+        };
+        let hardened =
+            ["dhi.io/nginx:1.31.4", "dhi.io/redis:8.10.1", "registry.example.com/app:1"].map(Value::from).to_vec();
+        let record = json!(r#"{"cache":"redis:8.10.1","web":"nginx:1.31.4"}"#);
+        assert_eq!(template(), (hardened.clone(), record, json!(1)));
+        namespace.kubectl.apply(&DAEMONS.replace("redis:8.10.1", "memcached:1.6.45"));
+        let changed = [hardened[0].clone(), json!("dhi.io/memcached:1.6.45"), hardened[2].clone()].to_vec();
+        let record = json!(r#"{"cache":"memcached:1.6.45","web":"nginx:1.31.4"}"#);
+        assert_eq!(template(), (changed, record, json!(2)));
+        eventually("pod of the second revision", || {
+            let pods = namespace.kubectl.list(&["pods"]);
+            let images = |pod: &Value| pod["spec"]["containers"][1]["image"] == "dhi.io/memcached:1.6.45";
+            pods.iter().any(images).then_some(())
+        });
+    });
+}
+
+/// What tells whether anything rolled: pods' identities, and the revisions that controllers keep.
+fn revisions(namespace: &Namespace) -> Vec<Value> {
+    let all = namespace.kubectl.list(&["pods,replicasets,controllerrevisions"]);
+    all.iter().map(|object| object["metadata"]["uid"].clone()).collect()
+}

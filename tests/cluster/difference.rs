@@ -1,0 +1,185 @@
+//! What quench changes in stored objects, as lines of text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use serde_json::{Map, Value};
+
+use crate::cluster::Cluster;
+use crate::kubectl::eventually;
+use crate::namespace::{Namespace, Served};
+
+/// Every kind that a template or a controller makes, and their makers.
+const KINDS: &str =
+    "deployments,replicasets,daemonsets,statefulsets,jobs,cronjobs,replicationcontrollers,controllerrevisions,pods";
+/// Fields that differ between two equal objects, wherever they are.
+const IDENTITY: [&str; 11] = [
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "managedFields",
+    "nodeName",
+    "pod-template-hash",
+    "controller-revision-hash",
+    "controller.kubernetes.io/hash",
+    "controller-uid",
+    "batch.kubernetes.io/controller-uid",
+    "kubectl.kubernetes.io/last-applied-configuration",
+];
+
+/// What became of a manifest where quench serves.
+#[derive(Debug)]
+pub(crate) struct Effect {
+    /// One line for each difference from the same object where quench is off, and for each object without one.
+    pub(crate) changes: Vec<String>,
+    /// What kubectl printed, without what it prints where quench is off.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A file of `tests/cluster/manifests`.
+pub(crate) fn manifest(name: &str) -> String {
+    let path = format!("{}/tests/cluster/manifests/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Applies a manifest where quench serves and where it does not, and compares everything that is stored.
+pub(crate) fn effect(cluster: &Cluster, served: Served, manifest: &str) -> Effect {
+    cluster.with_temp_ns(Served::NotAtAll, |off| {
+        cluster.with_temp_ns(served, |on| {
+            let [usual, warnings] = [off, on].map(|namespace| namespace.kubectl.apply(manifest).warnings());
+            let [before, after] = [off, on].map(stored);
+            Effect {
+                changes: changes(&before, &after),
+                warnings: warnings.into_iter().filter(|warning| !usual.contains(warning)).collect(),
+            }
+        })
+    })
+}
+
+/// Compares whole texts, and shows both where they differ.
+#[track_caller]
+pub(crate) fn assert_lines(what: &str, lines: &[String], expected: &[&str]) {
+    assert!(lines == expected, "{what}:\n{}\nexpected:\n{}", lines.join("\n"), expected.join("\n"));
+}
+
+/// The objects of a namespace without what identifies them, by a name that does not depend on it. Every workload has its pods.
+pub(crate) fn stored(namespace: &Namespace) -> BTreeMap<String, Value> {
+    eventually("pod of every workload", || {
+        let mut objects = BTreeMap::new();
+        for mut object in namespace.kubectl.list(&[KINDS]) {
+            anonymise(&mut object, &namespace.name);
+            let (name, template) = (name(&object), object.clone());
+            let twin = objects.insert(name.clone(), object);
+            assert!(twin.is_none_or(|twin| twin == template), "two of {name} differ");
+        }
+        let complete = objects.keys().all(|name| pods_of(name).is_none_or(|pods| objects.contains_key(&pods)));
+        complete.then_some(objects)
+    })
+}
+
+fn pods_of(name: &str) -> Option<String> {
+    match name.split_once('/')? {
+        ("Deployment", name) => Some(format!("Pod of ReplicaSet/{name}")),
+        (kind @ ("DaemonSet" | "StatefulSet" | "Job" | "ReplicationController"), name) => {
+            Some(format!("Pod of {kind}/{name}"))
+        }
+        _ => None,
+    }
+}
+
+/// `Kind/name`, or `Kind of Owner/name` for what a controller made under a name that it invented.
+fn name(object: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let owner = &object["metadata"]["ownerReferences"][0];
+    match (text(&object["kind"]).as_str(), owner) {
+        (kind @ ("Pod" | "ControllerRevision"), Value::Object(owner)) => {
+            format!("{kind} of {}/{}", text(&owner["kind"]), text(&owner["name"]))
+        }
+        (kind, _) => format!("{kind}/{}", text(&object["metadata"]["name"])),
+    }
+}
+
+fn anonymise(object: &mut Value, namespace: &str) {
+    let metadata = &object["metadata"];
+    let hash = metadata["labels"]["pod-template-hash"].as_str().map(|hash| format!("-{hash}")).unwrap_or_default();
+    object.as_object_mut().unwrap().remove("status");
+    let metadata = object["metadata"].as_object_mut().unwrap();
+    if metadata.contains_key("generateName") {
+        metadata.remove("name");
+    }
+    if object["kind"] == "ControllerRevision" {
+        object["metadata"].as_object_mut().unwrap().remove("name");
+    }
+    walk(object, &|text| {
+        let mut text = text.replace(namespace, "NAMESPACE");
+        if !hash.is_empty() {
+            text = text.replace(&hash, "");
+        }
+        if text.starts_with("kube-api-access-") {
+            text.truncate("kube-api-access".len());
+        }
+        if text.starts_with("node-") && text.len() == "node-1".len() {
+            text.truncate("node".len());
+        }
+        text
+    });
+}
+
+fn walk(value: &mut Value, rename: &impl Fn(&str) -> String) {
+    match value {
+        Value::String(text) => *text = rename(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| walk(item, rename)),
+        Value::Object(fields) => {
+            fields.retain(|name, _| !IDENTITY.contains(&name.as_str()));
+            fields.values_mut().for_each(|field| walk(field, rename));
+        }
+        _ => {}
+    }
+}
+
+/// The differences of all objects; the same objects must be there.
+pub(crate) fn changes(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> Vec<String> {
+    let names = |objects: &BTreeMap<String, Value>| objects.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(before), names(after), "other objects");
+    let mut lines = Vec::new();
+    for (name, before) in before {
+        let start = lines.len();
+        compare(before, &after[name], "", &mut |pointer, from, to| {
+            lines.push(format!("{name} {pointer}: {} -> {}", shown(from), shown(to)));
+        });
+        if lines.len() == start {
+            lines.push(format!("{name} unchanged"));
+        }
+    }
+    lines
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Reports the smallest parts that differ. An absent map is an empty one; lists of different lengths differ as wholes.
+fn compare(before: &Value, after: &Value, pointer: &str, report: &mut impl FnMut(&str, &Value, &Value)) {
+    let none = Map::new();
+    match (before, after) {
+        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
+            for (index, (before, after)) in before.iter().zip(after).enumerate() {
+                compare(before, after, &format!("{pointer}/{index}"), report);
+            }
+        }
+        (Value::Object(_) | Value::Null, Value::Object(_) | Value::Null) if before != after => {
+            let [before, after] = [before, after].map(|value| value.as_object().unwrap_or(&none));
+            let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+            for name in names {
+                let [before, after] = [before, after].map(|fields| fields.get(name).unwrap_or(&Value::Null));
+                compare(before, after, &format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")), report);
+            }
+        }
+        _ if before != after => report(pointer, before, after),
+        _ => {}
+    }
+}

@@ -1,0 +1,108 @@
+//! The program under test, as a process.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::str::FromStr;
+
+use crate::control_plane::K8S;
+use crate::kubectl::eventually;
+
+/// The binary that cargo built for these tests.
+const QUENCH: &str = env!("CARGO_BIN_EXE_quench");
+
+/// A serving quench. It is killed when it is dropped, and when the thread that started it ends.
+pub(crate) struct Quench {
+    process: Child,
+    admin: SocketAddr,
+    log: PathBuf,
+    /// The webhook configuration that it printed.
+    pub(crate) configuration: String,
+}
+
+impl Quench {
+    /// Starts `quench serve --print-webhook-config` and waits until it serves. Its log is `DIR/quench-NAME.log`.
+    pub(crate) fn start(dir: &Path, name: &str, flags: &[&str]) -> Self {
+        let mut quench = Self::spawn(dir, name, &[&["--print-webhook-config"], flags].concat(), Stdio::piped());
+        let mut stdout = quench.process.stdout.take().unwrap();
+        stdout.read_to_string(&mut quench.configuration).unwrap();
+        assert!(!quench.configuration.is_empty(), "quench does not start: {}", quench.log());
+        quench
+    }
+
+    /// Starts `quench serve --register` against the cluster of a kubeconfig, and waits until it is ready.
+    pub(crate) fn register(dir: &Path, name: &str) -> Self {
+        let quench = Self::spawn(dir, name, &["--register"], Stdio::null());
+        eventually("registered quench", || {
+            fs::read_to_string(&quench.log).unwrap().contains("registered").then_some(())
+        });
+        quench
+    }
+
+    fn spawn(dir: &Path, name: &str, flags: &[&str], stdout: Stdio) -> Self {
+        let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(); // free again at once
+        let log = dir.join(format!("quench-{name}.log"));
+        let process = Command::new(K8S)
+            .args(["leash", QUENCH, "serve", "--listen", "127.0.0.1:0", "--admin", &admin.to_string()])
+            .args(flags)
+            .env("KUBECONFIG", dir.join("pki/admin.kubeconfig"))
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(File::options().create(true).append(true).open(&log).unwrap())
+            .spawn()
+            .unwrap();
+        Self { process, admin, log, configuration: String::new() }
+    }
+
+    /// Ends it without a chance to tidy up.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Asks it to stop, and waits.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        let asked = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        assert!(asked.success());
+        eventually("end of quench", || self.process.try_wait().unwrap())
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Its counters, and what else is a whole number: name and labels to value.
+    pub(crate) fn metrics(&self) -> BTreeMap<String, usize> {
+        let mut connection = TcpStream::connect(self.admin).unwrap();
+        connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: quench\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        samples(&answer)
+    }
+}
+
+impl Drop for Quench {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The samples of a text in Prometheus' format whose value is a `T`, by name and labels.
+pub(crate) fn samples<T: FromStr>(text: &str) -> BTreeMap<String, T> {
+    let sample = |line: &str| {
+        let (name, value) = line.rsplit_once(' ')?;
+        Some((name.to_owned(), value.parse().ok()?))
+    };
+    text.lines().filter(|line| !line.starts_with('#')).filter_map(sample).collect()
+}
+
+/// `quench certs` for the Service `quench` of the namespace `quench`.
+pub(crate) fn certs(dir: &Path) {
+    let made = Command::new(QUENCH).args(["certs", "--out"]).arg(dir).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+}
