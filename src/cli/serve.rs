@@ -176,7 +176,7 @@ fn in_cluster() -> bool {
 
 /// Prints the configuration and ends stdout, so that `quench serve --print-webhook-config | kubectl apply -f -` gets on.
 fn print(configuration: &MutatingWebhookConfiguration) -> Result<()> {
-    let text = serde_saphyr::to_string(configuration)?;
+    let text = registration::yaml(configuration)?;
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("cannot print the configuration")?;
     let nowhere = fs::OpenOptions::new().write(true).open("/dev/null").context("cannot open /dev/null")?;

@@ -74,6 +74,13 @@ pub fn configuration(url: &str, authorities: &str, own_namespace: Option<&str>) 
     }
 }
 
+/// The configuration as one YAML document, as `kubectl apply -f -` takes it.
+pub fn yaml(configuration: &MutatingWebhookConfiguration) -> Result<String> {
+    // Plain scalars: a folded one reads like a certificate with line breaks.
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    Ok(serde_saphyr::to_string_with_options(configuration, options)?)
+}
+
 /// What quench looks at, wherever its version is `v1` or converts to it.
 fn rules() -> Vec<RuleWithOperations> {
     let rule = |group: &str, resources: &[&str], operations: &[&str]| RuleWithOperations {
@@ -168,8 +175,8 @@ impl Registration {
         let (params, patch) = (PatchParams::apply(NAME).force(), Patch::Apply(&configuration));
         if let Err(error) = within_deadline(registration.api.patch(NAME, &params, &patch)).await {
             // It may have arrived after all.
-            registration.remove().await;
-            return Err(error.context(format!("cannot apply MutatingWebhookConfiguration `{NAME}`")));
+            let _ = registration.delete().await;
+            return Err(error).context(format!("cannot apply MutatingWebhookConfiguration `{NAME}`"));
         }
         info!(name = NAME, instance = registration.instance, "registered with the API server");
         Ok(registration)
@@ -181,13 +188,14 @@ impl Registration {
             Ok(true) => info!(name = NAME, "unregistered from the API server"),
             Ok(false) => info!(name = NAME, "left the registration alone: it is gone or somebody else's by now"),
             Err(error) => warn!(
-                error = format!("{error:#}"),
+                %error,
                 "could not unregister; to do so: kubectl delete mutatingwebhookconfiguration {NAME}"
             ),
         }
     }
 
-    async fn delete(&self) -> Result<bool> {
+    /// False where there is nothing of ours.
+    async fn delete(&self) -> Result<bool, CallError> {
         let Some(existing) = within_deadline(self.api.get_opt(NAME)).await? else { return Ok(false) };
         if label(&existing, INSTANCE) != Some(&self.instance) {
             return Ok(false);
@@ -203,19 +211,39 @@ impl Registration {
 }
 
 /// Whether the object was gone or changed.
-fn is_taken(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(kube::Error::Api(status)) if status.code == 404 || status.code == 409)
+fn is_taken(error: &CallError) -> bool {
+    matches!(error, CallError::Kube(kube::Error::Api(status)) if status.code == 404 || status.code == 409)
 }
 
 fn label<'a>(configuration: &'a MutatingWebhookConfiguration, name: &str) -> Option<&'a str> {
     configuration.metadata.labels.as_ref()?.get(name).map(String::as_str)
 }
 
-async fn within_deadline<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T> {
-    match timeout(DEADLINE, call).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => bail!("the API server did not answer within {DEADLINE:?}"),
+/// Why a call to the API server failed.
+#[derive(Debug, thiserror::Error)]
+enum CallError {
+    #[error("the API server did not answer within {DEADLINE:?}")]
+    Deadline,
+    #[error("{}", in_one_line(.0))]
+    Kube(kube::Error),
+}
+
+/// The error with its causes: some of the client's errors say them in their own text, others do not.
+fn in_one_line(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let text = next.to_string();
+        if !line.contains(&text) {
+            line = line + ": " + &text;
+        }
+        cause = next.source();
     }
+    line
+}
+
+async fn within_deadline<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
+    timeout(DEADLINE, call).await.map_err(|_| CallError::Deadline)?.map_err(CallError::Kube)
 }
 
 fn requirement(key: &str, operator: &str, values: &[&str]) -> LabelSelectorRequirement {
@@ -228,4 +256,24 @@ fn labels(labels: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_is_as_documented() {
+        let configuration = configuration("https://quench.example:8443/", "-----PEM-----\n", Some("quench"));
+        insta::assert_snapshot!(yaml(&configuration).unwrap());
+    }
+
+    #[test]
+    fn yaml_says_what_the_structs_say() {
+        let configuration = configuration("https://127.0.0.1:1", "-----PEM-----\n", None);
+        let read: serde_json::Value = serde_saphyr::from_str(&yaml(&configuration).unwrap()).unwrap();
+        assert_eq!(read, serde_json::to_value(&configuration).unwrap());
+        assert_eq!(read["webhooks"][0]["clientConfig"]["url"], "https://127.0.0.1:1/mutate");
+        assert_eq!(read["webhooks"][0]["namespaceSelector"]["matchExpressions"].as_array().unwrap().len(), 1);
+    }
 }

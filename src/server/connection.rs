@@ -3,10 +3,11 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::Options;
 use super::activity::{Activity, Observed, drive};
@@ -50,6 +51,8 @@ pub(super) struct Service {
     bodies: Semaphore,
     units: u64,
     leaving: AtomicBool,
+    /// Said once: a client may refuse us thousands of times.
+    refused: Once,
 }
 
 impl fmt::Debug for Service {
@@ -67,7 +70,7 @@ impl Service {
         let bodies = Semaphore::new(units.try_into().unwrap_or(Semaphore::MAX_PERMITS));
         // Without state a router prepares its routes once, not for each request.
         let router = TowerToHyperService::new(router.with_state(()));
-        Self { options, router, tls, metrics, bodies, units, leaving: AtomicBool::new(false) }
+        Self { options, router, tls, metrics, bodies, units, leaving: AtomicBool::new(false), refused: Once::new() }
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -92,7 +95,7 @@ impl Service {
         let stream = match timeout(self.options.handshake_timeout, tls.accept(stream)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
-                debug!(%error, "a TLS handshake failed");
+                self.handshake_failed(&error);
                 return self.metrics.handshake(Handshake::Failed);
             }
             Err(_) => return self.metrics.handshake(Handshake::TimedOut),
@@ -102,6 +105,20 @@ impl Service {
             self.http2(stream, closed).await;
         } else {
             self.http1(stream, closed).await;
+        }
+    }
+
+    /// Port scanners and health checks fail all day; an API server that does not trust us is the operator's to mend.
+    fn handshake_failed(&self, error: &io::Error) {
+        debug!(%error, "a TLS handshake failed");
+        let refusal = error.get_ref().and_then(|error| error.downcast_ref());
+        if let Some(rustls::Error::AlertReceived(alert)) = refusal {
+            self.refused.call_once(|| {
+                warn!(
+                    ?alert,
+                    "a client refused our certificate: has it expired, is the caBundle of the webhook its own?"
+                );
+            });
         }
     }
 

@@ -292,7 +292,7 @@ mod tests {
             r#"quench_tls_handshakes_total{result="timed_out"} 1"#,
             "quench_pull_secrets_total 2",
             "quench_review_duration_seconds_count 3",
-            r#"quench_review_duration_seconds_bucket{le="5e-5"} 3"#,
+            r#"quench_review_duration_seconds_bucket{le="0.00005"} 3"#,
         ] {
             assert!(text.lines().any(|written| written == line), "{line} is not in\n{text}");
         }
