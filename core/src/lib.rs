@@ -6,7 +6,17 @@
 //! bytes -> review -> workload -> reference, tag -> policy + catalog -> plan -> hazards -> outcome -> JSON Patch
 //! ```
 
+pub mod audit;
+pub mod catalog;
+pub mod decision;
 pub mod hazard;
+pub mod outcome;
+pub mod plan;
+pub mod policy;
 pub mod reference;
+pub mod review;
+mod settle;
+pub mod tag;
+pub mod warning;
 pub mod wire;
 pub mod workload;

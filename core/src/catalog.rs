@@ -1,0 +1,183 @@
+//! What is published as hardened: names, the upstream repositories they answer for, tags, and what the images are like to run.
+//!
+//! ```
+//! use quench_core::catalog::{Catalog, Class};
+//!
+//! let catalog = Catalog::embedded();
+//! let resolution = catalog.resolve(&"nginx:1.31.4-bookworm".parse()?);
+//! assert_eq!((resolution.class, resolution.tag.as_deref()), (Class::Exact, Some("1.31.4-debian12")));
+//! # Ok::<(), quench_core::reference::ParseError>(())
+//! ```
+
+mod facts;
+mod format;
+mod image;
+mod pattern;
+mod read;
+mod registries;
+mod resolution;
+mod tag;
+
+use std::collections::HashMap;
+
+pub use self::facts::{Contents, Facts, NoPort, OwnedDirectory, Port, Protocol};
+pub use self::image::{Image, Role, Upstream};
+pub use self::resolution::{Class, Reason, Resolution};
+pub use self::tag::Declared;
+
+pub(crate) use self::image::Build;
+
+use self::registries::Registries;
+use crate::reference::{ParseError, Reference};
+
+/// The catalog as it was when this program was built.
+const EMBEDDED: &str = include_str!("../data/catalog.json");
+
+/// What is published as hardened.
+#[derive(Debug)]
+pub struct Catalog {
+    /// By name.
+    images: Vec<Image>,
+    upstreams: HashMap<Box<str>, Vec<Source>>,
+    /// The same for Amazon's regional registries, by the repository alone.
+    amazon: HashMap<Box<str>, Vec<Source>>,
+    registries: Registries,
+}
+
+/// Where an image names an upstream repository.
+#[derive(Debug, Clone, Copy)]
+struct Source {
+    image: usize,
+    upstream: usize,
+}
+
+/// Why a text is not a catalog.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatalogError {
+    /// Not JSON, or a field of another type.
+    #[error("the catalog is not JSON in the `{}` format; write it with `quench catalog import`", format::SCHEMA)]
+    Format(#[from] serde_json::Error),
+    /// A format that this program does not know.
+    #[error("`schema` must be `{}`; take a program or a catalog of the same age: {written}", format::SCHEMA)]
+    Schema {
+        /// What was written.
+        written: Box<str>,
+    },
+    /// A name that cannot stand in a reference.
+    #[error("`name` must be one component of a repository, such as `nginx`: {0}")]
+    Name(Box<str>),
+    /// Two images of one name.
+    #[error("two images have the same `name`; leave one of them out: {0}")]
+    Duplicate(Box<str>),
+    /// An upstream that cannot be asked for.
+    #[error("image `{image}`: `upstream[].ref` must be a registry and a repository, without a tag: {reference}")]
+    Upstream {
+        /// The hardened image.
+        image: Box<str>,
+        /// What was written.
+        reference: Box<str>,
+        /// Why it is not a reference, where it is none.
+        source: Option<ParseError>,
+    },
+    /// A pattern that only a regular expression engine could match.
+    #[error("image `{image}`: `tag_match` must be a word, with `^` or `$` at its ends, or `^(?!.*word).*$`: {pattern}")]
+    TagMatch {
+        /// The hardened image.
+        image: Box<str>,
+        /// What was written.
+        pattern: Box<str>,
+    },
+    /// A part of a tag that no tag may have.
+    #[error("image `{image}`: a part of a tag may have letters, digits, `_`, `.` and `-`: {part}")]
+    Tag {
+        /// The hardened image.
+        image: Box<str>,
+        /// What was written.
+        part: Box<str>,
+    },
+    /// A port that is none.
+    #[error("image `{image}`: `ports` must be like `8080/tcp`: {port}")]
+    Port {
+        /// The hardened image.
+        image: Box<str>,
+        /// What was written.
+        port: Box<str>,
+    },
+}
+
+impl Catalog {
+    /// The catalog that the program brings.
+    #[expect(clippy::missing_panics_doc, reason = "a test parses it, and it cannot change after that")]
+    pub fn embedded() -> Self {
+        Self::parse(EMBEDDED).expect("a test parses the embedded catalog")
+    }
+
+    /// Reads a catalog file: JSON in the `dhi-images/1` format. Unknown fields are ignored, absent and null ones have defaults.
+    pub fn parse(json: &str) -> Result<Self, CatalogError> {
+        let file: format::File = serde_json::from_str(json)?;
+        if let Some(schema) = file.schema.filter(|schema| **schema != *format::SCHEMA) {
+            return Err(CatalogError::Schema { written: schema });
+        }
+        let mut images = file.images.into_iter().map(Image::read).collect::<Result<Vec<_>, _>>()?;
+        images.sort_unstable_by(|a, b| a.name().cmp(b.name()));
+        let same = images.iter().zip(images.iter().skip(1)).find(|(image, next)| image.name() == next.name());
+        if let Some((image, _)) = same {
+            return Err(CatalogError::Duplicate(image.name().into()));
+        }
+        let registries = Registries::new(file.copies, file.amazon_accounts)?;
+        Ok(Self::index(images, registries))
+    }
+
+    fn index(images: Vec<Image>, registries: Registries) -> Self {
+        let mut catalog = Self { images, upstreams: HashMap::new(), amazon: HashMap::new(), registries };
+        for (at, image) in catalog.images.iter().enumerate() {
+            for (upstream, source) in image.upstreams().iter().enumerate() {
+                let (registry, repository) = source.name().split_once('/').unwrap_or_default();
+                let (map, key) = if catalog.registries.is_amazon(registry) {
+                    (&mut catalog.amazon, repository)
+                } else {
+                    (&mut catalog.upstreams, source.name())
+                };
+                map.entry(key.into()).or_default().push(Source { image: at, upstream });
+            }
+        }
+        catalog
+    }
+
+    /// The hardened image of a name.
+    pub fn get(&self, name: &str) -> Option<&Image> {
+        let at = self.images.binary_search_by(|image| image.name().cmp(name)).ok()?;
+        self.images.get(at)
+    }
+
+    /// Every hardened image, by name.
+    pub fn images(&self) -> impl ExactSizeIterator<Item = &Image> {
+        self.images.iter()
+    }
+
+    /// What answers for an upstream repository. Where several images do, the tag decides: one that claims such tags by its
+    /// `tag_match` goes before one that takes any.
+    pub(crate) fn upstream(&self, reference: &Reference) -> Option<(&Image, &Upstream)> {
+        let sources = self.sources(reference.name(), reference).or_else(|| {
+            let original = self.registries.original(reference)?;
+            self.sources(&original, reference)
+        })?;
+        let named = sources.iter().filter_map(|source| {
+            let image = self.images.get(source.image)?;
+            Some((image, image.upstreams().get(source.upstream)?))
+        });
+        named.filter(|(_, upstream)| upstream.answers(reference.tag())).min_by_key(|(_, upstream)| {
+            (upstream.role() == Role::Substitute, upstream.tag_match.is_none(), upstream.role())
+        })
+    }
+
+    fn sources(&self, name: &str, reference: &Reference) -> Option<&[Source]> {
+        let amazon =
+            || self.amazon.get(reference.repository()).filter(|_| self.registries.is_amazon(reference.registry()));
+        self.upstreams.get(name).or_else(amazon).map(Vec::as_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! The `dhi-images/1` format, as files write it: unknown fields are ignored, absent and null ones are the same.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::facts::{Contents, OwnedDirectory, Sheet};
+use super::registries::Copied;
+
+/// What `schema` says.
+pub(super) const SCHEMA: &str = "dhi-images/1";
+
+#[derive(Deserialize)]
+pub(super) struct File {
+    pub(super) schema: Option<Box<str>>,
+    pub(super) images: Vec<Image>,
+    pub(super) copies: Option<Vec<Copied>>,
+    pub(super) amazon_accounts: Option<Vec<Box<str>>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Image {
+    pub(super) name: Box<str>,
+    pub(super) upstream: Option<Vec<Upstream>>,
+    pub(super) default: Option<Default>,
+    pub(super) variants: Option<Vec<Variant>>,
+    pub(super) past_versions: Option<Vec<Box<str>>>,
+    pub(super) scheme: Option<Box<str>>,
+    pub(super) contents: Option<Ordered<PartialContents>>,
+    has_shell: Option<bool>,
+    run_as: Option<u32>,
+    run_as_name: Option<Box<str>>,
+    ports: Option<Vec<Box<str>>>,
+    entrypoint: Option<Vec<Box<str>>>,
+    cmd: Option<Vec<Box<str>>>,
+    shell: Option<Vec<Box<str>>>,
+    platforms: Option<Vec<Box<str>>>,
+    workdir: Option<Box<str>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Upstream {
+    #[serde(rename = "ref")]
+    pub(super) reference: Box<str>,
+    pub(super) role: Option<Box<str>>,
+    pub(super) confidence: Option<Box<str>>,
+    pub(super) tag_match: Option<Box<str>>,
+    pub(super) flavor: Option<Box<str>>,
+    pub(super) note: Option<Box<str>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Default {
+    pub(super) os: Option<Box<str>>,
+    pub(super) version: Option<Box<str>>,
+}
+
+/// Builds of several version lines for one operating system.
+#[derive(Deserialize)]
+pub(super) struct Variant {
+    pub(super) os: Option<Box<str>>,
+    pub(super) flavor: Option<Box<str>>,
+    pub(super) dev: Option<Box<str>>,
+    pub(super) suffix: Option<Vec<Box<str>>>,
+    pub(super) lines: Option<Vec<Vec<Box<str>>>>,
+    pub(super) bare_only: Option<Vec<Box<str>>>,
+    has_shell: Option<bool>,
+    run_as: Option<u32>,
+    run_as_name: Option<Box<str>>,
+    ports: Option<Vec<Box<str>>>,
+    entrypoint: Option<Vec<Box<str>>>,
+    cmd: Option<Vec<Box<str>>>,
+    shell: Option<Vec<Box<str>>>,
+    platforms: Option<Vec<Box<str>>>,
+    workdir: Option<Box<str>>,
+    suffix_by_line: ByLine<Vec<Box<str>>>,
+    has_shell_by_line: ByLine<bool>,
+    run_as_by_line: ByLine<u32>,
+    run_as_name_by_line: ByLine<Box<str>>,
+    ports_by_line: ByLine<Vec<Box<str>>>,
+    entrypoint_by_line: ByLine<Vec<Box<str>>>,
+    cmd_by_line: ByLine<Vec<Box<str>>>,
+    shell_by_line: ByLine<Vec<Box<str>>>,
+    platforms_by_line: ByLine<Vec<Box<str>>>,
+    workdir_by_line: ByLine<Box<str>>,
+}
+
+/// A fact for some of the lines, by their full versions.
+type ByLine<T> = Option<HashMap<Box<str>, T>>;
+
+/// What is inside an image, as far as it differs from the default build's.
+#[derive(Default, Clone, Deserialize)]
+pub(super) struct PartialContents {
+    programs: Option<Vec<Box<str>>>,
+    packages: Option<Vec<Box<str>>>,
+    owned_directories: Option<Vec<Owned>>,
+    pub(super) user: Option<Box<str>>,
+}
+
+/// Path, owner, group and mode.
+type Owned = (Box<str>, Option<u32>, Option<u32>, Option<Box<str>>);
+
+impl Image {
+    /// The facts of the image as a whole; a port that is none is the error.
+    pub(super) fn sheet(&mut self) -> Result<Sheet, Box<str>> {
+        Ok(Sheet {
+            run_as: self.run_as,
+            run_as_name: self.run_as_name.take(),
+            ports: ports(self.ports.take())?,
+            entrypoint: self.entrypoint.take(),
+            cmd: self.cmd.take(),
+            shell: shell(self.shell.take(), self.has_shell),
+            platforms: self.platforms.take(),
+            workdir: self.workdir.take(),
+        })
+    }
+}
+
+impl Variant {
+    /// The facts of these builds that differ from the image's.
+    pub(super) fn sheet(&mut self) -> Result<Sheet, Box<str>> {
+        Ok(Sheet {
+            run_as: self.run_as,
+            run_as_name: self.run_as_name.take(),
+            ports: ports(self.ports.take())?,
+            entrypoint: self.entrypoint.take(),
+            cmd: self.cmd.take(),
+            shell: shell(self.shell.take(), self.has_shell),
+            platforms: self.platforms.take(),
+            workdir: self.workdir.take(),
+        })
+    }
+
+    /// The facts of one line that differ from those of the variant.
+    pub(super) fn sheet_of(&mut self, version: &str) -> Result<Sheet, Box<str>> {
+        fn take<T>(facts: &mut ByLine<T>, version: &str) -> Option<T> {
+            facts.as_mut()?.remove(version)
+        }
+        let has_shell = take(&mut self.has_shell_by_line, version);
+        Ok(Sheet {
+            run_as: take(&mut self.run_as_by_line, version),
+            run_as_name: take(&mut self.run_as_name_by_line, version),
+            ports: ports(take(&mut self.ports_by_line, version))?,
+            entrypoint: take(&mut self.entrypoint_by_line, version),
+            cmd: take(&mut self.cmd_by_line, version),
+            shell: shell(take(&mut self.shell_by_line, version), has_shell),
+            platforms: take(&mut self.platforms_by_line, version),
+            workdir: take(&mut self.workdir_by_line, version),
+        })
+    }
+
+    pub(super) fn suffixes_of(&mut self, version: &str) -> Option<Vec<Box<str>>> {
+        self.suffix_by_line.as_mut()?.remove(version)
+    }
+}
+
+impl PartialContents {
+    /// The contents of a build; what it does not list is as in `default`.
+    pub(super) fn over(self, default: Option<&Contents>) -> Contents {
+        let owned = |(path, uid, gid, mode)| OwnedDirectory { path, uid, gid, mode };
+        Contents {
+            programs: self.programs.or_else(|| Some(default?.programs.clone())).unwrap_or_default(),
+            packages: self.packages.or_else(|| Some(default?.packages.clone())).unwrap_or_default(),
+            owned_directories: match self.owned_directories {
+                Some(directories) => directories.into_iter().map(owned).collect(),
+                None => default.map(|default| default.owned_directories.clone()).unwrap_or_default(),
+            },
+            user: self.user.or_else(|| default?.user.clone()),
+        }
+    }
+}
+
+fn ports(ports: Option<Vec<Box<str>>>) -> Result<Option<Vec<super::facts::Port>>, Box<str>> {
+    ports.map(|ports| ports.into_iter().map(|port| port.parse().map_err(|_| port)).collect()).transpose()
+}
+
+/// A file may say only that there is a shell.
+fn shell(shell: Option<Vec<Box<str>>>, has_shell: Option<bool>) -> Option<Vec<Box<str>>> {
+    shell.or_else(|| Some(if has_shell? { vec!["sh".into()] } else { Vec::new() }))
+}
+
+/// An object in the order of the file.
+pub(super) struct Ordered<T>(pub(super) Vec<(Box<str>, T)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrder<T> {
+            type Value = Ordered<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ordered<T>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Ordered(entries))
+            }
+        }
+        deserializer.deserialize_map(InOrder(PhantomData))
+    }
+}

@@ -1,0 +1,242 @@
+//! One hardened image: which upstream repositories it answers for, and which tags it declares.
+
+use std::fmt;
+
+use super::facts::{Contents, Facts, Sheet};
+use super::pattern::TagPattern;
+use super::tag::Declared;
+
+/// A hardened image.
+pub struct Image {
+    pub(super) name: Box<str>,
+    pub(super) upstreams: Vec<Upstream>,
+    /// With a runtime variant, the newest operating system first.
+    pub(crate) builds: Vec<Build>,
+    pub(super) past_versions: Vec<Box<str>>,
+    pub(super) scheme: Option<Box<str>>,
+    pub(super) default_os: Box<str>,
+    pub(super) default_version: Box<str>,
+    /// Whether any tag has no operating system in it.
+    pub(crate) has_bare_tags: bool,
+    pub(crate) vocabulary: Vocabulary,
+    pub(super) sheet: Sheet,
+    pub(super) contents: Vec<Contents>,
+}
+
+/// The words that an image's own tags are made of.
+#[derive(Debug, Default)]
+pub(crate) struct Vocabulary {
+    /// Of runtime stems, after the first: `jdk25` in `11.0.25-jdk25`.
+    pub(crate) stem: Vec<Box<str>>,
+    /// Of stems that exist as development builds only.
+    pub(crate) development: Vec<Box<str>>,
+    /// Flavors of runtime builds, the longest first.
+    pub(crate) flavors: Vec<Box<str>>,
+}
+
+/// An upstream repository that a hardened image answers for.
+#[derive(Debug)]
+pub struct Upstream {
+    pub(super) name: Box<str>,
+    pub(super) role: Role,
+    pub(super) confidence: Option<Box<str>>,
+    pub(crate) tag_match: Option<TagPattern>,
+    pub(crate) flavor: Option<Box<str>>,
+    pub(super) note: Option<Box<str>>,
+}
+
+/// How an upstream repository relates to the hardened image. All but a substitute map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Where upstream publishes now.
+    Primary,
+    /// The same images under another name.
+    Alias,
+    /// Where upstream published once.
+    Legacy,
+    /// Somebody says so: the name corroborates nothing, but a version that the catalog declares does.
+    Claim,
+    /// It behaves in another way.
+    Substitute,
+}
+
+/// Builds of several version lines for one operating system and flavor.
+#[derive(Debug)]
+pub(crate) struct Build {
+    /// Such as `debian-13`.
+    pub(crate) os: Box<str>,
+    pub(crate) flavor: Option<Box<str>>,
+    pub(super) suffixes: Vec<Box<str>>,
+    pub(crate) lines: Vec<Line>,
+    /// Stems without any operating system, such as `v1.36.4` or `latest`.
+    pub(crate) bare_only: Vec<Box<str>>,
+    pub(super) sheet: Sheet,
+    /// Into the image's contents.
+    pub(super) contents: Option<usize>,
+}
+
+/// One version of one build: its stems, the full version first, then shorter ones.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) stems: Vec<Box<str>>,
+    pub(super) suffixes: Option<Vec<Box<str>>>,
+    pub(super) sheet: Option<Box<Sheet>>,
+}
+
+impl Image {
+    /// The name in the hardened registry, such as `nginx`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The upstream repositories that it answers for.
+    pub fn upstreams(&self) -> &[Upstream] {
+        &self.upstreams
+    }
+
+    /// Versions that an earlier revision of the catalog declared.
+    pub fn past_versions(&self) -> impl Iterator<Item = &str> {
+        self.past_versions.iter().map(|version| &**version)
+    }
+
+    /// Why its versions say nothing about upstream's, where they do not line up.
+    pub fn scheme(&self) -> Option<&str> {
+        self.scheme.as_deref()
+    }
+
+    /// Whether it has more than development builds, which run as root and hold a package manager.
+    pub fn has_runtime(&self) -> bool {
+        !self.builds.is_empty()
+    }
+
+    /// Every runtime tag that the catalog declares.
+    pub fn tags(&self) -> impl Iterator<Item = Declared<'_>> {
+        self.builds.iter().flat_map(move |build| {
+            let bare = build
+                .lines
+                .first()
+                .into_iter()
+                .flat_map(|line| build.bare_only.iter().map(move |stem| (line, stem, "")));
+            let lines = build.lines.iter().flat_map(move |line| {
+                let tags = move |stem| build.suffixes(line).iter().map(move |suffix| (line, stem, &**suffix));
+                line.stems.iter().flat_map(tags)
+            });
+            lines.chain(bare).map(move |(line, stem, suffix)| Declared { image: self, build, line, stem, suffix })
+        })
+    }
+
+    /// The runtime build that a tag of this image names.
+    pub fn tag(&self, tag: &str) -> Option<Declared<'_>> {
+        self.tags().find(|declared| declared.is(tag))
+    }
+
+    /// The build that the image stands for: the default version on the default operating system, of the plainest flavor.
+    pub fn default_build(&self) -> Option<Declared<'_>> {
+        let plain = |build: &&Build| build.flavor.is_none() && self.is_default(&build.os);
+        self.newest(plain).or_else(|| self.newest(|build| self.is_default(&build.os))).or_else(|| self.newest(|_| true))
+    }
+
+    /// The facts of the default build.
+    pub fn facts(&self) -> Facts<'_> {
+        let whole = || Sheet::facts(&[Some(&self.sheet)], self.contents.first());
+        self.default_build().map_or_else(whole, |build| build.facts())
+    }
+
+    /// The newest version of the catalog, as it writes it.
+    pub fn newest_version(&self) -> &str {
+        self.default_build().map_or(&*self.default_version, |build| build.version())
+    }
+
+    pub(crate) fn default_os(&self) -> &str {
+        &self.default_os
+    }
+
+    pub(crate) fn default_version(&self) -> &str {
+        &self.default_version
+    }
+
+    pub(crate) fn is_default(&self, os: &str) -> bool {
+        *self.default_os == *os
+    }
+
+    /// The full version of the default version's line among some builds; of their first line where none has it.
+    fn newest(&self, among: impl Fn(&&Build) -> bool) -> Option<Declared<'_>> {
+        let lines =
+            || self.builds.iter().filter(&among).flat_map(|build| build.lines.iter().map(move |line| (build, line)));
+        let (build, line) =
+            lines().find(|(_, line)| line.version() == &*self.default_version).or_else(|| lines().next())?;
+        let suffix = build.suffixes(line).first()?;
+        Some(Declared { image: self, build, line, stem: line.version(), suffix })
+    }
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Image({})", self.name)
+    }
+}
+
+impl PartialEq for Image {
+    /// Names are unique in a catalog.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Image {}
+
+impl Build {
+    pub(crate) fn suffixes<'c>(&'c self, line: &'c Line) -> &'c [Box<str>] {
+        line.suffixes.as_deref().unwrap_or(&self.suffixes)
+    }
+}
+
+impl Line {
+    pub(crate) fn version(&self) -> &str {
+        self.stems.first().map_or("", |stem| stem)
+    }
+}
+
+impl Upstream {
+    /// The canonical name, such as `docker.io/library/nginx`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it relates to the hardened image.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// How sure the catalog is: `certain`, `high`, `medium` or `low`.
+    pub fn confidence(&self) -> Option<&str> {
+        self.confidence.as_deref()
+    }
+
+    /// What else is to be said, in a catalog's words.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// The flavor that stands in the repository's name upstream, such as `contrib`.
+    pub fn flavor(&self) -> Option<&str> {
+        self.flavor.as_deref()
+    }
+
+    /// Whether a tag of the repository is for this image; `latest` stands for none.
+    pub fn answers(&self, tag: Option<&str>) -> bool {
+        self.tag_match.as_ref().is_none_or(|pattern| pattern.matches(tag.unwrap_or("latest")))
+    }
+}
+
+impl Role {
+    pub(super) fn of(role: &str) -> Self {
+        match role {
+            "alias" => Self::Alias,
+            "legacy" => Self::Legacy,
+            "claim" => Self::Claim,
+            "substitute" => Self::Substitute,
+            _ => Self::Primary,
+        }
+    }
+}

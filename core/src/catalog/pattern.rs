@@ -1,0 +1,95 @@
+//! `tag_match`: which of an upstream repository's tags an image answers for, where two images share the repository.
+
+/// Words that a tag contains, starts or ends with, or must not contain: the part of regular expressions that catalogs use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TagPattern {
+    word: Box<str>,
+    negated: bool,
+    start: bool,
+    end: bool,
+}
+
+impl TagPattern {
+    /// Reads `WORD`, `^WORD`, `WORD$`, `^WORD$`, each with `.*` where it changes nothing, and the negative look-aheads `^(?!WORD)`
+    /// and `^(?!.*WORD)`, also followed by `.*$`. A dot of a word is written `\.`.
+    pub(super) fn parse(pattern: &str) -> Option<Self> {
+        let (start, rest) = strip(pattern, '^');
+        let (negated, start, rest) =
+            match rest.strip_prefix("(?!").filter(|_| start).and_then(|rest| rest.split_once(')')) {
+                Some((inner, "" | ".*" | ".*$")) => match inner.strip_prefix(".*") {
+                    Some(inner) => (true, false, inner),
+                    None => (true, true, inner),
+                },
+                Some(_) => return None,
+                None => (false, start, rest),
+            };
+        let (rest, end) = match rest.strip_suffix('$') {
+            Some(rest) => (rest, true),
+            None => (rest, false),
+        };
+        let (rest, end) = rest.strip_suffix(".*").map_or((rest, end), |rest| (rest, false));
+        let (rest, start) = rest.strip_prefix(".*").map_or((rest, start), |rest| (rest, false));
+        let word = rest.replace("\\.", "\u{0}").replace("\\-", "-");
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | 0);
+        (!word.is_empty() && word.bytes().all(plain)).then(|| Self {
+            word: word.replace('\u{0}', ".").into_boxed_str(),
+            negated,
+            start,
+            end,
+        })
+    }
+
+    pub(crate) fn matches(&self, tag: &str) -> bool {
+        let word = &*self.word;
+        self.negated
+            != match (self.start, self.end) {
+                (false, false) => tag.contains(word),
+                (true, false) => tag.starts_with(word),
+                (false, true) => tag.ends_with(word),
+                (true, true) => tag == word,
+            }
+    }
+
+    /// The word that only says which image is meant, and nothing of the build: `dind` in `29-dind`.
+    pub(crate) fn word(&self) -> Option<&str> {
+        (!self.negated && !self.start).then_some(&*self.word)
+    }
+}
+
+fn strip(text: &str, first: char) -> (bool, &str) {
+    text.strip_prefix(first).map_or((false, text), |rest| (true, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_forms_that_catalogs_use() {
+        for (pattern, tag, matches) in [
+            ("dind", "29-dind", true),
+            ("dind", "29", false),
+            ("^(?!.*dind).*$", "29-dind", false),
+            ("^(?!.*dind).*$", "29-cli", true),
+            ("^(?!.*dind)", "", true),
+            ("^(?!edge-).*", "edge-1", false),
+            ("^(?!edge-).*", "1-edge-", true),
+            ("^airflow-pgbouncer-exporter-", "airflow-pgbouncer-exporter-1", true),
+            ("^airflow-pgbouncer-exporter-", "3-airflow-pgbouncer-exporter-", false),
+            ("^.*-arm$", "1-arm", true),
+            ("-arm$", "1-arm-x", false),
+            ("^1\\.2$", "1.2", true),
+            ("^1\\.2$", "1x2", false),
+            ("^v.*", "v1", true),
+        ] {
+            assert_eq!(TagPattern::parse(pattern).unwrap().matches(tag), matches, "{pattern} {tag}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_hold() {
+        for pattern in ["", "^", "$", ".*", "a|b", "[0-9]+", "1.2", "(dind)", "^(?!.*dind)x", "(?!dind)", "a*", "\\d"] {
+            assert_eq!(TagPattern::parse(pattern), None, "{pattern}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Versions as far as they can be compared: numbers, and what follows them.
+
+/// As many numbers as a version may have; what has more is not compared.
+const MOST: usize = 8;
+
+/// The numbers that a stem begins with: `[9, 6, 0, 1]` of `9.6.0-1`, `[3, 9, 16]` of `3.9.16-jdk25`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Version<'t> {
+    numbers: [u64; MOST],
+    count: usize,
+    /// How many numbers each dash-separated group has, one digit a group: 31 for `9.6.0-1`.
+    shape: u32,
+    /// The first group as it is written.
+    head: &'t str,
+    /// What follows the numbers, with its dash.
+    rest: &'t str,
+}
+
+impl<'t> Version<'t> {
+    pub(super) fn of(stem: &'t str) -> Option<Self> {
+        let head = stem.split('-').next().filter(|head| is_numeric(head))?;
+        let mut version = Self { numbers: [0; MOST], count: 0, shape: 0, head, rest: "" };
+        let mut rest = stem;
+        loop {
+            let (group, after) = rest.split_once('-').map_or((rest, None), |(group, after)| (group, Some(after)));
+            for number in group.split('.') {
+                *version.numbers.get_mut(version.count)? = number.parse().ok()?;
+                version.count += 1;
+            }
+            version.shape = version.shape.checked_mul(10)? + u32::try_from(group.split('.').count()).ok()?;
+            match after {
+                Some(after) if after.split('-').next().is_some_and(is_numeric) => rest = after,
+                Some(after) => {
+                    version.rest = stem.get(stem.len() - after.len() - 1..)?;
+                    return Some(version);
+                }
+                None => return Some(version),
+            }
+        }
+    }
+
+    pub(super) fn numbers(&self) -> &[u64] {
+        self.numbers.get(..self.count).unwrap_or_default()
+    }
+
+    pub(super) fn rest(&self) -> &'t str {
+        self.rest
+    }
+
+    /// Whether two versions are written in the same way.
+    pub(super) fn is_like(&self, other: &Version<'_>) -> bool {
+        self.shape == other.shape && self.rest == other.rest
+    }
+
+    /// How many numbers name the line: all but the patch, so one of `18.6` and none of `484`, but not more than two.
+    pub(super) fn line(&self) -> usize {
+        (self.head.split('.').count() - 1).min(2)
+    }
+
+    /// Whether the first numbers can belong to one series: a year is none of `1.31.4`, and neither is a million.
+    pub(super) fn is_of_a_series_with(&self, newest: &Version<'_>) -> bool {
+        let first = |version: &Version<'_>| version.numbers().first().copied().unwrap_or_default();
+        let is_year = |number: u64| (1990..2100).contains(&number) || (19_900_101..21_000_101).contains(&number);
+        let digits = |number: u64| number.checked_ilog10().unwrap_or_default();
+        let (this, newest) = (first(self), first(newest));
+        is_year(this) == is_year(newest) && digits(this) <= digits(newest) + 1
+    }
+
+    /// Shorter stems of the same line, the longest first: `1.18` of `1.18.4`. Never the major version alone.
+    pub(super) fn shorter(&self) -> impl Iterator<Item = &'t str> {
+        let head = self.head;
+        // A revision after a dash goes first: `9.6.0` of `9.6.0-1`.
+        let whole = (self.shape > 9).then_some(head);
+        let cut = head.rmatch_indices('.').filter_map(move |(at, _)| head.get(..at));
+        whole.into_iter().chain(cut).filter(|stem| stem.contains('.'))
+    }
+}
+
+/// `1.31.4`: numbers and dots, and small enough to count.
+pub(super) fn is_numeric(text: &str) -> bool {
+    text.split('.').all(|number| (1..=18).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_numbers_and_the_rest() {
+        for (stem, numbers, rest, line) in [
+            ("1.31.4", &[1, 31, 4][..], "", 2),
+            ("18.6", &[18, 6], "", 1),
+            ("484", &[484], "", 0),
+            ("21.0.12.8", &[21, 0, 12, 8], "", 2),
+            ("9.6.0-1", &[9, 6, 0, 1], "", 2),
+            ("3.9.16-jdk25", &[3, 9, 16], "-jdk25", 2),
+            ("9.6.0-1-x-2", &[9, 6, 0, 1], "-x-2", 2),
+            ("2026-05-11", &[2026, 5, 11], "", 0),
+        ] {
+            let version = Version::of(stem).unwrap();
+            assert_eq!((version.numbers(), version.rest(), version.line()), (numbers, rest, line), "{stem}");
+        }
+        for stem in
+            ["", "latest", "8u502", "1.x", "1..2", ".1", "1.", "-1", "v1", "1.2.3.4.5.6.7.8.9", "1234567890123456789"]
+        {
+            assert!(Version::of(stem).is_none(), "{stem}");
+        }
+    }
+
+    #[test]
+    fn shortens_to_lines_only() {
+        for (stem, shorter) in [
+            ("1.18.4", &["1.18"][..]),
+            ("18.4", &[]),
+            ("484", &[]),
+            ("21.0.12.8", &["21.0.12", "21.0"]),
+            ("9.6.0-1", &["9.6.0", "9.6"]),
+            ("3.9.16-jdk25", &["3.9"]),
+        ] {
+            assert_eq!(Version::of(stem).unwrap().shorter().collect::<Vec<_>>(), shorter, "{stem}");
+        }
+    }
+
+    #[test]
+    fn tells_series_apart() {
+        for (one, newest, related) in [
+            ("2.0.0", "1.31.4", true),
+            ("20260101", "8.10.1", false),
+            ("2026.8.1", "1.31.4", false),
+            ("2027.1.1", "2026.8.18", true),
+            ("20260801", "20250419", true),
+            ("100.0", "9.6", false),
+            ("10.0", "9.6", true),
+            ("1234567", "1.31.4", false),
+            ("1.2.3", "2026.8.18", false),
+        ] {
+            let version = |text| Version::of(text).unwrap();
+            assert_eq!(version(one).is_of_a_series_with(&version(newest)), related, "{one} {newest}");
+        }
+    }
+}
