@@ -1,10 +1,11 @@
 //! What one image becomes, and why: the same answer for the webhook, for files and for `explain`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::catalog::{Catalog, Class, Facts, Image, Resolution};
+use crate::catalog::{Catalog, Class, Facts, Image, Reason, Resolution};
 use crate::hazard::Counterpart;
 use crate::policy::{PUBLIC_REGISTRY, Policy};
 use crate::reference::{ParseError, Reference};
@@ -96,7 +97,7 @@ enum Why<'c> {
     Placeholder,
     Unparsable(ParseError),
     Hardened(Option<&'c Image>),
-    Resolved { resolution: Resolution<'c>, digest: bool, target: Option<ParseError> },
+    Resolved { resolution: Resolution<'c>, digest: bool, invalid: Option<ParseError> },
 }
 
 impl<'c> Decision<'c> {
@@ -128,23 +129,26 @@ impl<'c> Decision<'c> {
     }
 
     fn resolved(reference: &Reference, resolution: Resolution<'c>, policy: &Policy) -> Self {
-        let matched = Match::from(resolution.class);
         let name = resolution.image.map(Image::name);
-        let (target, error) =
-            match name.zip(resolution.tag.as_deref()).map(|(name, tag)| policy.repository.reference(name, tag)) {
-                Some(Ok(target)) => (Some(target), None),
-                Some(Err(error)) => (None, Some(error)),
-                None => (None, None),
-            };
+        let used = |matched: &Match| policy.matches.contains(matched);
+        let (matched, tag) = match (Match::from(resolution.class), &resolution.reason) {
+            // A version that is gone, where the policy would rather have the live patch of its line.
+            (Match::Past, Reason::Withdrawn { live: Some(live) }) if !used(&Match::Past) && used(&Match::Line) => {
+                (Match::Line, Some(Cow::Owned(live.to_string())))
+            }
+            (matched, _) => (matched, resolution.tag.as_deref().map(Cow::Borrowed)),
+        };
+        let target = name.zip(tag).map(|(name, tag)| policy.repository.reference(name, &tag)).transpose();
+        let (target, invalid) = target.map_or_else(|error| (None, Some(error)), |target| (target, None));
         Self {
             matched,
-            rewrites: target.is_some() && policy.matches.contains(&matched),
+            rewrites: target.is_some() && used(&matched),
             target,
             counterpart: resolution
                 .facts()
                 .map_or(Counterpart::None, |facts| Counterpart::Candidate { uid: facts.run_as }),
             name,
-            why: Why::Resolved { digest: reference.digest().is_some(), resolution, target: error },
+            why: Why::Resolved { digest: reference.digest().is_some(), resolution, invalid },
         }
     }
 
@@ -172,19 +176,19 @@ impl<'c> Decision<'c> {
 
     /// The reason, for people to read.
     pub fn reason(&self) -> impl fmt::Display + '_ {
-        Reason(self)
+        Because(self)
     }
 }
 
-struct Reason<'d, 'c>(&'d Decision<'c>);
+struct Because<'d, 'c>(&'d Decision<'c>);
 
-impl fmt::Display for Reason<'_, '_> {
+impl fmt::Display for Because<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.why {
             Why::Placeholder => f.write_str("a placeholder, not an image reference"),
             Why::Unparsable(error) => write!(f, "not an image reference: {error}"),
             Why::Hardened(_) => f.write_str("hardened already"),
-            Why::Resolved { target: Some(error), .. } => {
+            Why::Resolved { invalid: Some(error), .. } => {
                 write!(f, "the policy's repository gives no valid target: {error}")
             }
             Why::Resolved { resolution, digest, .. } => {
@@ -246,6 +250,16 @@ mod tests {
             ("redis:7", "hardened: {matches: [exact]}", "alias dhi.io/redis:7 false"),
             ("istio/pilot:1.29.1", "", "past dhi.io/istio-pilot:1.29.1 false"),
             ("istio/pilot:1.29.1", "hardened: {matches: [past]}", "past dhi.io/istio-pilot:1.29.1 true"),
+            (
+                "quay.io/cilium/operator-generic:v1.19.3",
+                "hardened: {matches: [line]}",
+                "line dhi.io/cilium-operator-generic:1.19 true",
+            ),
+            (
+                "quay.io/cilium/operator-generic:v1.19.3",
+                "hardened: {matches: [line, past]}",
+                "past dhi.io/cilium-operator-generic:1.19.3 true",
+            ),
             ("registry.example.com/team/app:1", "", "none - false"),
         ] {
             assert_eq!(decide(image, policy), expected, "{image} {policy}");

@@ -152,7 +152,7 @@ impl fmt::Display for Hazard<'_> {
             Self::MissingNonroot => f.write_str("set `runAsNonRoot: true` or a numeric `runAsUser`"),
             Self::RunsAsRoot { uid } => write!(f, "set to run as root; the hardened image is made for uid {uid}"),
             Self::NeedsRoot { reason, uid } => {
-                write!(f, "{reason} needs root, the hardened image runs as uid {uid}; set `runAsUser: 0`")
+                write!(f, "{reason} needs root, hardened runs as uid {uid}; set `runAsUser: 0`")
             }
             Self::PullSecretMissing { secret } => write!(f, "the pod does not name the pull secret `{secret}`"),
         }
