@@ -20,6 +20,7 @@ use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
+use tracing::warn;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// The protocols of a review, by preference: the API server speaks HTTP/1.1 to a Service and h2 to a local url.
@@ -129,15 +130,7 @@ impl Certificate {
             }
             source => Error::Key { path: key.into(), source },
         })?;
-        let beside = certificate.with_file_name("ca.crt");
-        let authorities = match fs::read(&beside) {
-            Ok(authorities) => {
-                certificates(&beside, &authorities)?;
-                blocks(&authorities)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => blocks(&written),
-            Err(source) => return Err(Error::Read { path: beside, source }),
-        };
+        let authorities = authorities_beside(certificate).unwrap_or_else(|| blocks(&written));
         Ok(Self { chain: Arc::new(chain), not_after, authorities })
     }
 
@@ -240,8 +233,65 @@ fn blocks(text: &[u8]) -> String {
     certificates.flat_map(|(body, _)| [BEGIN, body, END, "\n"]).collect()
 }
 
+/// The text of the certificates in `ca.crt`. Some issuers leave it empty; nothing that is wrong with it keeps us from serving.
+fn authorities_beside(certificate: &Path) -> Option<String> {
+    let path = certificate.with_file_name("ca.crt");
+    let text = read(&path).inspect_err(|error| match error {
+        Error::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {}
+        error => warn!(%error, "ignored a file of certificate authorities"),
+    });
+    let text = text.ok()?;
+    match certificates(&path, &text) {
+        Ok(_) => Some(blocks(&text)),
+        Err(Error::NoCertificate { .. }) => None,
+        Err(error) => {
+            warn!(%error, "ignored a file of certificate authorities");
+            None
+        }
+    }
+}
+
 fn not_after(certificate: &CertificateDer<'_>) -> Option<SystemTime> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    #[test]
+    fn the_authorities_are_those_beside_the_certificate_or_the_chain() {
+        let now = SystemTime::now();
+        let authority = Authority::new("an authority", now, DAY).unwrap();
+        let leaf = authority.issue(["localhost"], now, DAY).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| directory.path().join(name);
+        // Both in one file, and remarks: the key must not be told to the API server.
+        let chain = format!("# mine\n{}{}", leaf.certificate_pem(), authority.certificate_pem());
+        fs::write(file("tls.pem"), format!("{}{chain}", leaf.key_pem())).unwrap();
+        let load = || Certificate::load(&file("tls.pem"), &file("tls.pem")).unwrap();
+
+        let certificates = format!("{}{}", leaf.certificate_pem(), authority.certificate_pem()).replace('\r', "");
+        assert_eq!(load().authorities().replace('\r', ""), certificates);
+        for useless in ["", "\n", "no PEM at all", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+            fs::write(file("ca.crt"), useless).unwrap();
+            assert_eq!(load().authorities().replace('\r', ""), certificates, "{useless:?}");
+        }
+        fs::write(file("ca.crt"), authority.certificate_pem()).unwrap();
+        assert_eq!(load().authorities(), authority.certificate_pem());
+    }
+
+    #[test]
+    fn a_certificate_says_when_it_expires_and_for_whom_it_is() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_795_219_200);
+        let certificate = Certificate::development(["localhost", "::1"], now).unwrap();
+        let written = not_after(certificate.chain.cert.first().unwrap()).unwrap();
+        assert_eq!((certificate.not_after(), written), (now + DEVELOPMENT_LIFETIME, now + DEVELOPMENT_LIFETIME));
+        assert!(certificate.covers("localhost") && certificate.covers("::1"));
+        assert!(!certificate.covers("example.com") && !certificate.covers("127.0.0.1") && !certificate.covers("?"));
+    }
 }

@@ -104,6 +104,7 @@ impl Serve {
         if self.print_webhook_config {
             print(&configuration())?;
         }
+        // Not cut short by a signal: what was applied has to be removed.
         let registration =
             if self.register { Some(Registration::apply(configuration(), SystemTime::now()).await?) } else { None };
 
@@ -123,10 +124,10 @@ impl Serve {
     }
 
     fn own_namespace(&self) -> Option<String> {
-        let of_the_pod = || env::var("POD_NAMESPACE").ok();
-        let of_the_account = || fs::read_to_string(SERVICE_ACCOUNT_NAMESPACE).ok();
-        let name = self.own_namespace.clone().or_else(of_the_pod).or_else(of_the_account)?;
-        Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+        let named = |name: String| Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+        let of_the_pod = || env::var("POD_NAMESPACE").ok().and_then(named);
+        let of_the_account = || fs::read_to_string(SERVICE_ACCOUNT_NAMESPACE).ok().and_then(named);
+        self.own_namespace.clone().or_else(of_the_pod).or_else(of_the_account)
     }
 
     /// The files that were named, or a development certificate outside a cluster.
@@ -236,6 +237,42 @@ impl Signals {
             // Cancel-safe, both: says tokio.
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_url_is_https_with_a_host_and_perhaps_a_path() {
+        for (text, written, host) in [
+            ("https://a", "https://a", "a"),
+            ("https://a.b:8443/", "https://a.b:8443", "a.b"),
+            ("https://127.0.0.1:1/base/", "https://127.0.0.1:1/base", "127.0.0.1"),
+            ("https://[::1]:8443", "https://[::1]:8443", "::1"),
+        ] {
+            let url = WebhookUrl { text: written.to_owned(), host: host.to_owned() };
+            assert_eq!(text.parse(), Ok(url), "{text}");
+        }
+        for text in
+            ["", "a", "a:1", "/a", "http://a", "https://", "https://:1", "https://a?b", "https://a#b", "https://u@a"]
+        {
+            assert!(text.parse::<WebhookUrl>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_default_url_leads_to_the_bound_address() {
+        for (bound, text) in [
+            ("0.0.0.0:8443", "https://127.0.0.1:8443"),
+            ("[::]:8443", "https://127.0.0.1:8443"),
+            ("127.0.0.1:1", "https://127.0.0.1:1"),
+            ("[::1]:1", "https://[::1]:1"),
+            ("192.0.2.1:1", "https://192.0.2.1:1"),
+        ] {
+            assert_eq!(WebhookUrl::local(bound.parse().unwrap()).text, text);
         }
     }
 }

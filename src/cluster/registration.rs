@@ -27,9 +27,9 @@ const REGISTERED: &str = "quench.dev/registered-by";
 const REGISTERED_BY: &str = "serve";
 /// Which process made it, so that one that stops leaves its successor's alone.
 const INSTANCE: &str = "quench.dev/instance";
-/// For each call to the API server.
-const DEADLINE: Duration = Duration::from_secs(10);
-/// How long the API server may wait for us; it waits for nobody in the meantime.
+/// For each call to the API server, and for the removal at the stop, which has to leave time for the rest of it.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// How long a request to the API server may wait for us.
 const TIMEOUT_SECONDS: i32 = 3;
 
 /// The configuration that makes the API server call `url` for what quench looks at.
@@ -184,7 +184,7 @@ impl Registration {
 
     /// Takes the configuration away, if it is still the one of this process.
     pub async fn remove(self) {
-        match self.delete().await {
+        match timeout(DEADLINE, self.delete()).await.unwrap_or(Err(CallError::Deadline)) {
             Ok(true) => info!(name = NAME, "unregistered from the API server"),
             Ok(false) => info!(name = NAME, "left the registration alone: it is gone or somebody else's by now"),
             Err(error) => warn!(

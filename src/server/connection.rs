@@ -38,6 +38,8 @@ const SMALL_BODY: u64 = 64 << 10;
 const UNKNOWN_BODY: u64 = 8 << 20;
 /// The unit of the body budget: a semaphore takes at most 2^32 in one go.
 const BODY_UNIT: u64 = 1 << 10;
+/// The largest head of an HTTP/1.1 request, many times the API server's; also how much of a body is read at a time.
+const MAX_HEAD: usize = 64 << 10;
 /// How often a silent HTTP/2 connection is probed, and how long the answer may take.
 const PING: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(20));
 
@@ -133,6 +135,7 @@ impl Service {
         let connection = http1::Builder::new()
             // It would set a timer for each request, and close idle connections with it: `drive` tells them apart.
             .header_read_timeout(None)
+            .max_buf_size(MAX_HEAD)
             .serve_connection(io, service_fn(move |request| answer(service.clone(), seen.clone(), request)));
         drive(connection, &activity, &self.options, Version::HTTP_11, closed).await;
     }
