@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::telemetry::{self, LogFormat};
 
-/// What the program says of itself, and how it exits.
+/// For scripts: where output goes, and what the exit code means.
 const EXIT_CODES: &str = "\
 Data goes to stdout, everything else to stderr.
 Exit codes: 0 done; 1 the answer is no; 2 usage or IO error.";
