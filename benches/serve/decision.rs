@@ -1,0 +1,78 @@
+//! The decision alone: its time and its allocations.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use alloc_counter::count_alloc;
+use anyhow::Result;
+use quench_core::catalog::Catalog;
+use quench_core::outcome::Outcome;
+use quench_core::plan::{self, plan};
+use quench_core::policy::{Mode, Policy};
+use quench_core::review;
+
+use crate::measure::median;
+use crate::reviews::{Review, Reviews};
+
+/// The policy of every server here.
+pub(crate) const POLICY: &str = include_str!("../policy.yaml");
+/// Decisions between two looks at the clock.
+const BATCH: u32 = 50;
+
+/// What decisions are made by.
+#[derive(Debug)]
+pub(crate) struct Decider {
+    pub(crate) policy: Policy,
+    pub(crate) catalog: Catalog,
+}
+
+/// What one decision costs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    pub(crate) time: Duration,
+    /// Calls for new memory.
+    pub(crate) allocations: usize,
+    /// Calls for more memory.
+    pub(crate) reallocations: usize,
+}
+
+impl Decider {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self { policy: Policy::parse(POLICY, "benches/policy.yaml")?, catalog: Catalog::embedded() })
+    }
+
+    /// From the body of a review to the body of its reply, as the webhook does it.
+    pub(crate) fn decide(&self, body: &str) -> Result<Vec<u8>> {
+        let review = review::Request::parse(body.as_bytes())?;
+        let request = plan::Request::of(&review, Mode::Enforce);
+        let outcome = match &request {
+            Some(request) => plan(request, &self.policy, &self.catalog).settle(),
+            None => Outcome::nothing(),
+        };
+        Ok(review::reply(&review.uid, &outcome))
+    }
+
+    /// What a decision about `review` costs: the median of batches that take `span` together.
+    pub(crate) fn cost(&self, review: &Review, span: Duration) -> Result<Cost> {
+        let ((allocations, reallocations, _), reply) = count_alloc(|| self.decide(&review.body));
+        reply?;
+        let (started, mut times) = (Instant::now(), Vec::new());
+        while started.elapsed() < span {
+            let batch = Instant::now();
+            for _ in 0..BATCH {
+                black_box(self.decide(black_box(&review.body))?);
+            }
+            times.push((batch.elapsed() / BATCH).as_secs_f64());
+        }
+        Ok(Cost { time: Duration::from_secs_f64(median(times)), allocations, reallocations })
+    }
+}
+
+/// Decides about the typical review again and again: for a profiler.
+pub(crate) fn repeat(times: usize) -> Result<()> {
+    let (decider, reviews) = (Decider::new()?, Reviews::load()?);
+    for _ in 0..times {
+        black_box(decider.decide(black_box(&reviews.typical.body))?);
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! What was measured.
+
+use std::time::Duration;
+
+use crate::decision::Cost;
+
+/// Everything that was measured.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    pub(crate) typical: Share,
+    pub(crate) daemonset: Share,
+    pub(crate) unchanged: Share,
+    pub(crate) small: Share,
+    /// CPU of the naive handler for a typical request, and how many times ours it is.
+    pub(crate) naive: (Duration, f64),
+    /// One decision about the small, the typical and the DaemonSet's review.
+    pub(crate) decisions: [(&'static str, Cost); 3],
+    /// Of a decision about the typical review, where valgrind is there.
+    pub(crate) instructions: Option<u64>,
+    /// One request in flight, typical.
+    pub(crate) alone: Added,
+    /// The slowest percent of typical requests on ten connections.
+    pub(crate) p99: Duration,
+    pub(crate) handshakes: Handshakes,
+    pub(crate) memory: Memory,
+    /// From exec to the first answer: median and longest.
+    pub(crate) ready: (Duration, Duration),
+    /// Checked replies.
+    pub(crate) replies: usize,
+    pub(crate) typical_sha256: String,
+}
+
+/// Our CPU for a request beside that of the constant answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    pub(crate) constant: Duration,
+    pub(crate) ours: Duration,
+    /// The median of the rounds' constant / ours.
+    pub(crate) share: f64,
+}
+
+/// Latency beyond the constant answer's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Added {
+    /// Of the constant answer itself.
+    pub(crate) constant_p50: Duration,
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
+}
+
+/// New connections for a core's second.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Handshakes {
+    pub(crate) per_second: f64,
+    /// Ours beside those of the constant answer.
+    pub(crate) ratio: f64,
+}
+
+/// Resident bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    pub(crate) warm: u64,
+    pub(crate) half: u64,
+    pub(crate) end: u64,
+    /// How many reviews had been answered at the end.
+    pub(crate) reviews: usize,
+}

@@ -1,0 +1,184 @@
+//! The figures beside their bars: a table for people, and a line for scripts.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::figures::Figures;
+
+/// The reviews after which memory may not grow any more; fewer say little.
+const SETTLED: usize = 200_000;
+
+/// What a figure must be.
+#[derive(Debug, Clone, Copy)]
+enum Bar {
+    /// First bar and aim.
+    AtLeast(f64, f64),
+    AtMost(f64, f64),
+    /// The same for what is counted and does not vary: missing it always fails.
+    CountAtMost(f64, f64),
+    None,
+}
+
+/// One line of the table.
+struct Row {
+    what: String,
+    value: f64,
+    unit: &'static str,
+    bar: Bar,
+}
+
+impl Row {
+    fn new(what: impl Into<String>, value: f64, unit: &'static str, bar: Bar) -> Self {
+        Self { what: what.into(), value, unit, bar }
+    }
+
+    fn is_met(&self) -> bool {
+        match self.bar {
+            Bar::AtLeast(bar, _) => self.value >= bar,
+            Bar::AtMost(bar, _) | Bar::CountAtMost(bar, _) => self.value <= bar,
+            Bar::None => true,
+        }
+    }
+
+    fn print(&self) {
+        let number = |value: f64| if value.fract() == 0.0 { format!("{value}") } else { format!("{value:.2}") };
+        let value = format!("{:.2} {}", self.value, self.unit);
+        let (bar, aim) = match self.bar {
+            Bar::AtLeast(bar, aim) => (format!(">= {}", number(bar)), number(aim)),
+            Bar::AtMost(bar, aim) | Bar::CountAtMost(bar, aim) => (format!("<= {}", number(bar)), number(aim)),
+            Bar::None => (String::new(), String::new()),
+        };
+        let verdict = match self.bar {
+            Bar::None => "",
+            _ if self.is_met() => "ok",
+            _ => "MISSED",
+        };
+        println!("{:<58}{value:>14}{bar:>10}{aim:>8}  {verdict}", self.what);
+    }
+}
+
+/// The last line of the output.
+#[derive(Debug, Serialize)]
+struct Line<'f> {
+    constant_share: f64,
+    daemonset_share: f64,
+    unchanged_share: f64,
+    small_share: f64,
+    naive_ratio: f64,
+    allocations: usize,
+    decision_us: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instructions: Option<u64>,
+    cpu_us: f64,
+    constant_cpu_us: f64,
+    added_p50_us: f64,
+    added_p99_us: f64,
+    p99_us: f64,
+    handshake_ratio: f64,
+    handshakes: f64,
+    rss_mb: f64,
+    rss_reviews: usize,
+    ready_ms: f64,
+    ready_max_ms: f64,
+    replies: usize,
+    typical_sha256: &'f str,
+}
+
+/// Prints both; the exit code says whether they are good enough.
+pub(crate) fn print(figures: &Figures, gate: bool) -> serde_json::Result<ExitCode> {
+    let rows = rows(figures);
+    println!("{:<58}{:>14}{:>10}{:>8}", "", "", "bar", "aim");
+    rows.iter().for_each(Row::print);
+    println!("{} replies, all as they must be", figures.replies);
+    println!("{}", serde_json::to_string(&line(figures))?);
+    let fails = |row: &Row| !row.is_met() && (gate || matches!(row.bar, Bar::CountAtMost(..)));
+    Ok(if rows.iter().any(fails) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn rows(figures: &Figures) -> Vec<Row> {
+    let Figures { typical, daemonset, unchanged, small, memory, alone, .. } = figures;
+    let mut rows = vec![
+        Row::new("share of the constant answer, typical", typical.share, "", Bar::AtLeast(0.45, 0.55)),
+        Row::new("  DaemonSet", daemonset.share, "", Bar::AtLeast(0.34, 0.40)),
+        Row::new("  nothing to rewrite", unchanged.share, "", Bar::AtLeast(0.50, 0.60)),
+        Row::new("  small", small.share, "", Bar::None),
+        Row::new("CPU of the constant answer, typical", micros(typical.constant), "us", Bar::None),
+        Row::new("  ours", micros(typical.ours), "us", Bar::None),
+        Row::new("  naive kube-rs handler", micros(figures.naive.0), "us", Bar::None),
+        Row::new("naive / ours", figures.naive.1, "x", Bar::AtLeast(6.0, 8.0)),
+    ];
+    for (name, cost) in &figures.decisions {
+        let (time, count) = match *name {
+            "typical" => (Bar::AtMost(20.0, 14.0), Bar::CountAtMost(50.0, 35.0)),
+            _ => (Bar::None, Bar::None),
+        };
+        rows.push(Row::new(format!("decision alone, {name}"), micros(cost.time), "us", time));
+        let what = format!("  allocations ({} of them grow one)", cost.reallocations);
+        rows.push(Row::new(what, (cost.allocations + cost.reallocations) as f64, "", count));
+    }
+    if let Some(instructions) = figures.instructions {
+        rows.push(Row::new("  instructions, typical", instructions as f64, "", Bar::None));
+    }
+    rows.extend([
+        Row::new("latency of the constant answer, one in flight, p50", micros(alone.constant_p50), "us", Bar::None),
+        Row::new("  added, p50", micros(alone.p50), "us", Bar::AtMost(40.0, 30.0)),
+        Row::new("  added, p99", micros(alone.p99), "us", Bar::AtMost(80.0, 60.0)),
+        Row::new("latency on ten connections, p99", micros(figures.p99) / 1e3, "ms", Bar::AtMost(1.0, 1.0)),
+        Row::new("full handshakes a second and core", figures.handshakes.per_second, "", Bar::None),
+        Row::new("  beside the constant answer's", figures.handshakes.ratio, "", Bar::AtLeast(0.85, 0.95)),
+        Row::new("memory, warm", megabytes(memory.warm), "MB", Bar::None),
+        Row::new(format!("  after {} reviews", memory.reviews / 2), megabytes(memory.half), "MB", Bar::None),
+        Row::new(format!("  after {} reviews", memory.reviews), megabytes(memory.end), "MB", Bar::AtMost(20.0, 14.0)),
+    ]);
+    if memory.reviews >= SETTLED {
+        let grown = megabytes(memory.end) - megabytes(memory.half);
+        rows.push(Row::new("  growth in the second half", grown, "MB", Bar::AtMost(0.25, 0.0)));
+    }
+    rows.extend([
+        Row::new("exec to the first answer, median", micros(figures.ready.0) / 1e3, "ms", Bar::AtMost(60.0, 20.0)),
+        Row::new("  longest", micros(figures.ready.1) / 1e3, "ms", Bar::None),
+    ]);
+    rows
+}
+
+fn line(figures: &Figures) -> Line<'_> {
+    let [_, (_, decision), _] = figures.decisions;
+    Line {
+        constant_share: rounded(figures.typical.share),
+        daemonset_share: rounded(figures.daemonset.share),
+        unchanged_share: rounded(figures.unchanged.share),
+        small_share: rounded(figures.small.share),
+        naive_ratio: rounded(figures.naive.1),
+        allocations: decision.allocations + decision.reallocations,
+        decision_us: rounded(micros(decision.time)),
+        instructions: figures.instructions,
+        cpu_us: rounded(micros(figures.typical.ours)),
+        constant_cpu_us: rounded(micros(figures.typical.constant)),
+        added_p50_us: rounded(micros(figures.alone.p50)),
+        added_p99_us: rounded(micros(figures.alone.p99)),
+        p99_us: rounded(micros(figures.p99)),
+        handshake_ratio: rounded(figures.handshakes.ratio),
+        handshakes: figures.handshakes.per_second.round(),
+        rss_mb: rounded(megabytes(figures.memory.end)),
+        rss_reviews: figures.memory.reviews,
+        ready_ms: rounded(micros(figures.ready.0) / 1e3),
+        ready_max_ms: rounded(micros(figures.ready.1) / 1e3),
+        replies: figures.replies,
+        typical_sha256: &figures.typical_sha256,
+    }
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// Two digits are more than the noise leaves.
+fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
