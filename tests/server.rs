@@ -93,6 +93,20 @@ async fn http1_and_http2_are_answered() {
 }
 
 #[tokio::test]
+async fn a_client_that_collects_small_packets_is_not_made_to_wait() {
+    let served = Served::with(Options::default()).await;
+    let mut times = Vec::new();
+    for _ in 0..10 {
+        let mut connection = served.client.http1().await.unwrap();
+        let started = Instant::now();
+        in_time(connection.send_request(post("/length", "1"))).await.unwrap();
+        times.push(started.elapsed());
+    }
+    // Nagle's algorithm against a delayed acknowledgement costs 40 ms, each time.
+    assert!(times.iter().min().unwrap() < &Duration::from_millis(30), "{times:?}");
+}
+
+#[tokio::test]
 async fn probes_and_metrics_are_answered_without_tls() {
     let served = Served::with(Options::default()).await;
     let admin = served.running.admin_address();
