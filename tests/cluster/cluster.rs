@@ -36,8 +36,8 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// A control plane, and three instances of quench: `ByDefault` by url as printed, `mirrored` by url with a policy, and
-    /// `service` through a Service.
+    /// A control plane, and three instances of quench: `ByDefault` by url as printed, `mirrored` by url with a policy,
+    /// and `service` through a Service.
     pub(crate) fn start() -> Self {
         let start = Instant::now();
         let temporary = TempDir::with_prefix("quench-cluster-").unwrap();
@@ -85,7 +85,7 @@ pub(crate) fn serving_only(instance: &str, printed: &Value) -> Value {
     configuration
 }
 
-/// An instance that the API server reaches as in production, by the name of a Service, with a certificate of `quench certs`.
+/// An instance that the API server reaches as in production, by the name of a Service, with what `quench certs` made.
 fn serve_by_service(dir: &Path, kubectl: &Kubectl) -> Quench {
     let certs = dir.join("certs");
     crate::quench::certs(&certs);

@@ -28,7 +28,7 @@ struct Served {
     audit: PathBuf,
     certificate: PathBuf,
     key: PathBuf,
-    authority: PathBuf,
+    authority: String,
 }
 
 impl ControlPlane {
@@ -64,9 +64,14 @@ impl ControlPlane {
         Kubectl::new(self.kubeconfig())
     }
 
-    /// A certificate for servers on loopback, its key and its authority.
-    pub(crate) fn serving_certificate(&self) -> [&Path; 3] {
-        [&self.served.certificate, &self.served.key, &self.served.authority]
+    /// A certificate for servers on loopback, and its key.
+    pub(crate) fn serving_certificate(&self) -> [&Path; 2] {
+        [&self.served.certificate, &self.served.key]
+    }
+
+    /// Who signed it: the `caBundle` of a webhook.
+    pub(crate) fn authority(&self) -> &str {
+        &self.served.authority
     }
 
     /// The audit log: what the API server noted about each request for a workload, as lines of JSON.

@@ -1,6 +1,7 @@
 //! What quench changes in stored objects, as lines of text.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display, Formatter};
 use std::fs;
 
 use serde_json::{Map, Value};
@@ -48,12 +49,30 @@ pub(crate) fn effect(cluster: &Cluster, served: Served, manifest: &str) -> Effec
         cluster.with_temp_ns(served, |on| {
             let [usual, warnings] = [off, on].map(|namespace| namespace.kubectl.apply(manifest).warnings());
             let [before, after] = [off, on].map(stored);
-            Effect {
-                changes: changes(&before, &after),
-                warnings: warnings.into_iter().filter(|warning| !usual.contains(warning)).collect(),
-            }
+            let changes = changes(&before, &after);
+            changes
+                .iter()
+                .for_each(|change| assert!(is_ours(change), "more than images, secrets and the record: {change}"));
+            Effect { changes, warnings: warnings.into_iter().filter(|warning| !usual.contains(warning)).collect() }
         })
     })
+}
+
+impl Display for Effect {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.changes.iter().try_for_each(|change| writeln!(f, "{change}"))?;
+        self.warnings.iter().try_for_each(|warning| writeln!(f, "Warning: {warning}"))
+    }
+}
+
+/// Compares an effect with `NAME.snap` beside the manifest (`INSTA_UPDATE=always` writes it anew, for `git diff` to show).
+#[track_caller]
+pub(crate) fn assert_documented(name: &str, effect: String) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("manifests");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, effect));
 }
 
 /// Compares whole texts, and shows both where they differ.
@@ -100,16 +119,18 @@ fn name(object: &Value) -> String {
 }
 
 fn anonymise(object: &mut Value, namespace: &str) {
-    let metadata = &object["metadata"];
-    let hash = metadata["labels"]["pod-template-hash"].as_str().map(|hash| format!("-{hash}")).unwrap_or_default();
+    let is_revision = object["kind"] == "ControllerRevision";
+    let hash =
+        object["metadata"]["labels"]["pod-template-hash"].as_str().map(|hash| format!("-{hash}")).unwrap_or_default();
     object.as_object_mut().unwrap().remove("status");
     let metadata = object["metadata"].as_object_mut().unwrap();
     if metadata.contains_key("generateName") {
         metadata.remove("name");
     }
-    if object["kind"] == "ControllerRevision" {
-        object["metadata"].as_object_mut().unwrap().remove("name");
+    if is_revision {
+        metadata.remove("name");
     }
+    metadata.remove("finalizers"); // a Job's controller takes its own from pods as they end
     walk(object, &|text| {
         let mut text = text.replace(namespace, "NAMESPACE");
         if !hash.is_empty() {
@@ -135,6 +156,19 @@ fn walk(value: &mut Value, rename: &impl Fn(&str) -> String) {
         }
         _ => {}
     }
+}
+
+/// Whether a line speaks of an image, pull secrets, or the record: the only things that quench may touch.
+fn is_ours(change: &str) -> bool {
+    let (pointer, _) = change.split_once(": ").unwrap_or((change, ""));
+    let fields = [
+        " unchanged",
+        "/image",
+        "/image/reference",
+        "/imagePullSecrets",
+        "/metadata/annotations/quench.dev~1original-images",
+    ];
+    fields.iter().any(|field| pointer.ends_with(field))
 }
 
 /// The differences of all objects; the same objects must be there.

@@ -1,7 +1,7 @@
 //! quench in a real Kubernetes: API server, controllers, scheduler and nodes of kwok, all on loopback.
 //!
-//! `cargo test --release --test cluster [FILTER]`, after `tests/cluster/build`. One control plane serves all cases; each
-//! has namespaces of its own. What a case expects is written as the difference from the same objects where quench is off.
+//! `cargo test --release --test cluster [FILTER]`, after `tests/cluster/build`. One control plane serves all cases; each has
+//! namespaces of its own. What a case expects is the difference from the same objects where quench is off.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

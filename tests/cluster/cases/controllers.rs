@@ -3,15 +3,8 @@
 use serde_json::json;
 
 use crate::cluster::Cluster;
-use crate::difference::{assert_lines, effect, manifest};
 use crate::kubectl::eventually;
 use crate::namespace::Served;
-
-pub(crate) fn every_kind_of_template(cluster: &Cluster) {
-    let effect = effect(cluster, Served::ByDefault, &manifest("every-kind"));
-    assert_lines("changes", &effect.changes, &[]);
-    assert_lines("warnings", &effect.warnings, &[]);
-}
 
 pub(crate) fn a_cronjobs_pods_arrive_hardened(cluster: &Cluster) {
     let every_minute = "

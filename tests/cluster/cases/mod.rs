@@ -21,7 +21,7 @@ macro_rules! cases {
 /// Each in namespaces of its own; the longest first.
 pub(crate) const TOGETHER: &[Case] = cases![
     controllers::a_cronjobs_pods_arrive_hardened,
-    controllers::every_kind_of_template,
+    other_workloads::every_kind_of_template,
     seeds::k8s_sidecar,
     seeds::karpenter,
     seeds::cilium_startup_script,
@@ -42,7 +42,8 @@ pub(crate) const TOGETHER: &[Case] = cases![
     requests::a_sidecar_of_a_later_webhook_is_rewritten_too,
     requests::kubectl_debug_of_a_pod_with_the_secret,
     requests::kubectl_debug_of_a_pod_without_the_secret,
-    requests::fields_that_types_do_not_know_stay,
+    requests::kubectl_debug_by_its_default_profile,
+    other_workloads::fields_that_types_do_not_know_stay,
     requests::mode_warn_says_and_does_nothing,
     requests::mode_enforce,
     updates::a_label_changes_no_image,

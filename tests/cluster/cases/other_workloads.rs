@@ -1,51 +1,57 @@
-//! Workloads that test the edges: stays, digests, volumes, secrets.
+//! Workloads at the edges: stays, digests, volumes, secrets, rare fields, every kind of template.
 
 use crate::cluster::Cluster;
-use crate::difference::{assert_lines, effect, manifest};
+use crate::difference::{assert_documented, effect, manifest};
 use crate::namespace::Served;
 
-fn by_default(cluster: &Cluster, name: &str, changes: &[&str], warnings: &[&str]) {
-    let effect = effect(cluster, Served::ByDefault, &manifest(name));
-    assert_lines("changes", &effect.changes, changes);
-    assert_lines("warnings", &effect.warnings, warnings);
+fn as_documented(cluster: &Cluster, name: &str) {
+    assert_documented(name, effect(cluster, Served::ByDefault, &manifest(name)).to_string());
 }
 
 pub(crate) fn postgres_stays(cluster: &Cluster) {
-    by_default(cluster, "postgres", &[], &[]);
+    as_documented(cluster, "postgres");
 }
 
 pub(crate) fn redis_by_shell_stays(cluster: &Cluster) {
-    by_default(cluster, "redis-by-shell", &[], &[]);
+    as_documented(cluster, "redis-by-shell");
 }
 
 pub(crate) fn node_exporter(cluster: &Cluster) {
-    by_default(cluster, "node-exporter", &[], &[]);
+    as_documented(cluster, "node-exporter");
 }
 
 pub(crate) fn references_with_digests(cluster: &Cluster) {
-    by_default(cluster, "digests", &[], &[]);
+    as_documented(cluster, "digests");
 }
 
 pub(crate) fn private_registries_stay(cluster: &Cluster) {
-    by_default(cluster, "private-registries", &[], &[]);
+    as_documented(cluster, "private-registries");
 }
 
 pub(crate) fn image_volumes(cluster: &Cluster) {
-    by_default(cluster, "image-volume", &[], &[]);
+    as_documented(cluster, "image-volume");
 }
 
 pub(crate) fn memcached_of_a_replicaset(cluster: &Cluster) {
-    by_default(cluster, "memcached", &[], &[]);
+    as_documented(cluster, "memcached");
 }
 
 pub(crate) fn what_is_hardened_stays(cluster: &Cluster) {
-    by_default(cluster, "hardened", &[], &[]);
+    as_documented(cluster, "hardened");
 }
 
 pub(crate) fn mirror_pods_stay(cluster: &Cluster) {
-    by_default(cluster, "mirror-pod", &[], &[]);
+    as_documented(cluster, "mirror-pod");
 }
 
 pub(crate) fn pull_secrets(cluster: &Cluster) {
-    by_default(cluster, "pull-secrets", &[], &[]);
+    as_documented(cluster, "pull-secrets");
+}
+
+pub(crate) fn fields_that_types_do_not_know_stay(cluster: &Cluster) {
+    as_documented(cluster, "rare-fields");
+}
+
+pub(crate) fn every_kind_of_template(cluster: &Cluster) {
+    as_documented(cluster, "every-kind");
 }

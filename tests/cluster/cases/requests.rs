@@ -1,6 +1,5 @@
 //! Single requests: dry runs, debugging, other webhooks, modes.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::control_plane::K8S;
-use crate::difference::{assert_lines, effect, manifest};
+use crate::difference::effect;
 use crate::kubectl::eventually;
 use crate::namespace::{Namespace, Served};
 
@@ -19,6 +18,11 @@ metadata: {name: web}
 spec:
   containers: [{name: web, image: 'nginx:1.31.4'}]
 ";
+
+/// What any container without a user is told.
+fn missing_nonroot(container: &str) -> String {
+    format!("container `{container}`: set `runAsNonRoot: true` or a numeric `runAsUser` [missing-nonroot]")
+}
 
 pub(crate) fn a_dry_run_shows_and_stores_nothing(cluster: &Cluster) {
     cluster.with_temp_ns(Served::ByDefault, |namespace| {
@@ -35,10 +39,11 @@ pub(crate) fn a_dry_run_shows_and_stores_nothing(cluster: &Cluster) {
     });
 }
 
-/// What `kubectl debug` asks for; it returns what it said and the pod as it is then.
-fn debug(namespace: &Namespace, pod: &str) -> (Vec<String>, Value) {
+/// What `kubectl debug` says with a profile, and the pod as it is then.
+fn debug(namespace: &Namespace, pod: &str, profile: &str) -> (Vec<String>, Value) {
     namespace.kubectl.apply(pod);
-    let sleep = ["--", "sleep", "1"];
+    let profile = format!("--profile={profile}");
+    let sleep = [&profile, "--", "sleep", "1"];
     let said = namespace
         .kubectl
         .run(&[&["debug", "web", "--image=busybox:1.37.0", "-c", "debugger", "-q"], &sleep[..]].concat());
@@ -47,35 +52,44 @@ fn debug(namespace: &Namespace, pod: &str) -> (Vec<String>, Value) {
 
 pub(crate) fn kubectl_debug_of_a_pod_with_the_secret(cluster: &Cluster) {
     cluster.with_temp_ns(Served::ByDefault, |namespace| {
-        let (warnings, pod) = debug(namespace, POD); // rewritten at its creation, and given the secret then
+        let (warnings, pod) = debug(namespace, POD, "baseline"); // rewritten at its creation, and given the secret then
         let images = [&pod["spec"]["containers"][0]["image"], &pod["spec"]["ephemeralContainers"][0]["image"]];
         assert_eq!(images, ["dhi.io/nginx:1.31.4", "dhi.io/busybox:1.37.0"]);
         assert_eq!(pod["spec"]["imagePullSecrets"], json!([{"name": "dhi-pull-secret"}]));
         assert_eq!(pod["metadata"]["annotations"]["quench.dev/original-images"], r#"{"web":"nginx:1.31.4"}"#);
-        assert_eq!(warnings, Vec::<String>::new());
+        assert_eq!(warnings, [missing_nonroot("debugger")]);
+    });
+}
+
+/// Its default profile adds a capability, which only root has.
+pub(crate) fn kubectl_debug_by_its_default_profile(cluster: &Cluster) {
+    cluster.with_temp_ns(Served::ByDefault, |namespace| {
+        let (warnings, pod) = debug(namespace, POD, "general");
+        assert_eq!(pod["spec"]["ephemeralContainers"][0]["image"], "busybox:1.37.0");
+        let needs_root = "SYS_PTRACE needs root, hardened runs as uid 65532; set `runAsUser: 0` [needs-root]";
+        let said = format!("container `debugger`: {needs_root}");
+        assert_eq!(warnings, [missing_nonroot("debugger"), said.to_owned()]);
     });
 }
 
 pub(crate) fn kubectl_debug_of_a_pod_without_the_secret(cluster: &Cluster) {
     let private = POD.replace("nginx:1.31.4", "registry.example.com/web:1");
     cluster.with_temp_ns(Served::ByDefault, |namespace| {
-        let (warnings, pod) = debug(namespace, &private);
+        let (warnings, pod) = debug(namespace, &private, "baseline");
         let images = [&pod["spec"]["containers"][0]["image"], &pod["spec"]["ephemeralContainers"][0]["image"]];
         assert_eq!(images, ["registry.example.com/web:1", "busybox:1.37.0"]);
         assert_eq!(pod["spec"].get("imagePullSecrets"), None);
-        assert_lines("warnings", &warnings, &[""]);
+        let said =
+            "container `debugger`: the pod does not name the pull secret `dhi-pull-secret` [pull-secret-missing]";
+        assert_eq!(warnings, [missing_nonroot("debugger"), said.to_owned()]);
     });
-}
-
-pub(crate) fn fields_that_types_do_not_know_stay(cluster: &Cluster) {
-    let effect = effect(cluster, Served::ByDefault, &manifest("rare-fields"));
-    assert_lines("changes", &effect.changes, &[]);
 }
 
 pub(crate) fn mode_warn_says_and_does_nothing(cluster: &Cluster) {
     let effect = effect(cluster, Served::InMode("warn"), POD);
-    assert_lines("changes", &effect.changes, &["Pod/web unchanged"]);
-    assert_lines("warnings", &effect.warnings, &[""]);
+    assert_eq!(effect.changes, ["Pod/web unchanged"]);
+    let said = "container `web`: would become dhi.io/nginx:1.31.4";
+    assert_eq!(effect.warnings, [said.to_owned(), missing_nonroot("web")]);
 }
 
 pub(crate) fn mode_enforce(cluster: &Cluster) {
@@ -93,7 +107,7 @@ struct Injector {
 
 impl Injector {
     fn start(cluster: &Cluster, image: &str) -> Self {
-        let [certificate, key, _] = cluster.control_plane.serving_certificate();
+        let [certificate, key] = cluster.control_plane.serving_certificate();
         let mut process = Command::new(K8S)
             .args(["leash", K8S, "injector", "--image", image, "--tls-cert"])
             .arg(certificate)
@@ -118,11 +132,6 @@ impl Drop for Injector {
 pub(crate) fn a_sidecar_of_a_later_webhook_is_rewritten_too(cluster: &Cluster) {
     const LABEL: &str = "quench.test/injected";
     let injector = Injector::start(cluster, "docker.io/library/redis:8.10.1");
-    let [_, _, authority] = cluster.control_plane.serving_certificate();
-    let trusted = cluster.kubectl.json_of(&format!(
-        "{{apiVersion: v1, kind: Secret, metadata: {{name: ca}}, stringData: {{ca: {:?}}}}}",
-        fs::read_to_string(authority).unwrap()
-    ));
     cluster.kubectl.apply(
         &json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
@@ -130,7 +139,7 @@ pub(crate) fn a_sidecar_of_a_later_webhook_is_rewritten_too(cluster: &Cluster) {
             "metadata": {"name": "sidecars"}, // after `quench` by its name, so called after it
             "webhooks": [{
                 "name": "sidecars.quench.test",
-                "clientConfig": {"url": injector.url, "caBundle": trusted["data"]["ca"]},
+                "clientConfig": {"url": injector.url, "caBundle": cluster.control_plane.authority()},
                 "namespaceSelector": {"matchExpressions": [{"key": LABEL, "operator": "Exists"}]},
                 "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
                 "admissionReviewVersions": ["v1"],

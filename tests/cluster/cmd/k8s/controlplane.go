@@ -64,10 +64,10 @@ type controlPlane struct {
 type ready struct {
 	Kubeconfig string `json:"kubeconfig"`
 	Audit      string `json:"audit"`
-	// Certificate and Key of a server on loopback, signed by Authority: for webhooks of the tests.
+	// Certificate and Key are files for a webhook on loopback; Authority is the caBundle for it.
 	Certificate string `json:"certificate"`
 	Key         string `json:"key"`
-	Authority   string `json:"authority"`
+	Authority   []byte `json:"authority"`
 }
 
 // runControlPlane serves until it is told to stop or its standard input ends, which it does when the test dies.
@@ -128,7 +128,6 @@ func (c *controlPlane) start(ctx context.Context, ports [3]int) (ready, error) {
 		Audit:       filepath.Join(c.dir, "audit.jsonl"),
 		Certificate: c.authority.File("webhook.crt"),
 		Key:         c.authority.File("webhook.key"),
-		Authority:   c.authority.File("ca.crt"),
 	}
 	err := errors.Join(
 		c.authority.SigningKey("service-accounts"),
@@ -136,6 +135,9 @@ func (c *controlPlane) start(ctx context.Context, ports [3]int) (ready, error) {
 		c.authority.Issue("webhook", pkix.Name{CommonName: "webhook"}, loopback, "localhost"),
 	)
 	if err != nil {
+		return ready{}, err
+	}
+	if served.Authority, err = os.ReadFile(c.authority.File("ca.crt")); err != nil {
 		return ready{}, err
 	}
 	served.Kubeconfig, err = c.authority.Kubeconfig("admin", c.server, pkix.Name{CommonName: "admin", Organization: []string{"system:masters"}})
