@@ -193,16 +193,11 @@ impl fmt::Display for Because<'_, '_> {
             }
             Why::Resolved { resolution, digest, .. } => {
                 write!(f, "{}", resolution.reason)?;
-                if self.0.target.is_none() {
-                    return Ok(());
+                match (&self.0.target, self.0.rewrites) {
+                    (Some(_), true) if *digest => f.write_str("; the digest names the upstream image and is dropped"),
+                    (Some(_), false) => write!(f, "; the policy's `matches` does not have `{}`", self.0.matched),
+                    _ => Ok(()),
                 }
-                if *digest {
-                    f.write_str("; the digest names the upstream image and is dropped")?;
-                }
-                if !self.0.rewrites {
-                    write!(f, "; the policy's `matches` does not have `{}`", self.0.matched)?;
-                }
-                Ok(())
             }
         }
     }
