@@ -65,7 +65,7 @@ impl Admission {
             .ok_or_else(|| {
                 Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json".to_owned())
             })
-            .and_then(|()| body.map_err(Refusal::from_body))
+            .and_then(|()| body.map_err(|rejection| Refusal::from_body(&rejection)))
             .and_then(|body| self.review(path_mode, &body, started));
         reviewed.unwrap_or_else(|refusal| {
             self.metrics.review("Other", "Other", ReviewResult::Rejected, started.elapsed());
@@ -154,7 +154,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 struct Refusal(StatusCode, String);
 
 impl Refusal {
-    fn from_body(rejection: BytesRejection) -> Self {
+    fn from_body(rejection: &BytesRejection) -> Self {
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 Self(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {} MiB", MAX_REVIEW >> 20))

@@ -1,5 +1,7 @@
 //! The routes of the webhook, without sockets: what each request is answered, and what is counted.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+
 use std::sync::Arc;
 
 use axum::Router;

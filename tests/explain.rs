@@ -1,5 +1,7 @@
 //! `quench explain` as others call it, and that the webhook decides the same in the same words.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::process::{Command, Output};
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Bodies that nobody planned for: a clear error or a kept image, never a panic, a hang or a lost field.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 use quench_core::catalog::Catalog;
 use quench_core::plan::{self, plan};
@@ -116,9 +116,7 @@ fn large_and_deep_objects_are_answered() {
     assert!(response["patch"].is_string());
     assert_eq!(response["warnings"].as_array().unwrap().len(), 10);
     assert_eq!(response["warnings"][9], "and 9991 more");
-    for annotation in ["rewrites"] {
-        assert!(response["auditAnnotations"][annotation].as_str().unwrap().len() <= 16 << 10);
-    }
+    assert!(response["auditAnnotations"]["rewrites"].as_str().unwrap().len() <= 16 << 10);
 
     let deep = format!("{}1{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
     let ignored = format!(r#"{{"containers":[{{"name":"c","image":"nginx:1.31.4"}}],"future":{deep}}}"#);

@@ -3,7 +3,7 @@
 //!
 //! Patches are applied by json-patch, which shares no code with what writes them.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a panic is how a test fails")]
 
 use std::cell::Cell;
 
