@@ -119,7 +119,7 @@ impl Catalog {
         if let Some(schema) = file.schema.filter(|schema| **schema != *format::SCHEMA) {
             return Err(CatalogError::Schema { written: schema });
         }
-        let mut images = file.images.into_iter().map(Image::read).collect::<Result<Vec<_>, _>>()?;
+        let mut images = file.images.0?;
         images.sort_unstable_by(|a, b| a.name().cmp(b.name()));
         let same = images.iter().zip(images.iter().skip(1)).find(|(image, next)| image.name() == next.name());
         if let Some((image, _)) = same {

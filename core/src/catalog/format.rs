@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{MapAccess, Visitor};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::CatalogError;
 use super::facts::{Contents, OwnedDirectory, Sheet};
 use super::registries::Copied;
 
@@ -16,7 +17,7 @@ pub(super) const SCHEMA: &str = "dhi-images/1";
 #[derive(Deserialize)]
 pub(super) struct File {
     pub(super) schema: Option<Box<str>>,
-    pub(super) images: Vec<Image>,
+    pub(super) images: Images,
     pub(super) copies: Option<Vec<Copied>>,
     pub(super) amazon_accounts: Option<Vec<Box<str>>>,
 }
@@ -180,6 +181,34 @@ fn ports(ports: Option<Vec<Box<str>>>) -> Result<Option<Vec<super::facts::Port>>
 /// A file may say only that there is a shell.
 fn shell(shell: Option<Vec<Box<str>>>, has_shell: Option<bool>) -> Option<Vec<Box<str>>> {
     shell.or_else(|| Some(if has_shell? { vec!["sh".into()] } else { Vec::new() }))
+}
+
+/// The images of a file, each taken apart before the next one is read: all at once they would need as much memory again.
+pub(super) struct Images(pub(super) Result<Vec<super::Image>, CatalogError>);
+
+impl<'de> Deserialize<'de> for Images {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneByOne;
+        impl<'de> Visitor<'de> for OneByOne {
+            type Value = Images;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of images")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Images, A::Error> {
+                let mut images = Ok(Vec::new());
+                while let Some(image) = list.next_element::<Image>()? {
+                    images = images.and_then(|mut images: Vec<_>| {
+                        images.push(super::Image::read(image)?);
+                        Ok(images)
+                    });
+                }
+                Ok(Images(images))
+            }
+        }
+        deserializer.deserialize_seq(OneByOne)
+    }
 }
 
 /// An object in the order of the file.

@@ -138,7 +138,7 @@ pub enum Reason<'c> {
         /// In what it differs.
         note: Option<&'c str>,
     },
-    /// The catalog has development builds only.
+    /// The catalog has development builds only, or the tag asks for one.
     DevelopmentOnly,
     /// A digest names an upstream image and nothing else.
     DigestOnly,
@@ -237,7 +237,7 @@ impl fmt::Display for Reason<'_> {
                 write!(f, "{version} exists on {os} only; live tag of its line: {}", Live(live))
             }
             Self::OtherPatch { version, live, elsewhere: None } => {
-                write!(f, "{version} itself was never declared; live tag of its line: {}", Live(live))
+                write!(f, "{version} is not declared; live tag of its line: {}", Live(live))
             }
             Self::NewestLine { live } => {
                 write!(f, "the reference names no version; shortest tag of the newest line: {}", Live(live))
@@ -247,10 +247,12 @@ impl fmt::Display for Reason<'_> {
             }
             Self::UnknownRepository => f.write_str("repository not in the catalog"),
             Self::Substitute { note } => {
-                f.write_str("the hardened image of that name is another build")?;
+                f.write_str("the hardened image is another build")?;
                 note.map_or(Ok(()), |note| write!(f, ": {note}"))
             }
-            Self::DevelopmentOnly => f.write_str("only -dev builds exist, with root and a package manager"),
+            Self::DevelopmentOnly => {
+                f.write_str("development builds only, which run as root and hold a package manager")
+            }
             Self::DigestOnly => f.write_str("digest only: the version is not in the reference"),
             Self::Windows => f.write_str("Windows image"),
             Self::Fips => f.write_str("FIPS build: those exist in mirrored repositories only"),
@@ -260,9 +262,9 @@ impl fmt::Display for Reason<'_> {
             Self::NoLine { newest } => write!(f, "version line not in the catalog (newest {newest})"),
             Self::OtherScheme { why } => write!(f, "versions do not line up with upstream's: {why}"),
             Self::NeverDeclared { stem, live } => {
-                write!(f, "{stem} was never declared; live tag of its line: {}", Live(live))
+                write!(f, "{stem} is not declared; live tag of its line: {}", Live(live))
             }
-            Self::NoBase { base, live: Some(live) } => write!(f, "no {base} build of this line; {} exists", Live(live)),
+            Self::NoBase { base, live: Some(live) } => write!(f, "no {base} build; {} exists", Live(live)),
             Self::NoBase { base, live: None } => write!(f, "no {base} build"),
             Self::OtherBase { live } => write!(f, "no build on the default operating system; {} exists", Live(live)),
             Self::Flavored { live } => write!(f, "flavored builds only; {} exists", Live(live)),

@@ -120,7 +120,9 @@ impl Image {
     fn elsewhere<'c>(&'c self, ask: &Ask<'c, '_>, other: Declared<'c>) -> Resolution<'c> {
         let stem = &*ask.stem;
         if ask.base != Base::Default {
-            let live = self.find(stem, Base::Default, ask.flavor).unwrap_or(other);
+            let alpine =
+                || self.find(stem, Base::Alpine, ask.flavor).filter(|_| matches!(ask.base, Base::AlpineRelease(_)));
+            let live = alpine().or_else(|| self.find(stem, Base::Default, ask.flavor)).unwrap_or(other);
             return none(Some(self), Reason::NoBase { base: ask.base.name().into(), live: Some(live) });
         }
         match self.line(ask) {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::base::{Base, Word, is_release};
-use super::version::{Version, is_numeric};
+use super::version::is_numeric;
 use crate::catalog::{Image, Reason, Upstream};
 
 /// A tag, taken apart.
@@ -33,12 +33,10 @@ impl<'c, 't> Ask<'c, 't> {
         let words = &image.vocabulary;
         let (head, mut rest) = split(tag);
         let mut ask = Self { stem: head.into(), base: Base::Default, flavor: None, foreign: None, platform: None };
-        if !image.knows_stem(head) {
-            if let Some((stem, after)) = respelt(head, rest, image) {
-                (ask.stem, rest) = (stem.into(), after);
-            } else if !is_numeric(head) {
-                return Err(Refusal::Reason(nameless(tag, head)));
-            }
+        if let Some((stem, after)) = respelt(head, rest, image) {
+            (ask.stem, rest) = (stem.into(), after);
+        } else if !is_numeric(head) && !image.knows_stem(head) {
+            return Err(Refusal::Reason(nameless(tag, head)));
         }
         ask.flavor = words.flavors.iter().map(|flavor| &**flavor).find(|known| Some(*known) == upstream.flavor());
         let consumed = upstream.tag_match.as_ref().and_then(|pattern| pattern.word());
@@ -125,13 +123,13 @@ impl<'c, 't> Ask<'c, 't> {
 }
 
 impl Image {
-    /// Whether some stem begins with the word.
+    /// Whether some stem, of now or of the past, begins with the word.
     fn knows_stem(&self, head: &str) -> bool {
-        let lines = self
+        let stems = self
             .builds
             .iter()
             .flat_map(|build| build.lines.iter().flat_map(|line| &line.stems).chain(&build.bare_only));
-        lines.into_iter().any(|stem| split(stem).0 == head)
+        stems.map(|stem| &**stem).chain(self.past_versions()).any(|stem| split(stem).0 == head)
     }
 
     /// Whether versions end with the number of a build: `26.6.0-0`.
@@ -166,12 +164,12 @@ fn is_platform(word: &str) -> bool {
 fn respelt<'t>(head: &str, rest: Option<&'t str>, image: &Image) -> Option<(String, Option<&'t str>)> {
     if head.contains('_') {
         let dotted = head.replace('_', ".");
-        return Version::of(&dotted).is_some().then_some((dotted, rest));
+        return is_numeric(&dotted).then_some((dotted, rest));
     }
     let (build, after) = split(rest?);
-    let dotted = format!("{head}.{build}");
-    let known = || image.knows_stem(&dotted) || image.past_versions().any(|past| past == dotted);
-    (build.starts_with('b') && is_numeric(build.get(1..)?) && known()).then_some((dotted, after))
+    let is_build = build.strip_prefix('b').is_some_and(is_numeric);
+    let dotted = is_build.then(|| format!("{head}.{build}"))?;
+    image.knows_stem(&dotted).then_some((dotted, after))
 }
 
 /// Why a tag names no version: its first word is none.

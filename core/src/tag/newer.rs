@@ -12,23 +12,21 @@ impl Image {
     /// than every line.
     pub(super) fn is_newer(&self, stem: &str, ask: &Ask<'_, '_>) -> bool {
         let Some(version) = Version::of(stem) else { return false };
-        let alike = |known: &str| Version::of(known).is_some_and(|known| known.is_like(&version));
-        let fits = self
-            .builds_of(ask.flavor)
-            .flat_map(|build| &build.lines)
-            .any(|line| line.stems.iter().any(|stem| alike(stem)));
-        if !fits || !self.newest_like(&version).is_some_and(|newest| version.is_of_a_series_with(&newest)) {
-            return false;
-        }
-        let numbers = version.numbers();
-        let line = self.line_of(&version);
+        let (numbers, line) = (version.numbers(), self.line_of(&version));
         let in_line = |known: &Version<'_>| known.rest() == version.rest() && known.numbers().starts_with(line);
-        let newer_than_line = if self.versions().any(|known| in_line(&known)) {
-            self.versions().filter(in_line).all(|known| numbers > known.numbers())
-        } else {
-            self.versions().all(|known| line > known.numbers().get(..line.len()).unwrap_or(known.numbers()))
-        };
-        newer_than_line
+        let (mut fits, mut has_line, mut newer_than_line, mut newer_line) = (false, false, true, true);
+        for build in &self.builds {
+            let has_flavor = build.flavor.as_deref() == ask.flavor;
+            for known in build.lines.iter().flat_map(|line| &line.stems).filter_map(|stem| Version::of(stem)) {
+                fits |= has_flavor && known.is_like(&version) && version.is_of_a_series_with(&known);
+                newer_line &= line > known.numbers().get(..line.len()).unwrap_or(known.numbers());
+                if in_line(&known) {
+                    has_line = true;
+                    newer_than_line &= numbers > known.numbers();
+                }
+            }
+        }
+        fits && if has_line { newer_than_line } else { newer_line }
             && self.past_versions().filter_map(Version::of).filter(in_line).all(|past| numbers > past.numbers())
     }
 
@@ -57,17 +55,5 @@ impl Image {
         let flavor = ask.flavor.map(|flavor| format!("-{flavor}")).unwrap_or_default();
         let tag = format!("{stem}{suffix}{flavor}");
         (tag.len() <= MAX_TAG).then_some(tag)
-    }
-
-    /// The newest version with the same words behind its numbers.
-    fn newest_like(&self, version: &Version<'_>) -> Option<Version<'_>> {
-        let alike = self.versions().filter(|known| known.rest() == version.rest());
-        alike.max_by(|a, b| a.numbers().cmp(b.numbers()))
-    }
-
-    /// Every stem that begins with numbers.
-    fn versions(&self) -> impl Iterator<Item = Version<'_>> {
-        let stems = self.builds.iter().flat_map(|build| build.lines.iter().flat_map(|line| &line.stems));
-        stems.filter_map(|stem| Version::of(stem))
     }
 }

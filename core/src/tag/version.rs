@@ -2,6 +2,8 @@
 
 /// As many numbers as a version may have; what has more is not compared.
 const MOST: usize = 8;
+/// What fits into 64 bits for sure.
+const MOST_DIGITS: u32 = 18;
 
 /// The numbers that a stem begins with: `[9, 6, 0, 1]` of `9.6.0-1`, `[3, 9, 16]` of `3.9.16-jdk25`.
 #[derive(Debug, Clone, Copy)]
@@ -18,25 +20,49 @@ pub(super) struct Version<'t> {
 
 impl<'t> Version<'t> {
     pub(super) fn of(stem: &'t str) -> Option<Self> {
-        let head = stem.split('-').next().filter(|head| is_numeric(head))?;
-        let mut version = Self { numbers: [0; MOST], count: 0, shape: 0, head, rest: "" };
-        let mut rest = stem;
+        let mut version = Self { numbers: [0; MOST], count: 0, shape: 0, head: "", rest: stem };
         loop {
-            let (group, after) = rest.split_once('-').map_or((rest, None), |(group, after)| (group, Some(after)));
-            for number in group.split('.') {
-                *version.numbers.get_mut(version.count)? = number.parse().ok()?;
-                version.count += 1;
+            let group = if version.shape == 0 { version.rest } else { version.rest.get(1..)? };
+            let Some(end) = version.read_group(group) else { break };
+            if version.shape < 10 {
+                version.head = group.get(..end)?;
             }
-            version.shape = version.shape.checked_mul(10)? + u32::try_from(group.split('.').count()).ok()?;
-            match after {
-                Some(after) if after.split('-').next().is_some_and(is_numeric) => rest = after,
-                Some(after) => {
-                    version.rest = stem.get(stem.len() - after.len() - 1..)?;
-                    return Some(version);
-                }
-                None => return Some(version),
+            version.rest = group.get(end..)?;
+            if version.rest.is_empty() {
+                break;
             }
         }
+        (version.shape > 0).then_some(version)
+    }
+
+    /// Reads numbers with dots between them, up to a dash or the end, and says where that is.
+    fn read_group(&mut self, group: &str) -> Option<usize> {
+        let (mut count, mut digits, mut end) = (self.count, 0, group.len());
+        let mut number: u64 = 0;
+        for (at, byte) in group.bytes().enumerate() {
+            match byte {
+                b'0'..=b'9' if digits < MOST_DIGITS => {
+                    (number, digits) = (number * 10 + u64::from(byte - b'0'), digits + 1);
+                }
+                b'.' if digits > 0 => {
+                    *self.numbers.get_mut(count)? = number;
+                    (number, digits, count) = (0, 0, count + 1);
+                }
+                b'-' => {
+                    end = at;
+                    break;
+                }
+                _ => return None,
+            }
+        }
+        if digits == 0 {
+            return None;
+        }
+        *self.numbers.get_mut(count)? = number;
+        let numbers = u32::try_from(count + 1 - self.count).ok()?;
+        self.shape = self.shape * 10 + numbers;
+        self.count = count + 1;
+        Some(end)
     }
 
     pub(super) fn numbers(&self) -> &[u64] {
