@@ -175,12 +175,19 @@ pub enum Reason<'c> {
         /// The live tag of its line.
         live: Declared<'c>,
     },
-    /// The catalog has the version, but not on that operating system.
+    /// The catalog has the line, but not on that operating system.
     NoBase {
         /// The operating system, as upstream writes it.
         base: Box<str>,
-        /// The same version on another one.
+        /// The same version or line on another one.
         live: Option<Declared<'c>>,
+    },
+    /// The catalog has the line on that operating system, but not the version.
+    OtherPatchOnBase {
+        /// The operating system, as upstream writes it.
+        base: Box<str>,
+        /// The same version on another one.
+        live: Declared<'c>,
     },
     /// The version exists on other operating systems than the default one.
     OtherBase {
@@ -264,8 +271,11 @@ impl fmt::Display for Reason<'_> {
             Self::NeverDeclared { stem, live } => {
                 write!(f, "{stem} is not declared; live tag of its line: {}", Live(live))
             }
-            Self::NoBase { base, live: Some(live) } => write!(f, "no {base} build; {} exists", Live(live)),
+            Self::NoBase { base, live: Some(live) } => write!(f, "no {base} build of this line; {} exists", Live(live)),
             Self::NoBase { base, live: None } => write!(f, "no {base} build"),
+            Self::OtherPatchOnBase { base, live } => {
+                write!(f, "no {base} build of this version; {} exists", Live(live))
+            }
             Self::OtherBase { live } => write!(f, "no build on the default operating system; {} exists", Live(live)),
             Self::Flavored { live } => write!(f, "flavored builds only; {} exists", Live(live)),
             Self::NoBuild { word, stem } => write!(f, "no -{word} build of {stem}"),

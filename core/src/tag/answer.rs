@@ -123,7 +123,11 @@ impl Image {
             let alpine =
                 || self.find(stem, Base::Alpine, ask.flavor).filter(|_| matches!(ask.base, Base::AlpineRelease(_)));
             let live = alpine().or_else(|| self.find(stem, Base::Default, ask.flavor)).unwrap_or(other);
-            return none(Some(self), Reason::NoBase { base: ask.base.name().into(), live: Some(live) });
+            let base = ask.base.name().into();
+            return match self.nearest(stem, ask.base, ask.flavor) {
+                Some(_) => none(Some(self), Reason::OtherPatchOnBase { base, live }),
+                None => none(Some(self), Reason::NoBase { base, live: Some(live) }),
+            };
         }
         match self.line(ask) {
             Some(live) => {
