@@ -22,10 +22,17 @@ fn the_embedded_catalog_parses() {
     let catalog = Catalog::parse(EMBEDDED).unwrap();
     assert_eq!(catalog.images().len(), 554);
     assert_eq!(catalog.images().filter(|image| image.has_runtime()).count(), 548);
-    assert_eq!(catalog.images().filter(|image| image.scheme().is_some()).count(), 15);
     assert!(catalog.images().is_sorted_by_key(Image::name));
     assert_eq!(catalog.get("nginx").map(Image::name), Some("nginx"));
     assert_eq!(catalog.get("no-such-image"), None);
+}
+
+#[test]
+fn the_snapshot_has_the_schemes_beside_it() {
+    let file: Value = serde_json::from_str(include_str!("../../data/schemes.json")).unwrap();
+    let catalog = Catalog::embedded();
+    let merged = catalog.images().filter_map(|image| Some((image.name().to_owned(), Value::from(image.scheme()?))));
+    assert_eq!(Some(&merged.collect()), file["schemes"].as_object());
 }
 
 #[test]
