@@ -1,0 +1,125 @@
+//! `quench explain`: what happens to an image, and why.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use quench_core::decision::{Decision, Match};
+use quench_core::policy::Policy;
+use quench_core::reference::Reference;
+use quench_core::warning::printable;
+use serde::Serialize;
+
+use crate::live;
+
+/// The longest image that text output repeats.
+const MAX_SHOWN: usize = 512;
+
+/// Say what happens to an image, and why
+///
+/// What a pod around the image says (hazards) is not known here.
+#[derive(Debug, clap::Args)]
+pub(super) struct Explain {
+    /// Image references, as a manifest would have them
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+    /// How the answer is written; JSON is one line an image
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    output: Output,
+    /// The policy file; without it, the built-in default
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// A catalog file; without it, the embedded one
+    #[arg(long, value_name = "FILE")]
+    catalog: Option<PathBuf>,
+}
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+impl Explain {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let policy = live::policy(self.policy.as_deref())?;
+        let catalog = live::catalog(self.catalog.as_deref())?;
+        let mut out = io::stdout().lock();
+        for image in &self.images {
+            let decision = Decision::of(image, &policy, &catalog);
+            match self.output {
+                Output::Text => write_text(&mut out, image, &decision, &policy)?,
+                Output::Json => {
+                    serde_json::to_writer(&mut out, &Line::of(image, &decision))?;
+                    writeln!(out)?;
+                }
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The stable JSON form: fields may be added.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    image: &'a str,
+    decision: &'static str,
+    #[serde(rename = "match")]
+    matched: Match,
+    /// Null where the image is hardened already, or nothing corresponds.
+    target: Option<&'a Reference>,
+    /// The catalog's name of the hardened image.
+    name: Option<&'a str>,
+    reason: String,
+}
+
+impl<'a> Line<'a> {
+    fn of(image: &'a str, decision: &'a Decision<'_>) -> Self {
+        Self {
+            image,
+            decision: if decision.rewrites { "rewrite" } else { "keep" },
+            matched: decision.matched,
+            target: decision.target.as_ref().filter(|_| decision.matched != Match::Hardened),
+            name: decision.name(),
+            reason: decision.reason().to_string(),
+        }
+    }
+}
+
+/// A block for people: what happens, and what the hardened image is like.
+fn write_text(out: &mut impl Write, image: &str, decision: &Decision<'_>, policy: &Policy) -> io::Result<()> {
+    let line = Line::of(image, decision);
+    writeln!(out, "{}", printable(image, MAX_SHOWN))?;
+    let mut field = |name: &str, value: &dyn Display| writeln!(out, "  {name:<12} {value}");
+    if let Ok(reference) = image.parse::<Reference>() {
+        field("reference", &reference)?;
+    }
+    match (line.target, decision.rewrites) {
+        (Some(target), true) => field("decision", &format_args!("rewrite to {target}"))?,
+        (Some(target), false) => field("decision", &format_args!("keep; the policy does not use {target}"))?,
+        (None, _) => field("decision", &"keep")?,
+    }
+    field("match", &line.matched)?;
+    field("reason", &line.reason)?;
+    if let Some(target) = &decision.target {
+        let secrets: Vec<&str> = policy.pull_secrets_for(target).collect();
+        field("pull secret", &if secrets.is_empty() { "none".to_owned() } else { secrets.join(", ") })?;
+    }
+    if let Some(facts) = decision.facts() {
+        field("runs as", &facts.run_as)?;
+        field("entrypoint", &words(facts.entrypoint))?;
+        field("arguments", &words(facts.cmd))?;
+        field("ports", &words(facts.ports))?;
+        field("shell", &words(facts.shell))?;
+        field("platforms", &words(facts.platforms))?;
+    }
+    Ok(())
+}
+
+fn words(list: &[impl Display]) -> String {
+    let words: Vec<String> = list.iter().map(ToString::to_string).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(" ") }
+}
