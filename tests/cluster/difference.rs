@@ -50,9 +50,9 @@ pub(crate) fn effect(cluster: &Cluster, served: Served, manifest: &str) -> Effec
             let [usual, warnings] = [off, on].map(|namespace| namespace.kubectl.apply(manifest).warnings());
             let [before, after] = [off, on].map(stored);
             let changes = changes(&before, &after);
-            changes
-                .iter()
-                .for_each(|change| assert!(is_ours(change), "more than images, secrets and the record: {change}"));
+            for change in &changes {
+                assert!(is_ours(change), "more than images, secrets and the record: {change}");
+            }
             Effect { changes, warnings: warnings.into_iter().filter(|warning| !usual.contains(warning)).collect() }
         })
     })
@@ -67,7 +67,7 @@ impl Display for Effect {
 
 /// Compares an effect with `NAME.snap` beside the manifest (`INSTA_UPDATE=always` writes it anew, for `git diff` to show).
 #[track_caller]
-pub(crate) fn assert_documented(name: &str, effect: String) {
+pub(crate) fn assert_documented(name: &str, effect: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("manifests");
     settings.set_prepend_module_to_snapshot(false);
@@ -81,28 +81,39 @@ pub(crate) fn assert_lines(what: &str, lines: &[String], expected: &[&str]) {
     assert!(lines == expected, "{what}:\n{}\nexpected:\n{}", lines.join("\n"), expected.join("\n"));
 }
 
-/// The objects of a namespace without what identifies them, by a name that does not depend on it. Every workload has its pods.
+/// The objects of a namespace without what identifies them, by a name that does not depend on it, once the controllers are done.
 pub(crate) fn stored(namespace: &Namespace) -> BTreeMap<String, Value> {
-    eventually("pod of every workload", || {
+    eventually("pods of every workload", || {
+        let listed = namespace.kubectl.list(&[KINDS]);
+        if !listed.iter().all(has_its_pods) {
+            return None;
+        }
         let mut objects = BTreeMap::new();
-        for mut object in namespace.kubectl.list(&[KINDS]) {
+        for mut object in listed {
             anonymise(&mut object, &namespace.name);
             let (name, template) = (name(&object), object.clone());
             let twin = objects.insert(name.clone(), object);
             assert!(twin.is_none_or(|twin| twin == template), "two of {name} differ");
         }
-        let complete = objects.keys().all(|name| pods_of(name).is_none_or(|pods| objects.contains_key(&pods)));
-        complete.then_some(objects)
+        Some(objects)
     })
 }
 
-fn pods_of(name: &str) -> Option<String> {
-    match name.split_once('/')? {
-        ("Deployment", name) => Some(format!("Pod of ReplicaSet/{name}")),
-        (kind @ ("DaemonSet" | "StatefulSet" | "Job" | "ReplicationController"), name) => {
-            Some(format!("Pod of {kind}/{name}"))
+/// Whether a workload's controller has seen it as it is and made all of its pods.
+fn has_its_pods(workload: &Value) -> bool {
+    let status = &workload["status"];
+    let seen = status["observedGeneration"] == workload["metadata"]["generation"];
+    match workload["kind"].as_str().unwrap() {
+        "DaemonSet" => {
+            let wanted = &status["desiredNumberScheduled"];
+            seen && *wanted != 0
+                && status["currentNumberScheduled"] == *wanted
+                && status["updatedNumberScheduled"] == *wanted
         }
-        _ => None,
+        "Deployment" | "StatefulSet" => seen && status["updatedReplicas"] == workload["spec"]["replicas"],
+        "ReplicaSet" | "ReplicationController" => seen && status["replicas"] == workload["spec"]["replicas"],
+        "Job" => ["active", "succeeded"].iter().any(|state| status.get(state).is_some()),
+        _ => true,
     }
 }
 

@@ -6,7 +6,6 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::str::FromStr;
 
 use crate::control_plane::K8S;
 use crate::kubectl::eventually;
@@ -74,8 +73,8 @@ impl Quench {
         fs::read_to_string(&self.log).unwrap()
     }
 
-    /// Its counters, and what else is a whole number: name and labels to value.
-    pub(crate) fn metrics(&self) -> BTreeMap<String, usize> {
+    /// Its metrics: name and labels to value.
+    pub(crate) fn metrics(&self) -> BTreeMap<String, f64> {
         let mut connection = TcpStream::connect(self.admin).unwrap();
         connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: quench\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
@@ -92,8 +91,8 @@ impl Drop for Quench {
     }
 }
 
-/// The samples of a text in Prometheus' format whose value is a `T`, by name and labels.
-pub(crate) fn samples<T: FromStr>(text: &str) -> BTreeMap<String, T> {
+/// The samples of a text in Prometheus' format: name and labels to value.
+pub(crate) fn samples(text: &str) -> BTreeMap<String, f64> {
     let sample = |line: &str| {
         let (name, value) = line.rsplit_once(' ')?;
         Some((name.to_owned(), value.parse().ok()?))

@@ -46,6 +46,8 @@ pub(crate) const TOGETHER: &[Case] = cases![
     other_workloads::fields_that_types_do_not_know_stay,
     requests::mode_warn_says_and_does_nothing,
     requests::mode_enforce,
+    requests::what_is_denied_says_why,
+    requests::hostile_pods_meet_the_api_servers_own_validation,
     updates::a_label_changes_no_image,
     updates::pods_older_than_quench_can_be_updated,
     updates::templates_older_than_quench_do_not_roll,

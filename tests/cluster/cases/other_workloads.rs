@@ -5,7 +5,7 @@ use crate::difference::{assert_documented, effect, manifest};
 use crate::namespace::Served;
 
 fn as_documented(cluster: &Cluster, name: &str) {
-    assert_documented(name, effect(cluster, Served::ByDefault, &manifest(name)).to_string());
+    assert_documented(name, &effect(cluster, Served::ByDefault, &manifest(name)).to_string());
 }
 
 pub(crate) fn postgres_stays(cluster: &Cluster) {

@@ -1,15 +1,17 @@
 //! Single requests: dry runs, debugging, other webhooks, modes.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, await_effect, serving_only};
 use crate::control_plane::K8S;
 use crate::difference::effect;
 use crate::kubectl::eventually;
 use crate::namespace::{Namespace, Served};
+use crate::quench::Quench;
 
 const POD: &str = "
 apiVersion: v1
@@ -67,8 +69,8 @@ pub(crate) fn kubectl_debug_by_its_default_profile(cluster: &Cluster) {
         let (warnings, pod) = debug(namespace, POD, "general");
         assert_eq!(pod["spec"]["ephemeralContainers"][0]["image"], "busybox:1.37.0");
         let needs_root = "SYS_PTRACE needs root, hardened runs as uid 65532; set `runAsUser: 0` [needs-root]";
-        let said = format!("container `debugger`: {needs_root}");
-        assert_eq!(warnings, [missing_nonroot("debugger"), said.to_owned()]);
+        let warning = format!("container `debugger`: {needs_root}");
+        assert_eq!(warnings, [missing_nonroot("debugger"), warning]);
     });
 }
 
@@ -97,6 +99,52 @@ pub(crate) fn mode_enforce(cluster: &Cluster) {
         [Served::ByDefault, Served::InMode("enforce")].map(|served| effect(cluster, served, POD));
     assert_eq!(by_default.changes, enforced.changes);
     assert_eq!(by_default.warnings, enforced.warnings);
+}
+
+pub(crate) fn what_is_denied_says_why(cluster: &Cluster) {
+    let policy = cluster.dir.join("strict.yaml");
+    let text =
+        "{apiVersion: quench.dev/v1alpha1, kind: Policy, hazards: {privileged-port: deny, missing-nonroot: ignore}}";
+    fs::write(&policy, text).unwrap();
+    let quench = Quench::start(&cluster.dir, "strict", &["--policy", policy.to_str().unwrap()]);
+    cluster.kubectl.apply(&serving_only("strict", &cluster.kubectl.json_of(&quench.configuration)).to_string());
+    cluster.with_temp_ns(Served::By("strict"), |namespace| {
+        await_effect(namespace);
+        let port_80 = POD.replace("'nginx:1.31.4'", "'nginx:1.31.4', ports: [{containerPort: 80}]");
+        let said = namespace.kubectl.try_with(&port_80, &["create", "-f", "-"]);
+        let reason = "container `web`: port 80 may be refused as uid 65532; use a port above 1023 [privileged-port]";
+        let refusal = format!("admission webhook \"mutate.strict.quench.test\" denied the request: {reason}");
+        assert!(!said.succeeded && said.stderr.contains(&refusal), "{said:?}");
+        assert_eq!(namespace.kubectl.list(&["pods"]), Vec::<Value>::new());
+    });
+    cluster.kubectl.run(&["delete", "mutatingwebhookconfiguration", "quench-strict"]);
+}
+
+/// Mutation runs before validation: whatever the strings are, the answer is the API server's, and the same as without quench.
+pub(crate) fn hostile_pods_meet_the_api_servers_own_validation(cluster: &Cluster) {
+    let container = |name: &str, image: &str| json!({"name": name, "image": image});
+    let long = "x".repeat(100_000);
+    let pods = [
+        json!([container("a\nb", "nginx:1.31.4")]),
+        json!([container("\u{202e}", "nginx:1.31.4\nWarning: all is well")]),
+        json!([container(&long, "nginx:1.31.4")]),
+        json!([container("a", &long), container("a", "redis:8.10.1")]),
+        json!([container("a", " nginx:1.31.4"), container("b", "redis:8.10.1")]),
+        json!([container("a", ""), {"name": "b"}]),
+        json!([]),
+    ]
+    .map(|containers| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": containers}}));
+    let refusals = |served| {
+        cluster.with_temp_ns(served, |namespace| {
+            pods.each_ref().map(|pod| {
+                let said = namespace.kubectl.try_with(&pod.to_string(), &["create", "--validate=false", "-f", "-"]);
+                let refusal =
+                    said.stderr.lines().filter(|line| !line.starts_with("Warning: ")).collect::<Vec<_>>().join("\n");
+                (said.succeeded, refusal.replace("dhi.io/", ""))
+            })
+        })
+    };
+    assert_eq!(refusals(Served::ByDefault), refusals(Served::NotAtAll));
 }
 
 /// The injector of `tests/cluster/internal/injector`, as a process.

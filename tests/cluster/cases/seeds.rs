@@ -9,7 +9,7 @@ fn in_both_forms(cluster: &Cluster, name: &str) {
     let [public, mirrored] =
         [Served::ByDefault, Served::By("mirrored")].map(|served| effect(cluster, served, &manifest(name)).to_string());
     let expected = public.replace("dhi.io/", "docker.io/acme/dhi-").replace("dhi-pull-secret", "acme-pull-secret");
-    assert_documented(name, public);
+    assert_documented(name, &public);
     assert!(mirrored == expected, "in mirrored form:\n{mirrored}\nexpected:\n{expected}");
 }
 

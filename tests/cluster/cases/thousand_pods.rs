@@ -31,10 +31,11 @@ const IMAGES: [(&str, &str); 13] = [
 const REPLICAS: usize = 83;
 
 pub(crate) fn all_arrive_hardened(cluster: &Cluster) {
+    one_by_one(cluster);
     let quench = cluster.quench.lock().unwrap();
     let quench = quench.as_ref().expect("the case that takes it is the last");
     cluster.with_temp_ns(Served::ByDefault, |namespace| {
-        let before = quench.metrics();
+        let (before, calls) = (quench.metrics(), Calls::so_far(cluster));
         let start = Instant::now();
         namespace.kubectl.apply(&manifests());
         let running = eventually("thousand running pods", || {
@@ -43,38 +44,85 @@ pub(crate) fn all_arrive_hardened(cluster: &Cluster) {
             (stdout.lines().count() == 1_000).then(|| start.elapsed())
         });
         let stored = namespace.kubectl.list(&["pods"]);
-        let after = quench.metrics();
+        let (after, calls) = (quench.metrics(), Calls::so_far(cluster).since(&calls));
 
         assert_eq!(tally(stored.iter().map(described)), expected());
-        let grown = |name: &str| after.get(name).unwrap_or(&0) - before.get(name).unwrap_or(&0);
+        let grown = |name: &str| after.get(name).copied().unwrap_or_default() - before.get(name).copied().unwrap_or_default();
+        let count = |name: &str| format!("{:.0}", grown(name)).parse::<usize>().unwrap();
         let rewritten = IMAGES[1..].iter().filter(|(written, kept)| written != kept).count() * REPLICAS;
         // The DaemonSet's image in its template, and no more in its pods.
-        assert_eq!(grown(r#"quench_images_total{decision="rewrite",match="exact"}"#), rewritten + 1);
+        assert_eq!(count(r#"quench_images_total{decision="rewrite",match="exact"}"#), rewritten + 1);
         let with_secret = stored.iter().filter(|pod| pod["spec"].get("imagePullSecrets").is_some()).count();
-        assert_eq!(grown("quench_pull_secrets_total"), with_secret);
+        assert_eq!(count("quench_pull_secrets_total"), with_secret);
         let reviewed: usize = ["patched", "unchanged", "denied", "rejected", "panicked"]
-            .map(|result| grown(&format!(r#"quench_reviews_total{{kind="Pod",operation="CREATE",result="{result}"}}"#)))
+            .map(|result| count(&format!(r#"quench_reviews_total{{kind="Pod",operation="CREATE",result="{result}"}}"#)))
             .iter()
             .sum();
         assert_eq!(reviewed, 1_000, "each pod is reviewed once");
-        println!("1,000 pods ran after {:.1} s", running.as_secs_f64());
+        println!(
+            "1,000 pods ran after {:.1} s; each of {} calls of quench took the API server {:.1} ms, and quench {:.0} us",
+            running.as_secs_f64(),
+            calls.count,
+            calls.milliseconds(),
+            1e6 * grown("quench_review_duration_seconds_sum") / grown("quench_review_duration_seconds_count"),
+        );
     });
-    nothing_failed(cluster);
+    let failures = ["apiserver_admission_webhook_fail_open_count", "apiserver_admission_webhook_rejection_count"];
+    let failed: Vec<_> = failures.iter().flat_map(|name| counted(cluster, name)).collect();
+    assert_eq!(failed, [], "webhook failures in the API server's metrics");
 }
 
-/// What the API server counted about the default instance since it started.
-fn nothing_failed(cluster: &Cluster) {
-    let metrics = samples::<f64>(&cluster.kubectl.run(&["get", "--raw", "/metrics"]).stdout);
-    let ours = metrics.iter().filter(|(name, _)| name.contains(r#"name="mutate.quench.dev""#));
-    let failures = ["apiserver_admission_webhook_fail_open_count", "apiserver_admission_webhook_rejection_count"];
-    let failed: Vec<_> =
-        ours.clone().filter(|(name, _)| failures.iter().any(|failure| name.starts_with(failure))).collect();
-    assert_eq!(failed, [], "webhook failures in the API server's metrics");
-    let sum = |part: &str| -> f64 {
-        let prefix = format!("apiserver_admission_webhook_admission_duration_seconds_{part}{{");
-        ours.clone().filter(|(name, _)| name.starts_with(&prefix)).map(|(_, value)| value).sum()
-    };
-    println!("{} calls of quench took the API server {:.2} ms each", sum("count"), 1e3 * sum("sum") / sum("count"));
+/// Prints what a call costs while nothing else happens.
+fn one_by_one(cluster: &Cluster) {
+    const PODS: usize = 50;
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"generateName": "one-"},
+        "spec": {"containers": [{"name": "main", "image": "nginx:1.31.4"}]},
+    });
+    let pods = vec![pod.to_string(); PODS].join("\n---\n");
+    cluster.with_temp_ns(Served::ByDefault, |namespace| {
+        let before = Calls::so_far(cluster);
+        namespace.kubectl.with(&pods, &["create", "--dry-run=server", "-f", "-"]);
+        let calls = Calls::so_far(cluster).since(&before);
+        println!(
+            "one by one, each of {} calls of quench takes the API server {:.2} ms",
+            calls.count,
+            calls.milliseconds()
+        );
+    });
+}
+
+/// How often the API server called the default instance, and how long it waited.
+struct Calls {
+    count: f64,
+    seconds: f64,
+}
+
+impl Calls {
+    fn so_far(cluster: &Cluster) -> Self {
+        let sum = |part: &str| {
+            let name = format!("apiserver_admission_webhook_admission_duration_seconds_{part}{{");
+            counted(cluster, &name).into_iter().map(|(_, value)| value).sum()
+        };
+        Self { count: sum("count"), seconds: sum("sum") }
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self { count: self.count - before.count, seconds: self.seconds - before.seconds }
+    }
+
+    fn milliseconds(&self) -> f64 {
+        1e3 * self.seconds / self.count
+    }
+}
+
+/// What the API server counted under this name about the default instance.
+fn counted(cluster: &Cluster, name: &str) -> Vec<(String, f64)> {
+    let metrics = samples(&cluster.kubectl.run(&["get", "--raw", "/metrics"]).stdout);
+    let ours = |sample: &str| sample.starts_with(name) && sample.contains(r#"name="mutate.quench.dev""#);
+    metrics.into_iter().filter(|(sample, _)| ours(sample)).collect()
 }
 
 fn manifests() -> String {
