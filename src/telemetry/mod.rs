@@ -1,5 +1,6 @@
 //! What the program says about itself: log lines and metrics.
 
+mod lines;
 mod metrics;
 
 use std::io::{self, IsTerminal};
@@ -9,6 +10,7 @@ use anyhow::{Context, Result};
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 
+use lines::JsonLines;
 pub use metrics::{Handshake, Metrics, ReviewResult};
 
 /// How a log line is written.
@@ -29,7 +31,7 @@ pub fn init(format: Option<LogFormat>, filter: &str) -> Result<()> {
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json }) {
         LogFormat::Text => subscriber.with_ansi(terminal).init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+        LogFormat::Json => subscriber.event_format(JsonLines).init(),
     }
     panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string);
