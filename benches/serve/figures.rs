@@ -7,19 +7,19 @@ use crate::decision::Cost;
 /// Everything that was measured.
 #[derive(Debug)]
 pub(crate) struct Figures {
-    pub(crate) typical: Share,
-    pub(crate) daemonset: Share,
-    pub(crate) unchanged: Share,
-    pub(crate) small: Share,
+    pub(crate) typical: Beside,
+    pub(crate) daemonset: Beside,
+    pub(crate) unchanged: Beside,
+    pub(crate) small: Beside,
     /// CPU of the naive handler for a typical request, and how many times ours it is.
     pub(crate) naive: (Duration, f64),
-    /// One decision about the small, the typical and the DaemonSet's review.
+    /// One decision about the small and the typical review and that of the `DaemonSet`.
     pub(crate) decisions: [(&'static str, Cost); 3],
     /// Of a decision about the typical review, where valgrind is there.
     pub(crate) instructions: Option<u64>,
     /// One request in flight, typical.
     pub(crate) alone: Added,
-    /// The slowest percent of typical requests on ten connections.
+    /// Of typical requests on ten connections, in the quietest round.
     pub(crate) p99: Duration,
     pub(crate) handshakes: Handshakes,
     pub(crate) memory: Memory,
@@ -32,7 +32,7 @@ pub(crate) struct Figures {
 
 /// Our CPU for a request beside that of the constant answer.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Share {
+pub(crate) struct Beside {
     pub(crate) constant: Duration,
     pub(crate) ours: Duration,
     /// The median of the rounds' constant / ours.

@@ -5,6 +5,12 @@
 //! any other figure misses its bar.
 
 #![expect(clippy::print_stdout, reason = "its figures go to stdout")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts and times are far below 2^52"
+)]
 
 mod client;
 mod constant;

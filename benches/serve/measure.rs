@@ -9,7 +9,7 @@ use tokio::runtime::{self, Runtime};
 use crate::client::{CONNECTIONS, Load, Request, Until, handshakes};
 use crate::cores::{self, Cores};
 use crate::decision::Decider;
-use crate::figures::{Added, Figures, Handshakes, Memory, Share};
+use crate::figures::{Added, Beside, Figures, Handshakes, Memory};
 use crate::instructions;
 use crate::reply::Expected;
 use crate::reviews::{Review, Reviews};
@@ -19,6 +19,8 @@ use crate::server::Server;
 const STARTS: u32 = 20;
 /// What connections send before anything is measured.
 const WARM_UP: Until = Until::Sent(200);
+/// Short windows with one request in flight, a round.
+const WINDOWS_ALONE: usize = 3;
 
 /// How long everything takes.
 #[derive(Debug)]
@@ -34,12 +36,12 @@ pub(crate) struct Plan {
 impl Plan {
     /// Half a minute.
     pub(crate) fn brief() -> Self {
-        Self { rounds: 5, window: Duration::from_millis(300), reviews: 40_000, instructions: false }
+        Self { rounds: 9, window: Duration::from_millis(200), reviews: 40_000, instructions: false }
     }
 
     /// Some minutes.
     pub(crate) fn full() -> Self {
-        Self { rounds: 9, window: Duration::from_secs(1), reviews: 200_000, instructions: true }
+        Self { rounds: 15, window: Duration::from_millis(600), reviews: 200_000, instructions: true }
     }
 }
 
@@ -57,17 +59,21 @@ pub(crate) fn measure(plan: &Plan) -> Result<Figures> {
     let naive = Server::naive(cores.servers)?;
     let Reviews { small, typical, daemonset, unchanged } = bench.reviews.clone();
 
-    let mut floor = bench.constant(&constant, &typical)?;
-    let mut quench = bench.learned(&ours, &typical)?;
-    let mut kube = bench.learned(&naive, &typical)?;
-    let (mut shares, mut naives, mut p99s) = (Vec::new(), Vec::new(), Vec::new());
+    let mut subjects = (
+        bench.constant(&constant, &typical, CONNECTIONS)?,
+        bench.learned(&ours, &typical, CONNECTIONS)?,
+        bench.learned(&naive, &typical, CONNECTIONS)?,
+    );
+    let (mut shares, mut naives, mut busy) = (Vec::new(), Vec::new(), Quietest::default());
     for _ in 0..plan.rounds {
-        let (floor, mut quench, kube) =
-            (bench.window(&mut floor)?, bench.window(&mut quench)?, bench.window(&mut kube)?);
-        shares.push((floor.cpu, quench.cpu));
-        naives.push((kube.cpu, quench.cpu));
-        p99s.push(percentile(&mut quench.took, 0.99));
+        let floor = bench.window(&mut subjects.0, plan.window)?;
+        let mut ours = bench.window(&mut subjects.1, plan.window)?;
+        let naive = bench.window(&mut subjects.2, plan.window)?;
+        shares.push((floor.cpu, ours.cpu));
+        naives.push((naive.cpu, ours.cpu));
+        busy.see(&mut ours.took);
     }
+    drop(subjects);
     let (handshakes, alone) = (bench.handshakes(&constant, &ours)?, bench.alone(&constant, &ours)?);
     let decisions = [&small, &typical, &daemonset]
         .map(|review| bench.decider.cost(review, plan.window).map(|cost| (review.name, cost)));
@@ -84,7 +90,7 @@ pub(crate) fn measure(plan: &Plan) -> Result<Figures> {
         decisions: [one?, two?, three?],
         instructions: if plan.instructions { instructions::count()? } else { None },
         alone,
-        p99: seconds(median(p99s)),
+        p99: seconds(busy.p99),
         handshakes,
         memory: bench.memory()?,
         ready,
@@ -119,25 +125,50 @@ struct Window {
     took: Vec<f64>,
 }
 
+/// The least of several windows' percentiles.
+struct Quietest {
+    p50: f64,
+    p99: f64,
+}
+
+impl Default for Quietest {
+    fn default() -> Self {
+        Self { p50: f64::INFINITY, p99: f64::INFINITY }
+    }
+}
+
+impl Quietest {
+    fn see(&mut self, took: &mut [f64]) {
+        self.p50 = self.p50.min(percentile(took, 0.5));
+        self.p99 = self.p99.min(percentile(took, 0.99));
+    }
+}
+
 impl Bench<'_> {
     /// The constant server, which answers what we would.
-    fn constant<'s>(&mut self, server: &'s Server, review: &Review) -> Result<Subject<'s>> {
+    fn constant<'s>(&mut self, server: &'s Server, review: &Review, connections: u32) -> Result<Subject<'s>> {
         let expected = Expected::constant(self.decider.decide(&review.body)?);
-        self.subject(server, Request::new(&format!("/{}", review.name), review), expected)
+        self.subject(server, Request::new(&format!("/{}", review.name), review), expected, connections)
     }
 
     /// A server whose first reply is checked for what it does.
-    fn learned<'s>(&mut self, server: &'s Server, review: &Review) -> Result<Subject<'s>> {
+    fn learned<'s>(&mut self, server: &'s Server, review: &Review, connections: u32) -> Result<Subject<'s>> {
         let mut request = Request::new("/mutate", review);
         let reply = self.runtime.block_on(server.endpoint.first_reply(&mut request))?;
         let expected = Expected::learn(review, request.body()?, &reply)?;
-        self.subject(server, request, expected)
+        self.subject(server, request, expected, connections)
     }
 
-    fn subject<'s>(&mut self, server: &'s Server, request: Request, expected: Expected) -> Result<Subject<'s>> {
+    fn subject<'s>(
+        &mut self,
+        server: &'s Server,
+        request: Request,
+        expected: Expected,
+        connections: u32,
+    ) -> Result<Subject<'s>> {
         let mut subject = Subject { server, request, expected: Arc::new(expected), load: Load::new() };
         self.runtime.block_on(async {
-            for _ in 0..CONNECTIONS {
+            for _ in 0..connections {
                 subject.load.connect(&server.endpoint, &subject.request, &subject.expected).await?;
             }
             subject.load.run(WARM_UP).await
@@ -145,10 +176,10 @@ impl Bench<'_> {
         Ok(subject)
     }
 
-    fn window(&mut self, subject: &mut Subject<'_>) -> Result<Window> {
+    fn window(&mut self, subject: &mut Subject<'_>, span: Duration) -> Result<Window> {
         let before = subject.server.cpu()?;
-        let took = self.runtime.block_on(subject.load.run(Until::Passed(self.plan.window)))?;
-        let cpu = subject.server.cpu()? - before;
+        let took = self.runtime.block_on(subject.load.run(Until::Passed(span)))?;
+        let cpu = subject.server.cpu()?.saturating_sub(before);
         self.replies += took.len();
         Ok(Window {
             cpu: cpu.as_secs_f64() / took.len() as f64,
@@ -156,53 +187,44 @@ impl Bench<'_> {
         })
     }
 
-    fn share(&mut self, constant: &Server, ours: &Server, review: &Review) -> Result<Share> {
-        let (mut floor, mut ours) = (self.constant(constant, review)?, self.learned(ours, review)?);
-        let mut rounds = Vec::new();
+    fn share(&mut self, constant: &Server, ours: &Server, review: &Review) -> Result<Beside> {
+        let (mut floor, mut ours) =
+            (self.constant(constant, review, CONNECTIONS)?, self.learned(ours, review, CONNECTIONS)?);
+        let (span, mut rounds) = (self.plan.window, Vec::new());
         for _ in 0..self.plan.rounds {
-            rounds.push((self.window(&mut floor)?.cpu, self.window(&mut ours)?.cpu));
+            rounds.push((self.window(&mut floor, span)?.cpu, self.window(&mut ours, span)?.cpu));
         }
         Ok(share(&rounds))
     }
 
-    /// One connection to each: what ours adds.
+    /// One connection to each: what ours adds, by the quietest of many short windows. Whatever disturbs only adds.
     fn alone(&mut self, constant: &Server, ours: &Server) -> Result<Added> {
         let typical = self.reviews.typical.clone();
-        let (floor, ours) = (self.constant(constant, &typical)?, self.learned(ours, &typical)?);
-        let mut loads = Vec::new();
-        for subject in [floor, ours] {
-            let Subject { server, request, expected, .. } = subject;
-            let mut load = Load::new();
-            self.runtime.block_on(load.connect(&server.endpoint, &request, &expected))?;
-            loads.push(Subject { server, request, expected, load });
-        }
-        let mut rounds = Vec::new();
-        for _ in 0..self.plan.rounds {
-            let mut of = |subject: &mut Subject<'_>| {
-                let took = &mut self.window(subject)?.took;
-                anyhow::Ok((percentile(took, 0.5), percentile(took, 0.99)))
-            };
-            let [floor, ours] = &mut *loads else { continue };
-            rounds.push((of(floor)?, of(ours)?));
+        let (mut floor, mut ours) = (self.constant(constant, &typical, 1)?, self.learned(ours, &typical, 1)?);
+        let (mut floors, mut all) = (Quietest::default(), Quietest::default());
+        for _ in 0..self.plan.rounds * WINDOWS_ALONE {
+            let span = self.plan.window / 2;
+            floors.see(&mut self.window(&mut floor, span)?.took);
+            all.see(&mut self.window(&mut ours, span)?.took);
         }
         Ok(Added {
-            constant_p50: seconds(median(rounds.iter().map(|(floor, _)| floor.0))),
-            p50: seconds(median(rounds.iter().map(|(floor, ours)| ours.0 - floor.0))),
-            p99: seconds(median(rounds.iter().map(|(floor, ours)| ours.1 - floor.1))),
+            constant_p50: seconds(floors.p50),
+            p50: seconds(all.p50 - floors.p50),
+            p99: seconds(all.p99 - floors.p99),
         })
     }
 
     /// A new connection for each small request.
     fn handshakes(&mut self, constant: &Server, ours: &Server) -> Result<Handshakes> {
         let small = self.reviews.small.clone();
-        let (floor, ours) = (self.constant(constant, &small)?, self.learned(ours, &small)?);
+        let (floor, ours) = (self.constant(constant, &small, 1)?, self.learned(ours, &small, 1)?);
         let mut rounds = Vec::new();
         for _ in 0..self.plan.rounds {
             let mut cpu = |Subject { server, request, expected, .. }: &Subject<'_>| {
                 let before = server.cpu()?;
                 let made = self.runtime.block_on(handshakes(&server.endpoint, request, expected, self.plan.window))?;
                 self.replies += made;
-                anyhow::Ok((server.cpu()? - before).as_secs_f64() / made as f64)
+                anyhow::Ok(server.cpu()?.saturating_sub(before).as_secs_f64() / made as f64)
             };
             rounds.push((cpu(&floor)?, cpu(&ours)?));
         }
@@ -246,8 +268,8 @@ impl Bench<'_> {
     }
 }
 
-fn share(rounds: &[(f64, f64)]) -> Share {
-    Share {
+fn share(rounds: &[(f64, f64)]) -> Beside {
+    Beside {
         constant: seconds(median(rounds.iter().map(|(constant, _)| *constant))),
         ours: seconds(median(rounds.iter().map(|(_, ours)| *ours))),
         share: median(rounds.iter().map(|(constant, ours)| constant / ours)),

@@ -1,6 +1,7 @@
 //! The bodies that are sent, and what their images must become.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use anyhow::{Context, Result, ensure};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -26,9 +27,9 @@ pub(crate) struct Review {
 pub(crate) struct Reviews {
     /// `kubectl run`: one container, rewritten.
     pub(crate) small: Review,
-    /// A pod of a ReplicaSet: 3 of 3 images are rewritten.
+    /// A pod of a `ReplicaSet`: 3 of 3 images are rewritten.
     pub(crate) typical: Review,
-    /// A DaemonSet: 7 of 9 images are rewritten.
+    /// A `DaemonSet`: 7 of 9 images are rewritten.
     pub(crate) daemonset: Review,
     /// The typical pod with images that nobody hardens, in as many bytes.
     pub(crate) unchanged: Review,
@@ -100,5 +101,10 @@ impl Review {
 }
 
 fn sha256(text: &str) -> String {
-    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hexadecimal = String::new();
+    for byte in digest(&SHA256, text.as_bytes()).as_ref() {
+        // Writing to a string does not fail.
+        let _ = write!(hexadecimal, "{byte:02x}");
+    }
+    hexadecimal
 }
