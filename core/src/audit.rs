@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-use serde::Serialize;
+use std::fmt::Display;
 
 use crate::decision::Match;
+use crate::hazard::Code;
+use crate::json::{push_displayed, push_string};
+use crate::reference::Reference;
 use crate::warning::printable;
 
 /// The most that one annotation of ours may hold.
@@ -16,69 +18,78 @@ const MAX_IMAGE: usize = 512;
 const TRUNCATED: &str = r#"{"truncated":true}"#;
 
 /// The audit annotations of a review: JSON by container name, or `volume:NAME`; absent where there is nothing to say.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct AuditAnnotations {
     /// What was rewritten from what to what, and by which match.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rewrites: Option<String>,
     /// What stays, and why.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
-}
-
-impl AuditAnnotations {
-    /// Whether there is nothing to say.
-    pub fn is_empty(&self) -> bool {
-        self.rewrites.is_none() && self.kept.is_none()
-    }
-}
-
-/// An entry of `rewrites`.
-#[derive(Serialize)]
-pub(crate) struct Rewritten<'d> {
-    pub(crate) from: &'d str,
-    pub(crate) to: &'d str,
-    #[serde(rename = "match")]
-    pub(crate) matched: Match,
-}
-
-/// An entry of `kept`.
-#[derive(Serialize)]
-pub(crate) struct Kept<'d> {
-    pub(crate) image: Cow<'d, str>,
-    #[serde(rename = "match")]
-    pub(crate) matched: Match,
-    pub(crate) codes: Vec<&'static str>,
-    pub(crate) reason: String,
-}
-
-/// A written image, as far as an annotation repeats it.
-pub(crate) fn written(image: &str) -> Cow<'_, str> {
-    printable(image, MAX_IMAGE)
 }
 
 /// A JSON object that is written entry by entry and never longer than an annotation may be: `truncated` says that entries
 /// are missing.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
-    json: Vec<u8>,
+    json: String,
     full: bool,
 }
 
 impl Entries {
-    const END: &'static [u8] = br#","truncated":true}"#;
+    const END: &'static str = r#","truncated":true}"#;
 
-    pub(crate) fn put(&mut self, key: &str, value: &impl Serialize) {
-        if self.full {
+    /// An entry of `rewrites`.
+    pub(crate) fn put_rewritten(&mut self, key: &str, from: &str, to: &Reference, matched: Match) {
+        self.put(key, |json| {
+            json.push_str(r#"{"from":"#);
+            push_string(json, &printable(from, MAX_IMAGE));
+            json.push_str(r#","to":"#);
+            push_string(json, to.as_str());
+            json.push_str(r#","match":"#);
+            push_string(json, matched.name());
+            json.push('}');
+        });
+    }
+
+    /// An entry of `kept`.
+    pub(crate) fn put_kept(
+        &mut self,
+        key: &str,
+        image: &str,
+        matched: Match,
+        codes: impl Iterator<Item = Code>,
+        reason: impl Display,
+    ) {
+        self.put(key, |json| {
+            json.push_str(r#"{"image":"#);
+            push_string(json, &printable(image, MAX_IMAGE));
+            json.push_str(r#","match":"#);
+            push_string(json, matched.name());
+            json.push_str(r#","codes":["#);
+            for (position, code) in codes.enumerate() {
+                json.push_str(if position == 0 { "" } else { "," });
+                push_string(json, code.name());
+            }
+            json.push_str(r#"],"reason":"#);
+            push_displayed(json, reason);
+            json.push('}');
+        });
+    }
+
+    fn put(&mut self, key: &str, write: impl FnOnce(&mut String)) {
+        // A long key cannot fit, and need not be escaped to see it.
+        if self.full || self.json.len() + key.len() > MAX_ANNOTATION {
+            self.full = true;
             return;
         }
         let before = self.json.len();
-        self.json.push(if before == 0 { b'{' } else { b',' });
-        let written = serde_json::to_writer(&mut self.json, key).and_then(|()| {
-            self.json.push(b':');
-            serde_json::to_writer(&mut self.json, value)
-        });
-        if written.is_err() || self.json.len() + Self::END.len() > MAX_ANNOTATION {
+        if before == 0 {
+            self.json.reserve(512);
+        }
+        self.json.push(if before == 0 { '{' } else { ',' });
+        push_string(&mut self.json, key);
+        self.json.push(':');
+        write(&mut self.json);
+        if self.json.len() + Self::END.len() > MAX_ANNOTATION {
             self.json.truncate(before);
             self.full = true;
         }
@@ -88,10 +99,10 @@ impl Entries {
         match (self.json.is_empty(), self.full) {
             (true, true) => return Some(TRUNCATED.to_owned()),
             (true, false) => return None,
-            (false, true) => self.json.extend(Self::END),
-            (false, false) => self.json.push(b'}'),
+            (false, true) => self.json.push_str(Self::END),
+            (false, false) => self.json.push('}'),
         }
-        String::from_utf8(self.json).ok()
+        Some(self.json)
     }
 }
 
@@ -107,10 +118,18 @@ pub(crate) fn record(mut originals: BTreeMap<Cow<'_, str>, Cow<'_, str>>, existi
     for (key, image) in existing.into_iter().flatten() {
         originals.entry(key).or_insert(image);
     }
-    match serde_json::to_string(&originals) {
-        Ok(json) if json.len() <= MAX_ANNOTATION => json,
-        _ => TRUNCATED.to_owned(),
+    let mut json = String::with_capacity(256);
+    for (key, image) in &originals {
+        json.push(if json.is_empty() { '{' } else { ',' });
+        push_string(&mut json, key);
+        json.push(':');
+        push_string(&mut json, image);
+        if json.len() >= MAX_ANNOTATION {
+            return TRUNCATED.to_owned();
+        }
     }
+    json.push('}');
+    json
 }
 
 #[cfg(test)]
@@ -121,7 +140,7 @@ mod tests {
     fn entries_never_grow_too_long() {
         let mut entries = Entries::default();
         for n in 0..10_000 {
-            entries.put(&format!("container-{n}"), &"x");
+            entries.put(&format!("container-{n}"), |json| push_string(json, "x"));
         }
         let json = entries.finish().unwrap();
         assert!(json.len() <= MAX_ANNOTATION && json.len() > MAX_ANNOTATION - 100, "{}", json.len());
@@ -129,7 +148,7 @@ mod tests {
         assert_eq!((&read["container-0"], &read["truncated"]), (&"x".into(), &true.into()));
 
         let mut entries = Entries::default();
-        entries.put(&"n".repeat(1 << 20), &"x");
+        entries.put(&"n".repeat(1 << 20), |json| push_string(json, "x"));
         assert_eq!(entries.finish().as_deref(), Some(TRUNCATED));
         assert_eq!(Entries::default().finish(), None);
     }

@@ -205,7 +205,7 @@ impl fmt::Display for Because<'_, '_> {
 
 /// What templates and injectors put where an image will be: Istio's `auto`, `<image_url>`, `{{ .Values.image }}`, `$(IMAGE)`.
 fn is_placeholder(image: &str) -> bool {
-    image.is_empty() || image == "auto" || image.contains(['<', '{', '$'])
+    image.is_empty() || image == "auto" || image.bytes().any(|b| matches!(b, b'<' | b'{' | b'$'))
 }
 
 /// The hardened name that the reference has, where it is hardened already. The catalog need not know it.

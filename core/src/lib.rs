@@ -10,6 +10,7 @@ pub mod audit;
 pub mod catalog;
 pub mod decision;
 pub mod hazard;
+mod json;
 pub mod outcome;
 pub mod plan;
 pub mod policy;

@@ -1,14 +1,15 @@
 //! What follows from a plan: changes, warnings, a denial, and the record of all of it.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
-use json_patch::Patch;
-use serde::ser::{SerializeMap, SerializeSeq, SerializeStruct};
-use serde::{Serialize, Serializer};
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, Patch, PatchOperation, ReplaceOperation};
+use serde_json::json;
 
 use crate::audit::AuditAnnotations;
 use crate::decision::Match;
 use crate::hazard::{Action, Code};
+use crate::json::push_string;
 use crate::reference::Reference;
 use crate::workload::{Kind, ORIGINAL_IMAGES, Place};
 
@@ -69,30 +70,21 @@ impl<'p> Outcome<'p> {
     }
 
     /// The changes as JSON Patch (RFC 6902), written without a document in between.
-    ///
-    /// # Panics
-    /// Never: operations of strings always serialise into memory.
     pub fn patch_text(&self) -> String {
-        serde_json::to_string(self).expect("strings serialise into memory")
+        let mut json = String::with_capacity(512);
+        let mut separator = '[';
+        for change in &self.changes {
+            json.push(separator);
+            change.push_operation(&mut json, self.kind.pod_spec());
+            separator = ',';
+        }
+        json.push_str(if separator == '[' { "[]" } else { "]" });
+        json
     }
 
     /// The changes as a [`Patch`], for whoever applies them to a document.
-    ///
-    /// # Panics
-    /// Never: the text of a patch always parses.
     pub fn patch(&self) -> Patch {
-        serde_json::from_str(&self.patch_text()).expect("our own operations are well formed")
-    }
-}
-
-/// The operations of the patch.
-impl Serialize for Outcome<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut operations = serializer.serialize_seq(Some(self.changes.len()))?;
-        for change in &self.changes {
-            operations.serialize_element(&PatchOperation { spec: self.kind.pod_spec(), change })?;
-        }
-        operations.end()
+        Patch(self.changes.iter().map(|change| change.operation(self.kind.pod_spec())).collect())
     }
 }
 
@@ -133,73 +125,80 @@ pub enum Parent {
     Annotations,
 }
 
-struct PatchOperation<'c> {
-    /// JSON Pointer of the pod specification.
-    spec: &'static str,
-    change: &'c Change<'c>,
-}
+impl Change<'_> {
+    /// Appends the operation of RFC 6902 on a pod specification at `spec`.
+    fn push_operation(&self, json: &mut String, spec: &str) {
+        match self {
+            // A reference has no character that JSON escapes.
+            Self::SetImage { at, to } => {
+                push(json, format_args!(r#"{{"op":"replace","path":"{spec}{at}","value":"{to}"}}"#));
+            }
+            Self::AddPullSecret { name, append } => {
+                let (end, open, close) = if *append { ("/-", "", "") } else { ("", "[", "]") };
+                push(
+                    json,
+                    format_args!(r#"{{"op":"add","path":"{spec}/imagePullSecrets{end}","value":{open}{{"name":"#),
+                );
+                push_string(json, name);
+                push(json, format_args!("}}{close}}}"));
+            }
+            Self::Record { images, below } => {
+                let (open, close) = match below {
+                    Parent::Annotations => (r#"/annotations/quench.dev~1original-images","value":"#, "}"),
+                    Parent::Metadata => (r#"/annotations","value":{"quench.dev/original-images":"#, "}}"),
+                    Parent::Object => (r#"","value":{"annotations":{"quench.dev/original-images":"#, "}}}"),
+                };
+                json.push_str(r#"{"op":"add","path":"/metadata"#);
+                json.push_str(open);
+                push_string(json, images);
+                json.push_str(close);
+            }
+        }
+    }
 
-impl Serialize for PatchOperation<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let spec = self.spec;
-        match self.change {
-            Change::SetImage { at, to } => operation(serializer, "replace", &Pointer(spec, at), to.as_str()),
-            Change::AddPullSecret { name, append: true } => {
-                operation(serializer, "add", &Pointer(spec, &"/imagePullSecrets/-"), &Entry("name", name))
+    /// The same as a value.
+    fn operation(&self, spec: &str) -> PatchOperation {
+        let add = |path: &[&str], value| {
+            PatchOperation::Add(AddOperation { path: PointerBuf::from_tokens(path.iter().copied()), value })
+        };
+        let in_spec = |path: &fmt::Arguments<'_>| {
+            let text = format!("{spec}{path}");
+            PointerBuf::from_tokens(text.split('/').skip(1))
+        };
+        match self {
+            Self::SetImage { at, to } => PatchOperation::Replace(ReplaceOperation {
+                path: in_spec(&format_args!("{at}")),
+                value: to.as_str().into(),
+            }),
+            Self::AddPullSecret { name, append: true } => PatchOperation::Add(AddOperation {
+                path: in_spec(&format_args!("/imagePullSecrets/-")),
+                value: json!({ "name": name }),
+            }),
+            Self::AddPullSecret { name, append: false } => PatchOperation::Add(AddOperation {
+                path: in_spec(&format_args!("/imagePullSecrets")),
+                value: json!([{ "name": name }]),
+            }),
+            Self::Record { images, below: Parent::Annotations } => {
+                add(&["metadata", "annotations", ORIGINAL_IMAGES], json!(images))
             }
-            Change::AddPullSecret { name, append: false } => {
-                operation(serializer, "add", &Pointer(spec, &"/imagePullSecrets"), &[Entry("name", name)])
+            Self::Record { images, below: Parent::Metadata } => {
+                add(&["metadata", "annotations"], json!({ ORIGINAL_IMAGES: images }))
             }
-            Change::Record { images, below: Parent::Annotations } => {
-                operation(serializer, "add", "/metadata/annotations/quench.dev~1original-images", &**images)
-            }
-            Change::Record { images, below: Parent::Metadata } => {
-                operation(serializer, "add", "/metadata/annotations", &Entry(ORIGINAL_IMAGES, &**images))
-            }
-            Change::Record { images, below: Parent::Object } => {
-                let annotations = Entry("annotations", Entry(ORIGINAL_IMAGES, &**images));
-                operation(serializer, "add", "/metadata", &annotations)
+            Self::Record { images, below: Parent::Object } => {
+                add(&["metadata"], json!({ "annotations": { ORIGINAL_IMAGES: images } }))
             }
         }
     }
 }
 
-fn operation<S: Serializer>(
-    serializer: S,
-    op: &'static str,
-    path: &(impl Serialize + ?Sized),
-    value: &(impl Serialize + ?Sized),
-) -> Result<S::Ok, S::Error> {
-    let mut operation = serializer.serialize_struct("Operation", 3)?;
-    operation.serialize_field("op", op)?;
-    operation.serialize_field("path", path)?;
-    operation.serialize_field("value", value)?;
-    operation.end()
-}
-
-/// A JSON Pointer in two parts.
-struct Pointer<'c, D: fmt::Display>(&'static str, &'c D);
-
-impl<D: fmt::Display> Serialize for Pointer<'_, D> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}{}", self.0, self.1))
-    }
-}
-
-/// An object with one field.
-struct Entry<V>(&'static str, V);
-
-impl<V: Serialize> Serialize for Entry<V> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_map(Some(1))?;
-        object.serialize_entry(self.0, &self.1)?;
-        object.end()
-    }
+fn push(json: &mut String, text: fmt::Arguments<'_>) {
+    // Writing to memory does not fail.
+    let _ = json.write_fmt(text);
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     use super::*;
     use crate::workload::ImageList;
@@ -250,6 +249,7 @@ mod tests {
             let mut document: Value = before.clone();
             json_patch::patch(&mut document, &outcome.patch()).unwrap();
             assert_eq!(document, after, "{before} {}", outcome.patch_text());
+            assert_eq!(serde_json::from_str::<Patch>(&outcome.patch_text()).unwrap(), outcome.patch());
         }
     }
 }

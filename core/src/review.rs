@@ -4,11 +4,11 @@ use std::str::Utf8Error;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
-use crate::audit::AuditAnnotations;
+use crate::json::push_string;
 use crate::outcome::Outcome;
 use crate::wire::Text;
 use crate::workload::{Kind, Object};
@@ -183,58 +183,40 @@ impl<'a> Request<'a> {
 }
 
 /// The body of the answer to the review of that uid.
-///
-/// # Panics
-/// Never: strings and maps of strings always serialise into memory.
 pub fn reply(uid: &str, outcome: &Outcome<'_>) -> Vec<u8> {
-    let denial = outcome.denial();
-    let patch = (denial.is_none() && !outcome.changes().is_empty()).then(|| STANDARD.encode(outcome.patch_text()));
-    let reply = Reply {
-        api_version: API_VERSION,
-        kind: "AdmissionReview",
-        response: Response {
-            uid,
-            allowed: denial.is_none(),
-            status: denial.map(|message| Status { code: 403, reason: "Forbidden", message }),
-            patch_type: patch.is_some().then_some("JSONPatch"),
-            patch,
-            warnings: outcome.warnings(),
-            audit_annotations: outcome.audit_annotations(),
-        },
-    };
-    let mut body = Vec::with_capacity(2048);
-    serde_json::to_writer(&mut body, &reply).expect("strings serialise into memory");
-    body
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Reply<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    response: Response<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Response<'a> {
-    uid: &'a str,
-    allowed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Status<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    warnings: &'a [String],
-    #[serde(skip_serializing_if = "AuditAnnotations::is_empty")]
-    audit_annotations: &'a AuditAnnotations,
-}
-
-#[derive(Serialize)]
-struct Status<'a> {
-    code: u16,
-    reason: &'static str,
-    message: &'a str,
+    let mut body = String::with_capacity(2048);
+    body.push_str(r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#);
+    push_string(&mut body, uid);
+    if let Some(message) = outcome.denial() {
+        body.push_str(r#","allowed":false,"status":{"code":403,"reason":"Forbidden","message":"#);
+        push_string(&mut body, message);
+        body.push('}');
+    } else if outcome.changes().is_empty() {
+        body.push_str(r#","allowed":true"#);
+    } else {
+        body.push_str(r#","allowed":true,"patchType":"JSONPatch","patch":""#);
+        STANDARD.encode_string(outcome.patch_text(), &mut body);
+        body.push('"');
+    }
+    let mut before = r#","warnings":["#;
+    for warning in outcome.warnings() {
+        body.push_str(before);
+        push_string(&mut body, warning);
+        before = ",";
+    }
+    if before == "," {
+        body.push(']');
+    }
+    let audit = outcome.audit_annotations();
+    before = r#","auditAnnotations":{"#;
+    for (name, value) in [("rewrites", &audit.rewrites), ("kept", &audit.kept)] {
+        let Some(value) = value else { continue };
+        body.push_str(before);
+        push_string(&mut body, name);
+        body.push(':');
+        push_string(&mut body, value);
+        before = ",";
+    }
+    body.push_str(if before == "," { "}}}" } else { "}}" });
+    body.into_bytes()
 }

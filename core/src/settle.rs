@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
-use crate::audit::{self, AuditAnnotations, Entries, Kept, Rewritten};
-use crate::decision::Match;
-use crate::hazard::{Action, Code};
+use crate::audit::{self, AuditAnnotations, Entries};
+use crate::decision::{Decision, Match};
+use crate::hazard::{Action, Code, Hazard};
 use crate::outcome::{Change, Outcome, Parent};
 use crate::plan::{Finding, Item, Plan};
 use crate::policy::{Mode, Treatment};
@@ -129,18 +130,14 @@ impl<'p> Plan<'p> {
         for (position, (item, verdict)) in self.items.iter().zip(verdicts).enumerate() {
             let Item { image, decision } = item;
             if let (Verdict::Rewritten, Some(to)) = (verdict, &decision.target) {
-                let entry = Rewritten { from: image.reference, to: to.as_str(), matched: decision.matched };
-                rewrites.put(&item.key(), &entry);
+                rewrites.put_rewritten(&item.key(), image.reference, to, decision.matched);
                 continue;
             }
-            let keeping = self.findings_of(position).filter(|finding| finding.action >= Action::Keep);
-            let entry = Kept {
-                image: audit::written(image.reference),
-                matched: decision.matched,
-                codes: keeping.map(|finding| finding.hazard.code().name()).collect(),
-                reason: item.reason(*verdict, || self.findings_of(position)),
-            };
-            kept.put(&item.key(), &entry);
+            let keeping = || self.findings_of(position).filter(|finding| finding.action >= Action::Keep);
+            let codes = keeping().map(|finding| finding.hazard.code());
+            let reason =
+                KeptBecause { decision, verdict: *verdict, hazard: keeping().map(|finding| finding.hazard).next() };
+            kept.put_kept(&item.key(), image.reference, decision.matched, codes, reason);
         }
         AuditAnnotations { rewrites: rewrites.finish(), kept: kept.finish() }
     }
@@ -206,21 +203,25 @@ impl<'p> Item<'p> {
             _ => Cow::Borrowed(self.image.name),
         }
     }
+}
 
-    fn reason<'f, I>(&self, verdict: Verdict, findings: impl Fn() -> I) -> String
-    where
-        I: Iterator<Item = &'f Finding<'p>>,
-        'p: 'f,
-    {
+/// Why an image stays, for people to read.
+struct KeptBecause<'f, 'p> {
+    decision: &'f Decision<'p>,
+    verdict: Verdict,
+    hazard: Option<Hazard<'p>>,
+}
+
+impl fmt::Display for KeptBecause<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let target = self.decision.target.as_ref().map_or("", Reference::as_str);
-        match verdict {
-            Verdict::Rewritten | Verdict::Undecided => self.decision.reason().to_string(),
-            Verdict::OnlyWarned => format!("the mode is warn; would become {target}"),
-            Verdict::InPods => format!("pods made from this template become {target}"),
-            Verdict::Owned => format!("the template's controller would undo a change; its pods become {target}"),
-            Verdict::Hazardous => {
-                let keeping = findings().find(|finding| finding.action >= Action::Keep);
-                keeping.map_or_else(String::new, |finding| format!("{}; not {target}", finding.hazard))
+        match (self.verdict, self.hazard) {
+            (Verdict::OnlyWarned, _) => write!(f, "the mode is warn; would become {target}"),
+            (Verdict::InPods, _) => write!(f, "pods made from this template become {target}"),
+            (Verdict::Owned, _) => write!(f, "the template's controller would undo a change; its pods become {target}"),
+            (Verdict::Hazardous, Some(hazard)) => write!(f, "{hazard}; not {target}"),
+            (Verdict::Hazardous | Verdict::Rewritten | Verdict::Undecided, _) => {
+                write!(f, "{}", self.decision.reason())
             }
         }
     }
