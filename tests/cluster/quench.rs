@@ -100,6 +100,15 @@ pub(crate) fn samples(text: &str) -> BTreeMap<String, f64> {
     text.lines().filter(|line| !line.starts_with('#')).filter_map(sample).collect()
 }
 
+/// What a command says that ends with the exit code 2, as it must.
+pub(crate) fn refused(dir: &Path, arguments: &[&str]) -> String {
+    let mut command = Command::new("timeout");
+    command.args(["20", QUENCH]).args(arguments).env("KUBECONFIG", dir.join("pki/admin.kubeconfig"));
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
 /// `quench certs` for the Service `quench` of the namespace `quench`.
 pub(crate) fn certs(dir: &Path) {
     let made = Command::new(QUENCH).args(["certs", "--out"]).arg(dir).output().unwrap();

@@ -54,6 +54,7 @@ pub(crate) const TOGETHER: &[Case] = cases![
     updates::applying_the_original_again_rolls_nothing,
     updates::one_changed_image_is_the_only_one_rewritten,
     audit::the_audit_log_has_rewrites_and_kept,
+    audit::the_audit_log_names_the_live_line,
     registration::by_service,
     registration::the_printed_configuration_is_a_manifest,
     registration::a_quench_that_is_gone_delays_nobody,

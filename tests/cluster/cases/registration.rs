@@ -59,6 +59,11 @@ pub(crate) fn a_quench_that_is_gone_delays_nobody(cluster: &Cluster) {
 pub(crate) fn register_survives_a_kill_and_ends_with_sigterm(cluster: &Cluster) {
     let by_default = cluster.quench.lock().unwrap().take().expect("nobody else takes it");
     let printed = cluster.kubectl.json_of(&by_default.configuration);
+    let refused = crate::quench::refused(
+        &cluster.dir,
+        &["serve", "--register", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"],
+    );
+    assert!(refused.contains("was not made by --register"), "what kubectl applied is nobody's to replace: {refused}");
     assert!(by_default.terminate().success());
     cluster.kubectl.run(&["delete", "mutatingwebhookconfiguration", "quench"]);
     cluster.with_temp_ns(Served::ByDefault, |namespace| {
