@@ -281,7 +281,7 @@ mod tests {
     fn codes(container: &str, pod: &str, counterpart: Counterpart) -> Vec<&'static str> {
         let comma = if pod.is_empty() { "" } else { "," };
         let json = format!(r#"{{"containers":[{{"name":"c","image":"i"{container}}}]{comma}{pod}}}"#);
-        let spec: PodSpec<'_> = serde_json::from_str(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
+        let spec: PodSpec<'_> = crate::wire::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
         let image = spec.images().find(|image| image.place.list == ImageList::Containers).unwrap();
         let codes = of_container(image.container.unwrap(), &spec, counterpart).map(|hazard| hazard.code().name());
         codes.filter(|code| *code != "missing-nonroot").collect()
@@ -331,7 +331,7 @@ mod tests {
             (r#"{"runAsNonRoot":false,"runAsUser":0}"#, r#"{"runAsNonRoot":true}"#, false),
         ] {
             let json = format!(r#"{{"containers":[{{"securityContext":{container}}}],"securityContext":{pod}}}"#);
-            let spec: PodSpec<'_> = serde_json::from_str(&json).unwrap();
+            let spec: PodSpec<'_> = crate::wire::read(&json).unwrap();
             let image = spec.images().next().unwrap();
             assert_eq!(missing_nonroot(image.container.unwrap(), &spec).is_some(), missing, "{container} {pod}");
         }

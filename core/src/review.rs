@@ -4,13 +4,11 @@ use std::str::Utf8Error;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::error::Category;
 
 use crate::json::push_string;
 use crate::outcome::Outcome;
-use crate::wire::Text;
+use crate::warning::printable;
+use crate::wire::{self, Cursor, Read, Text, WireError, fields};
 use crate::workload::{Kind, Object};
 
 /// The only version that is spoken (`admissionReviewVersions` of the webhook configuration).
@@ -70,10 +68,10 @@ pub enum ReviewError {
     Encoding(#[source] Utf8Error),
     /// Cut off or garbage.
     #[error("the body is not JSON")]
-    Syntax(#[source] serde_json::Error),
+    Syntax(#[source] WireError),
     /// JSON, but a field has a type that Kubernetes does not give it.
     #[error("the body is not an AdmissionReview with a well-formed object")]
-    Shape(#[source] serde_json::Error),
+    Shape(#[source] WireError),
     /// Another kind or version.
     #[error(
         "expected kind `AdmissionReview` of apiVersion `{API_VERSION}`, found kind `{kind}` of apiVersion `{version}`"
@@ -92,70 +90,77 @@ pub enum ReviewError {
     Operation(String),
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireReview<'a, O> {
-    #[serde(borrow, default)]
+impl ReviewError {
+    fn of(error: WireError) -> Self {
+        if error.is_type { Self::Shape(error) } else { Self::Syntax(error) }
+    }
+}
+
+/// The envelope.
+#[derive(Default)]
+struct Review<'a> {
     api_version: Text<'a>,
-    #[serde(borrow, default)]
     kind: Text<'a>,
-    #[serde(borrow)]
-    request: Option<WireRequest<'a, O>>,
+    request: Option<Written<'a>>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireRequest<'a, O> {
-    #[serde(borrow, default)]
+fields!(Review<'a> { "apiVersion" => api_version, "kind" => kind, "request" => request });
+
+/// A request as it is written.
+#[derive(Default)]
+struct Written<'a> {
     uid: Text<'a>,
-    #[serde(borrow)]
-    kind: Option<WireKind<'a>>,
-    #[serde(borrow, default)]
-    sub_resource: Text<'a>,
-    #[serde(borrow, default)]
+    kind: GroupKind<'a>,
+    subresource: Text<'a>,
     name: Text<'a>,
-    #[serde(borrow, default)]
     namespace: Text<'a>,
-    #[serde(borrow, default)]
     operation: Text<'a>,
-    object: Option<O>,
-    old_object: Option<O>,
-    dry_run: Option<bool>,
+    object: Lenient<Object<'a>>,
+    old_object: Lenient<Object<'a>>,
+    dry_run: bool,
 }
 
-#[derive(Deserialize)]
-struct WireKind<'a> {
-    #[serde(borrow, default)]
+fields!(Written<'a> {
+    "uid" => uid,
+    "kind" => kind,
+    "subResource" => subresource,
+    "name" => name,
+    "namespace" => namespace,
+    "operation" => operation,
+    "object" => object,
+    "oldObject" => old_object,
+    "dryRun" => dry_run,
+});
+
+#[derive(Default)]
+struct GroupKind<'a> {
     group: Text<'a>,
-    #[serde(borrow, default)]
     kind: Text<'a>,
+}
+
+fields!(GroupKind<'a> { "group" => group, "kind" => kind });
+
+/// An object of some kind. Others than ours may give any type to the fields of a pod: that is for later to judge.
+struct Lenient<T>(Result<Option<T>, WireError>);
+
+impl<T> Default for Lenient<T> {
+    fn default() -> Self {
+        Self(Ok(None))
+    }
+}
+
+impl<'a, T: Read<'a>> Read<'a> for Lenient<T> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError> {
+        cursor.lenient().map(Self)
+    }
 }
 
 impl<'a> Request<'a> {
     /// Reads the body of a review in one pass.
     pub fn parse(body: &'a [u8]) -> Result<Self, ReviewError> {
         let body = std::str::from_utf8(body).map_err(ReviewError::Encoding)?;
-        let error = match serde_json::from_str::<WireReview<'a, Object<'a>>>(body) {
-            Ok(review) => return Self::checked(review, |object| object),
-            Err(error) => error,
-        };
-        match serde_json::from_str::<WireReview<'a, IgnoredAny>>(body) {
-            // An object of some other kind may give any type to the fields of a pod: it is none of ours.
-            Ok(envelope) => match Self::checked(envelope, |_| None)? {
-                request if request.kind.is_none() => Ok(request),
-                _ => Err(ReviewError::Shape(error)),
-            },
-            Err(_) if error.classify() == Category::Data => Err(ReviewError::Shape(error)),
-            Err(_) => Err(ReviewError::Syntax(error)),
-        }
-    }
-
-    fn checked<O>(
-        review: WireReview<'a, O>,
-        object: impl Fn(Option<O>) -> Option<Object<'a>>,
-    ) -> Result<Self, ReviewError> {
+        let review: Review<'a> = wire::read(body).map_err(ReviewError::of)?;
         if &*review.kind != "AdmissionReview" || &*review.api_version != API_VERSION {
-            let cut = |text: &str| text.chars().take(100).flat_map(char::escape_default).collect();
             return Err(ReviewError::Version { kind: cut(&review.kind), version: cut(&review.api_version) });
         }
         let request = review.request.filter(|request| !request.uid.is_empty()).ok_or(ReviewError::NoRequest)?;
@@ -164,22 +169,29 @@ impl<'a> Request<'a> {
             "UPDATE" => Operation::Update,
             "DELETE" => Operation::Delete,
             "CONNECT" => Operation::Connect,
-            other => {
-                return Err(ReviewError::Operation(other.chars().take(100).flat_map(char::escape_default).collect()));
-            }
+            other => return Err(ReviewError::Operation(cut(other))),
+        };
+        let kind = Kind::of(&request.kind.group, &request.kind.kind);
+        let ours = |object: Lenient<Object<'a>>| match object.0 {
+            Err(error) if kind.is_some() => Err(ReviewError::Shape(error)),
+            object => Ok(object.ok().flatten()),
         };
         Ok(Self {
             uid: request.uid,
-            kind: request.kind.and_then(|kind| Kind::of(&kind.group, &kind.kind)),
-            subresource: request.sub_resource,
+            kind,
+            subresource: request.subresource,
             namespace: request.namespace,
             name: request.name,
             operation,
-            object: object(request.object),
-            old_object: object(request.old_object),
-            dry_run: request.dry_run.unwrap_or_default(),
+            object: ours(request.object)?,
+            old_object: ours(request.old_object)?,
+            dry_run: request.dry_run,
         })
     }
+}
+
+fn cut(text: &str) -> String {
+    printable(text, 100).into_owned()
 }
 
 /// The body of the answer to the review of that uid.

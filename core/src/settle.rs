@@ -107,20 +107,23 @@ impl<'p> Plan<'p> {
             if let (Verdict::OnlyWarned, Some(target)) = (verdict, &decision.target) {
                 warnings.push(line(image, format_args!("would become {target}"), None));
             }
-            let findings = self.findings_of(position);
-            warnings.extend(findings.map(|finding| line(image, finding.hazard, Some(finding.hazard.code()))));
+            // A denial is told by itself.
+            let told = self.findings_of(position).filter(|finding| !self.denies(finding));
+            warnings.extend(told.map(|finding| line(image, finding.hazard, Some(finding.hazard.code()))));
         }
         warning::limit(&mut warnings);
         warnings
     }
 
+    /// Whether the finding refuses the object. Those about a candidate do where there is one.
+    fn denies(&self, finding: &Finding<'p>) -> bool {
+        let candidate_only = matches!(finding.hazard.code(), Code::NeedsRoot | Code::PullSecretMissing);
+        let rewrites = self.items.get(finding.item).is_some_and(|item| item.decision.rewrites);
+        finding.action == Action::Deny && self.changes_objects() && (rewrites || !candidate_only)
+    }
+
     fn denial(&self) -> Option<String> {
-        let denies = |finding: &&Finding<'p>| {
-            let candidate_only = matches!(finding.hazard.code(), Code::NeedsRoot | Code::PullSecretMissing);
-            let rewrites = self.items.get(finding.item).is_some_and(|item| item.decision.rewrites);
-            finding.action == Action::Deny && (rewrites || !candidate_only)
-        };
-        let finding = self.findings.iter().filter(|_| self.changes_objects()).find(denies)?;
+        let finding = self.findings.iter().find(|finding| self.denies(finding))?;
         let item = self.items.get(finding.item)?;
         Some(line(&item.image, finding.hazard, Some(finding.hazard.code())))
     }

@@ -7,13 +7,11 @@ mod image;
 mod metadata;
 mod pod;
 
-use serde::Deserialize;
-
 pub use self::container::{Capabilities, Container, Port, SecurityContext};
 pub use self::image::{Image, ImageList, Place};
 pub use self::metadata::{Annotations, Metadata, OwnerReference};
 pub use self::pod::{LocalReference, PodSecurityContext, PodSpec, Sysctl};
-use crate::wire::nullable;
+use crate::wire::fields;
 
 /// The record of what the images were.
 pub const ORIGINAL_IMAGES: &str = "quench.dev/original-images";
@@ -73,15 +71,14 @@ impl Kind {
 }
 
 /// An object with a pod specification, or a template inside one: what all kinds have in common.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub struct Object<'a> {
     /// The metadata at this level; None where it is absent or null.
-    #[serde(borrow)]
     pub metadata: Option<Metadata<'a>>,
-    #[serde(borrow, deserialize_with = "nullable")]
     spec: PodSpec<'a>,
 }
+
+fields!(Object<'a> { "metadata" => metadata, "spec" => spec });
 
 impl<'a> Object<'a> {
     /// The pod inside an object of that kind: the object itself, or its template. None where the template is missing.
@@ -116,7 +113,7 @@ mod tests {
             (Kind::DaemonSet, format!(r#"{{"spec":{{"template":{pod}}}}}"#)),
             (Kind::CronJob, format!(r#"{{"spec":{{"jobTemplate":{{"spec":{{"template":{pod}}}}}}}}}"#)),
         ] {
-            let object: Object<'_> = serde_json::from_str(&json).unwrap();
+            let object: Object<'_> = crate::wire::read(&json).unwrap();
             let image = object.pod(kind).unwrap().spec().image(ImageList::Containers, "c");
             assert_eq!(image, Some("i"), "{kind:?}");
         }
@@ -125,7 +122,7 @@ mod tests {
 
     #[test]
     fn nulls_are_absent_everywhere() {
-        let object: Object<'_> = serde_json::from_str(
+        let object: Object<'_> = crate::wire::read(
             r#"{"metadata":{"name":null,"annotations":null,"ownerReferences":null},"spec":{"containers":[{"name":null,"image":null,
                 "ports":[{"containerPort":null}],"securityContext":{"capabilities":null,"privileged":null,"runAsUser":null},"command":null}],
                 "initContainers":null,"volumes":null,"imagePullSecrets":null,"securityContext":null,"os":null,"nodeSelector":null,

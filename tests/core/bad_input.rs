@@ -47,11 +47,11 @@ fn what_is_no_review_is_refused() {
     let whole = pod(r#"{"containers":[]}"#);
     let beta = whole.replace("admission.k8s.io/v1", "admission.k8s.io/v1beta1");
     for (body, error) in [
-        ("", "the body is not JSON: EOF while parsing"),
-        ("not json", "the body is not JSON: expected ident"),
-        (&whole[..whole.len() - 3], "the body is not JSON: EOF while parsing"),
-        (&format!("{whole}x"), "the body is not JSON: trailing characters"),
-        ("[]", "the body is not an AdmissionReview with a well-formed object: invalid"),
+        ("", "the body is not JSON: expected a value at byte 0, where the text ends"),
+        ("not json", "the body is not JSON: expected a value at byte 0"),
+        (&whole[..whole.len() - 3], "the body is not JSON: `request.oldObject`: expected a value at byte"),
+        (&format!("{whole}x"), "the body is not JSON: expected the end at byte"),
+        ("[]", "the body is not an AdmissionReview with a well-formed object: expected an object at byte 0"),
         ("{}", "expected kind `AdmissionReview` of apiVersion `admission.k8s.io/v1`, found kind `` of apiVersion ``"),
         (
             &beta,
@@ -65,15 +65,11 @@ fn what_is_no_review_is_refused() {
         (&whole.replace("CREATE", "REPLACE\\n"), "`operation` must be CREATE, UPDATE, DELETE or CONNECT: `REPLACE\\n`"),
         (
             &pod(r#"{"containers":{}}"#),
-            "the body is not an AdmissionReview with a well-formed object: invalid type: map, expected an array",
+            "the body is not an AdmissionReview with a well-formed object: `spec.containers`: expected an array at byte",
         ),
         (
             &pod(r#"{"containers":[{"image":5}]}"#),
-            "the body is not an AdmissionReview with a well-formed object: invalid type: integer `5`",
-        ),
-        (
-            &pod(r#"{"containers":[],"containers":[]}"#),
-            "the body is not an AdmissionReview with a well-formed object: duplicate field",
+            "the body is not an AdmissionReview with a well-formed object: `spec.containers.image`: expected a string at byte",
         ),
     ] {
         let refused = answer(body.as_bytes()).expect_err(body);
@@ -128,7 +124,7 @@ fn large_and_deep_objects_are_answered() {
 
     let nested = format!("{}null{}", r#"{"spec":{"template":"#.repeat(10_000), "}}".repeat(10_000));
     let refused = answer(review_of_template(&nested).as_bytes()).unwrap_err();
-    assert!(refused.contains("recursion limit exceeded"), "{refused}");
+    assert!(refused.contains("expected objects that are not nested so deep"), "{refused}");
 }
 
 fn review_of_template(template: &str) -> String {
@@ -165,7 +161,7 @@ fn hostile_strings_stay_on_their_line() {
 fn lone_surrogates_are_refused_where_they_matter() {
     let matters = pod(r#"{"containers":[{"name":"\ud800","image":"nginx:1.31.4"}]}"#);
     let refused = answer(matters.as_bytes()).unwrap_err();
-    assert!(refused.contains("hex escape"), "{refused}");
+    assert!(refused.contains("expected a string without half surrogates"), "{refused}");
     let ignored = pod(r#"{"containers":[{"name":"c","image":"nginx:1.31.4","env":[{"value":"\ud800"}]}]}"#);
     assert!(review::Request::parse(ignored.as_bytes()).is_ok());
 }

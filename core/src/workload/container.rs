@@ -1,85 +1,92 @@
 //! A container of a pod.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use crate::wire::{List, Text, nullable};
+use crate::wire::{self, List, Raw, Text, fields};
 
 /// A container: what every decision needs as values, what only hazards read as slices of the body.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub struct Container<'a> {
-    #[serde(borrow)]
     pub(super) name: Text<'a>,
-    #[serde(borrow)]
     pub(super) image: Text<'a>,
     /// The ports that it says it listens on.
     pub ports: List<Port>,
     /// The settings of its own.
-    #[serde(borrow, deserialize_with = "nullable")]
     pub security_context: SecurityContext<'a>,
-    #[serde(borrow)]
-    command: Option<&'a RawValue>,
-    #[serde(borrow)]
-    args: Option<&'a RawValue>,
-    #[serde(borrow)]
-    lifecycle: Option<&'a RawValue>,
-    #[serde(borrow)]
-    liveness_probe: Option<&'a RawValue>,
-    #[serde(borrow)]
-    readiness_probe: Option<&'a RawValue>,
-    #[serde(borrow)]
-    startup_probe: Option<&'a RawValue>,
+    command: Raw<'a>,
+    args: Raw<'a>,
+    lifecycle: Raw<'a>,
+    liveness_probe: Raw<'a>,
+    readiness_probe: Raw<'a>,
+    startup_probe: Raw<'a>,
 }
+
+fields!(Container<'a> {
+    "name" => name,
+    "image" => image,
+    "ports" => ports,
+    "securityContext" => security_context,
+    "command" => command,
+    "args" => args,
+    "lifecycle" => lifecycle,
+    "livenessProbe" => liveness_probe,
+    "readinessProbe" => readiness_probe,
+    "startupProbe" => startup_probe,
+});
 
 impl Container<'_> {
     /// Whether the command, the arguments, a hook or a probe has `program` as a word.
-    ///
-    /// Looks at the JSON text: encoders escape only `<`, `>`, `&`, quotes and control characters, none of which a
-    /// program's name has.
     pub fn mentions(&self, program: &str) -> bool {
-        let part_of_word = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.');
         [self.command, self.args, self.lifecycle, self.liveness_probe, self.readiness_probe, self.startup_probe]
             .into_iter()
-            .flatten()
-            .flat_map(|raw| raw.get().match_indices(program).map(|(at, _)| raw.get().split_at(at)))
-            .any(|(before, from)| {
-                let after = from.get(program.len()..).unwrap_or_default();
-                !before.ends_with(part_of_word) && !after.starts_with(part_of_word)
-            })
+            .filter_map(|raw| raw.0)
+            // Few containers have the word at all: only theirs are taken apart.
+            .filter(|raw| raw.contains(program))
+            .any(|raw| wire::strings(raw).any(|text| has_word(&text, program)))
     }
 }
 
+/// Whether `text` has `word` between characters that are no part of a program's name.
+fn has_word(text: &str, word: &str) -> bool {
+    let part_of_word = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.');
+    text.match_indices(word).any(|(at, _)| {
+        let (before, from) = text.split_at(at);
+        !before.ends_with(part_of_word) && !from.get(word.len()..).is_some_and(|after| after.starts_with(part_of_word))
+    })
+}
+
 /// An entry of a container's `ports`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub struct Port {
     /// The port inside the pod's network.
-    #[serde(deserialize_with = "nullable")]
     pub container_port: i64,
 }
 
+fields!(Port { "containerPort" => container_port });
+
 /// A container's `securityContext`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Default)]
 #[expect(missing_docs, reason = "the fields are Kubernetes' own")]
 pub struct SecurityContext<'a> {
     pub run_as_non_root: Option<bool>,
     pub run_as_user: Option<i64>,
-    #[serde(deserialize_with = "nullable")]
     pub privileged: bool,
-    #[serde(borrow, deserialize_with = "nullable")]
     pub capabilities: Capabilities<'a>,
 }
 
+fields!(SecurityContext<'a> {
+    "runAsNonRoot" => run_as_non_root,
+    "runAsUser" => run_as_user,
+    "privileged" => privileged,
+    "capabilities" => capabilities,
+});
+
 /// A container's `securityContext.capabilities`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub struct Capabilities<'a> {
     /// What it has beyond the runtime's default.
-    #[serde(borrow)]
     pub add: List<Text<'a>>,
 }
+
+fields!(Capabilities<'a> { "add" => add });
 
 #[cfg(test)]
 mod tests {
@@ -92,11 +99,13 @@ mod tests {
             (r#"{"args":["-c","cp x && /usr/bin/nsenter -t 1"]}"#, true),
             (r#"{"lifecycle":{"preStop":{"exec":{"command":["nsenter"]}}}}"#, true),
             (r#"{"livenessProbe":{"exec":{"command":["/bin/nsenter"]}}}"#, true),
+            (r#"{"args":["set -e\nnsenter -t 1"]}"#, true),
+            (r#"{"args":["true \u0026\u0026nsenter"]}"#, true),
             (r#"{"command":["nsenterprise"]}"#, false),
             (r#"{"command":["my-nsenter"]}"#, false),
             (r#"{"env":[{"name":"A","value":"nsenter"}]}"#, false),
         ] {
-            let container: Container<'_> = serde_json::from_str(json).unwrap();
+            let container: Container<'_> = crate::wire::read(json).unwrap();
             assert_eq!(container.mentions("nsenter"), mentioned, "{json}");
         }
     }

@@ -1,12 +1,7 @@
 //! Of an object's metadata, what decisions depend on.
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
-
 use super::ORIGINAL_IMAGES;
-use crate::wire::{List, Text, nullable};
+use crate::wire::{Cursor, List, Read, Text, WireError, fields};
 
 /// The annotation of a pod that only shows what a node's static file says.
 const MIRROR_POD: &str = "kubernetes.io/config.mirror";
@@ -16,24 +11,26 @@ const MODE: &str = "quench.dev/mode";
 const SKIP: &str = "quench.dev/skip";
 
 /// Of an object's metadata, what decisions depend on.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub struct Metadata<'a> {
     /// Empty where the API server is to generate one.
-    #[serde(borrow)]
     pub name: Text<'a>,
     /// The prefix of a name that the API server generates.
-    #[serde(borrow)]
     pub generate_name: Text<'a>,
     /// Set once the object is being deleted.
-    #[serde(borrow)]
     pub deletion_timestamp: Text<'a>,
     /// The annotations that mean something here.
-    #[serde(borrow)]
     pub annotations: Annotations<'a>,
-    #[serde(borrow)]
     owner_references: List<OwnerReference<'a>>,
 }
+
+fields!(Metadata<'a> {
+    "name" => name,
+    "generateName" => generate_name,
+    "deletionTimestamp" => deletion_timestamp,
+    "annotations" => annotations,
+    "ownerReferences" => owner_references,
+});
 
 impl<'a> Metadata<'a> {
     /// The owner that manages the object, as `ownerReferences[].controller` tells.
@@ -43,18 +40,20 @@ impl<'a> Metadata<'a> {
 }
 
 /// One entry of `ownerReferences`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub struct OwnerReference<'a> {
     /// The owner's API group and version.
-    #[serde(borrow)]
     pub api_version: Text<'a>,
     /// The owner's kind.
-    #[serde(borrow)]
     pub kind: Text<'a>,
-    #[serde(deserialize_with = "nullable")]
     controller: bool,
 }
+
+fields!(OwnerReference<'a> {
+    "apiVersion" => api_version,
+    "kind" => kind,
+    "controller" => controller,
+});
 
 /// The annotations that mean something here; the others are passed over.
 #[derive(Debug, Default)]
@@ -78,41 +77,24 @@ impl Annotations<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AnnotationsVisitor;
-
-        impl<'de> Visitor<'de> for AnnotationsVisitor {
-            type Value = Annotations<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of strings")
-            }
-
-            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-                Ok(Annotations::default())
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut annotations = Annotations { present: true, ..Annotations::default() };
-                while let Some(key) = map.next_key::<Text<'de>>()? {
-                    match &*key {
-                        MIRROR_POD => {
-                            map.next_value::<IgnoredAny>()?;
-                            annotations.mirror_pod = true;
-                        }
-                        MODE => annotations.mode = map.next_value()?,
-                        SKIP => annotations.skip = map.next_value()?,
-                        ORIGINAL_IMAGES => annotations.original_images = map.next_value()?,
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
+impl<'a> Read<'a> for Annotations<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError> {
+        let mut annotations = Self { present: !cursor.null()?, ..Self::default() };
+        if annotations.present {
+            cursor.object(|cursor, key| {
+                match key {
+                    MIRROR_POD => {
+                        annotations.mirror_pod = true;
+                        cursor.skip()?;
                     }
+                    MODE => annotations.mode = Read::read(cursor)?,
+                    SKIP => annotations.skip = Read::read(cursor)?,
+                    ORIGINAL_IMAGES => annotations.original_images = Read::read(cursor)?,
+                    _ => cursor.skip()?,
                 }
-                Ok(annotations)
-            }
+                Ok(())
+            })?;
         }
-
-        deserializer.deserialize_any(AnnotationsVisitor)
+        Ok(annotations)
     }
 }

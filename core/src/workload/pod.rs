@@ -1,44 +1,42 @@
 //! The specification of a pod.
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
-
 use super::Object;
 use super::container::Container;
 use super::image::{Image, ImageList, Place};
-use crate::wire::{List, Text, nullable};
+use crate::wire::{Cursor, List, Read, Text, WireError, fields};
 
 /// A pod specification; or that of a workload, which holds it in a template.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub struct PodSpec<'a> {
-    #[serde(borrow)]
     containers: List<Container<'a>>,
-    #[serde(borrow)]
     init_containers: List<Container<'a>>,
-    #[serde(borrow)]
     ephemeral_containers: List<Container<'a>>,
-    #[serde(borrow)]
     volumes: List<Volume<'a>>,
     /// None where the field is absent or null.
-    #[serde(borrow)]
     pub image_pull_secrets: Option<List<LocalReference<'a>>>,
     /// The settings that containers inherit.
-    #[serde(borrow, deserialize_with = "nullable")]
     pub security_context: PodSecurityContext<'a>,
     /// Whether the pod sees the node's processes.
-    #[serde(rename = "hostPID", deserialize_with = "nullable")]
     pub host_pid: bool,
-    #[serde(borrow, deserialize_with = "nullable")]
     os: OperatingSystem<'a>,
     node_selector: NodeSelector,
-    #[serde(borrow)]
     pub(super) template: Option<Box<Object<'a>>>,
-    #[serde(borrow)]
     pub(super) job_template: Option<Box<Object<'a>>>,
 }
+
+fields!(PodSpec<'a> {
+    "containers" => containers,
+    "initContainers" => init_containers,
+    "ephemeralContainers" => ephemeral_containers,
+    "volumes" => volumes,
+    "imagePullSecrets" => image_pull_secrets,
+    "securityContext" => security_context,
+    "hostPID" => host_pid,
+    "os" => os,
+    "nodeSelector" => node_selector,
+    "template" => template,
+    "jobTemplate" => job_template,
+});
 
 impl<'a> PodSpec<'a> {
     /// Every image of the pod: init containers, containers, ephemeral containers, image volumes.
@@ -89,57 +87,59 @@ impl<'a> PodSpec<'a> {
 }
 
 /// A pod's `securityContext`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Default)]
 #[expect(missing_docs, reason = "the fields are Kubernetes' own")]
 pub struct PodSecurityContext<'a> {
     pub run_as_non_root: Option<bool>,
     pub run_as_user: Option<i64>,
-    #[serde(borrow)]
     pub sysctls: List<Sysctl<'a>>,
 }
 
+fields!(PodSecurityContext<'a> {
+    "runAsNonRoot" => run_as_non_root,
+    "runAsUser" => run_as_user,
+    "sysctls" => sysctls,
+});
+
 /// A kernel parameter of the pod.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 #[expect(missing_docs, reason = "the fields are Kubernetes' own")]
 pub struct Sysctl<'a> {
-    #[serde(borrow)]
     pub name: Text<'a>,
-    #[serde(borrow)]
     pub value: Text<'a>,
 }
+
+fields!(Sysctl<'a> { "name" => name, "value" => value });
 /// A reference to an object of the same namespace.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub struct LocalReference<'a> {
     /// Its name.
-    #[serde(borrow)]
     pub name: Text<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(LocalReference<'a> { "name" => name });
+
+#[derive(Debug, Default)]
 struct OperatingSystem<'a> {
-    #[serde(borrow)]
     name: Text<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(OperatingSystem<'a> { "name" => name });
+
+#[derive(Debug, Default)]
 struct Volume<'a> {
-    #[serde(borrow)]
     name: Text<'a>,
-    #[serde(borrow)]
     image: Option<ImageSource<'a>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+fields!(Volume<'a> { "name" => name, "image" => image });
+
+#[derive(Debug, Default)]
 struct ImageSource<'a> {
-    #[serde(borrow)]
     reference: Text<'a>,
 }
+
+fields!(ImageSource<'a> { "reference" => reference });
 
 /// Of a node selector, whether it asks for Windows.
 #[derive(Debug, Default)]
@@ -147,33 +147,15 @@ struct NodeSelector {
     windows: bool,
 }
 
-impl<'de> Deserialize<'de> for NodeSelector {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NodeSelectorVisitor;
-
-        impl<'de> Visitor<'de> for NodeSelectorVisitor {
-            type Value = NodeSelector;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of strings")
-            }
-
-            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-                Ok(NodeSelector::default())
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut selector = NodeSelector::default();
-                while let Some(key) = map.next_key::<Text<'de>>()? {
-                    let value: Text<'de> = map.next_value()?;
-                    selector.windows |=
-                        matches!(&*key, "kubernetes.io/os" | "beta.kubernetes.io/os") && &*value == "windows";
-                }
-                Ok(selector)
-            }
-        }
-
-        deserializer.deserialize_any(NodeSelectorVisitor)
+impl<'a> Read<'a> for NodeSelector {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError> {
+        let mut selector = Self::default();
+        cursor.object(|cursor, key| {
+            let value = Text::read(cursor)?;
+            selector.windows |= matches!(key, "kubernetes.io/os" | "beta.kubernetes.io/os") && &*value == "windows";
+            Ok(())
+        })?;
+        Ok(selector)
     }
 }
 
@@ -183,7 +165,7 @@ mod tests {
 
     #[test]
     fn images_have_places() {
-        let spec: PodSpec<'_> = serde_json::from_str(
+        let spec: PodSpec<'_> = crate::wire::read(
             r#"{"containers":[null,{"name":"b","image":"i1"}],"initContainers":[{"name":"s","image":"i2","restartPolicy":"Always"}],
                 "ephemeralContainers":[{"name":"e","image":"i3"}],
                 "volumes":[{"name":"x","emptyDir":{}},{"name":"v","image":{"reference":"i4"}},{"name":"n","image":null}]}"#,
@@ -211,7 +193,7 @@ mod tests {
             (r#"{"nodeSelector":{"beta.kubernetes.io/os":"windows"}}"#, true),
             (r#"{"os":{"name":"linux"},"nodeSelector":{"kubernetes.io/os":"linux"}}"#, false),
         ] {
-            assert_eq!(serde_json::from_str::<PodSpec<'_>>(json).unwrap().is_windows(), windows, "{json}");
+            assert_eq!(crate::wire::read::<PodSpec<'_>>(json).unwrap().is_windows(), windows, "{json}");
         }
     }
 }

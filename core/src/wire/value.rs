@@ -1,0 +1,154 @@
+//! What is read from JSON.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
+
+use super::{Cursor, Read, WireError};
+
+/// A string that borrows from the body unless it holds escapes; `null` and absent are empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Text<'a>(Cow<'a, str>);
+
+#[cfg(test)]
+impl Text<'_> {
+    pub(super) fn is_borrowed(&self) -> bool {
+        matches!(self.0, Cow::Borrowed(_))
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+impl<'a> Read<'a> for Text<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError> {
+        match cursor.peek() {
+            Some(b'"') => cursor.string("a string").map(Self),
+            Some(b'n') => cursor.literal("null").map(|()| Self(Cow::Borrowed(""))),
+            _ => Err(cursor.wrong_type("a string")),
+        }
+    }
+}
+
+/// An array; `null` and absent are empty, a `null` element is that element's default, so that positions stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List<T>(Vec<T>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Deref for List<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<'l, T> IntoIterator for &'l List<T> {
+    type Item = &'l T;
+    type IntoIter = std::slice::Iter<'l, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl<'a, T: Read<'a>> Read<'a> for List<T> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError> {
+        let mut elements = Vec::new();
+        match cursor.peek() {
+            Some(b'[') => cursor.at += 1,
+            Some(b'n') => return cursor.literal("null").map(|()| Self::default()),
+            _ => return Err(cursor.wrong_type("an array")),
+        }
+        if cursor.peek() == Some(b']') {
+            cursor.at += 1;
+            return Ok(Self::default());
+        }
+        loop {
+            elements.push(T::read(cursor)?);
+            match cursor.peek() {
+                Some(b',') => cursor.at += 1,
+                Some(b']') => {
+                    cursor.at += 1;
+                    return Ok(Self(elements));
+                }
+                _ => return Err(cursor.syntax("`,` or `]`")),
+            }
+        }
+    }
+}
+
+/// The text of a value that only some decisions look into; none where it is `null` or absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Raw<'a>(pub(crate) Option<&'a str>);
+
+impl<'a> Read<'a> for Raw<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError> {
+        if cursor.null()? {
+            return Ok(Self(None));
+        }
+        let start = cursor.at;
+        cursor.skip()?;
+        Ok(Self(cursor.text.get(start..cursor.at)))
+    }
+}
+
+impl<'a> Read<'a> for bool {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError> {
+        match cursor.peek() {
+            Some(b't') => cursor.literal("true").map(|()| true),
+            Some(b'f') => cursor.literal("false").map(|()| false),
+            Some(b'n') => cursor.literal("null").map(|()| false),
+            _ => Err(cursor.wrong_type("true or false")),
+        }
+    }
+}
+
+impl<'a> Read<'a> for i64 {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError> {
+        if cursor.null()? {
+            return Ok(0);
+        }
+        let start = cursor.at;
+        if !matches!(cursor.peek(), Some(b'-' | b'0'..=b'9')) {
+            return Err(cursor.wrong_type("an integer"));
+        }
+        cursor.skip_number()?;
+        let written = cursor.text.get(start..cursor.at).and_then(|digits| digits.parse().ok());
+        written.ok_or(WireError { path: Vec::new(), expected: "an integer", at: start, is_type: true, cut_off: false })
+    }
+}
+
+impl<'a, T: Read<'a>> Read<'a> for Option<T> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError> {
+        if cursor.null()? { Ok(None) } else { T::read(cursor).map(Some) }
+    }
+}
+
+impl<'a, T: Read<'a>> Read<'a> for Box<T> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError> {
+        T::read(cursor).map(Self::new)
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self)
+    }
+}
