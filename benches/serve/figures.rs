@@ -44,8 +44,9 @@ pub(crate) struct Beside {
 pub(crate) struct Added {
     /// Of the constant answer itself.
     pub(crate) constant_p50: Duration,
-    pub(crate) p50: Duration,
-    pub(crate) p99: Duration,
+    /// Seconds, as the next: a disturbed run may show less than nothing.
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
 }
 
 /// New connections for a core's second.

@@ -19,8 +19,6 @@ use crate::server::Server;
 const STARTS: u32 = 20;
 /// What connections send before anything is measured.
 const WARM_UP: Until = Until::Sent(200);
-/// Short windows with one request in flight, a round.
-const WINDOWS_ALONE: usize = 3;
 
 /// How long everything takes.
 #[derive(Debug)]
@@ -36,12 +34,12 @@ pub(crate) struct Plan {
 impl Plan {
     /// Half a minute.
     pub(crate) fn brief() -> Self {
-        Self { rounds: 9, window: Duration::from_millis(200), reviews: 40_000, instructions: false }
+        Self { rounds: 30, window: Duration::from_millis(60), reviews: 40_000, instructions: false }
     }
 
     /// Some minutes.
     pub(crate) fn full() -> Self {
-        Self { rounds: 15, window: Duration::from_millis(600), reviews: 200_000, instructions: true }
+        Self { rounds: 60, window: Duration::from_millis(150), reviews: 200_000, instructions: true }
     }
 }
 
@@ -76,7 +74,7 @@ pub(crate) fn measure(plan: &Plan) -> Result<Figures> {
     drop(subjects);
     let (handshakes, alone) = (bench.handshakes(&constant, &ours)?, bench.alone(&constant, &ours)?);
     let decisions = [&small, &typical, &daemonset]
-        .map(|review| bench.decider.cost(review, plan.window).map(|cost| (review.name, cost)));
+        .map(|review| bench.decider.cost(review, plan.window * 5).map(|cost| (review.name, cost)));
     let [one, two, three] = decisions;
     Ok(Figures {
         typical: share(&shares),
@@ -202,16 +200,12 @@ impl Bench<'_> {
         let typical = self.reviews.typical.clone();
         let (mut floor, mut ours) = (self.constant(constant, &typical, 1)?, self.learned(ours, &typical, 1)?);
         let (mut floors, mut all) = (Quietest::default(), Quietest::default());
-        for _ in 0..self.plan.rounds * WINDOWS_ALONE {
-            let span = self.plan.window / 2;
+        for _ in 0..self.plan.rounds {
+            let span = self.plan.window;
             floors.see(&mut self.window(&mut floor, span)?.took);
             all.see(&mut self.window(&mut ours, span)?.took);
         }
-        Ok(Added {
-            constant_p50: seconds(floors.p50),
-            p50: seconds(all.p50 - floors.p50),
-            p99: seconds(all.p99 - floors.p99),
-        })
+        Ok(Added { constant_p50: seconds(floors.p50), p50: all.p50 - floors.p50, p99: all.p99 - floors.p99 })
     }
 
     /// A new connection for each small request.
