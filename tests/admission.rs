@@ -119,7 +119,7 @@ async fn what_is_no_review_gets_a_status_and_a_reason() {
     let untyped = Request::post("/mutate").body(Body::from(whole.clone())).unwrap();
     let get = Request::builder().method(Method::GET).uri("/mutate").body(Body::empty()).unwrap();
     for (request, status, reason) in [
-        (post("/mutate", whole[..99].to_owned()), 400, "the body is not JSON: EOF"),
+        (post("/mutate", whole[..99].to_owned()), 400, "the body is not JSON: `"),
         (post("/mutate", "{}"), 400, "expected kind `AdmissionReview`"),
         (post("/mutate", large), 413, "the body is larger than 8 MiB"),
         (as_text, 415, "the content type must be application/json"),
