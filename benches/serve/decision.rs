@@ -11,8 +11,8 @@ use quench_core::plan::{self, plan};
 use quench_core::policy::{Mode, Policy};
 use quench_core::review;
 
-use crate::measure::median;
 use crate::reviews::{Review, Reviews};
+use crate::rounds::median;
 
 /// The policy of every server here.
 pub(crate) const POLICY: &str = include_str!("../policy.yaml");

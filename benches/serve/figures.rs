@@ -7,12 +7,13 @@ use crate::decision::Cost;
 /// Everything that was measured.
 #[derive(Debug)]
 pub(crate) struct Figures {
+    /// The constant answer, as in the next three.
     pub(crate) typical: Beside,
     pub(crate) daemonset: Beside,
     pub(crate) unchanged: Beside,
     pub(crate) small: Beside,
-    /// CPU of the naive handler for a typical request, and how many times ours it is.
-    pub(crate) naive: (Duration, f64),
+    /// The naive handler instead of the constant answer, typical.
+    pub(crate) naive: Beside,
     /// One decision about the small and the typical review and that of the `DaemonSet`.
     pub(crate) decisions: [(&'static str, Cost); 3],
     /// Of a decision about the typical review, where valgrind is there.
@@ -21,22 +22,25 @@ pub(crate) struct Figures {
     pub(crate) alone: Added,
     /// Of typical requests on ten connections, in the quietest round.
     pub(crate) p99: Duration,
-    pub(crate) handshakes: Handshakes,
+    /// The constant answer on new connections.
+    pub(crate) handshakes: Beside,
     pub(crate) memory: Memory,
     /// From exec to the first answer: median and longest.
     pub(crate) ready: (Duration, Duration),
+    /// The part of the time in which server or client waited for a core that others had.
+    pub(crate) waited: f64,
     /// Checked replies.
     pub(crate) replies: usize,
     pub(crate) typical_sha256: String,
 }
 
-/// Our CPU for a request beside that of the constant answer.
+/// CPU of another server for a request, or a new connection, beside ours.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Beside {
-    pub(crate) constant: Duration,
+    pub(crate) other: Duration,
     pub(crate) ours: Duration,
-    /// The median of the rounds' constant / ours.
-    pub(crate) share: f64,
+    /// The median of the rounds' other / ours.
+    pub(crate) ratio: f64,
 }
 
 /// Latency beyond the constant answer's.
@@ -47,14 +51,6 @@ pub(crate) struct Added {
     /// Seconds, as the next: a disturbed run may show less than nothing.
     pub(crate) p50: f64,
     pub(crate) p99: f64,
-}
-
-/// New connections for a core's second.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Handshakes {
-    pub(crate) per_second: f64,
-    /// Ours beside those of the constant answer.
-    pub(crate) ratio: f64,
 }
 
 /// Resident bytes.

@@ -13,6 +13,7 @@
 )]
 
 mod client;
+mod clock;
 mod constant;
 mod cores;
 mod decision;
@@ -23,6 +24,7 @@ mod naive;
 mod reply;
 mod report;
 mod reviews;
+mod rounds;
 mod server;
 mod stack;
 

@@ -9,10 +9,11 @@ use tokio::runtime::{self, Runtime};
 use crate::client::{CONNECTIONS, Load, Request, Until, handshakes};
 use crate::cores::{self, Cores};
 use crate::decision::Decider;
-use crate::figures::{Added, Beside, Figures, Handshakes, Memory};
+use crate::figures::{Added, Beside, Figures, Memory};
 use crate::instructions;
 use crate::reply::Expected;
 use crate::reviews::{Review, Reviews};
+use crate::rounds::{Quietest, Rounds, Turn, Watch, median};
 use crate::server::Server;
 
 /// Fresh processes whose start is measured.
@@ -62,13 +63,13 @@ pub(crate) fn measure(plan: &Plan) -> Result<Figures> {
         bench.learned(&ours, &typical, CONNECTIONS)?,
         bench.learned(&naive, &typical, CONNECTIONS)?,
     );
-    let (mut shares, mut naives, mut busy) = (Vec::new(), Vec::new(), Quietest::default());
+    let (mut shares, mut naives, mut busy) = (Rounds::default(), Rounds::default(), Quietest::default());
     for _ in 0..plan.rounds {
         let floor = bench.window(&mut subjects.0, plan.window)?;
         let mut ours = bench.window(&mut subjects.1, plan.window)?;
         let naive = bench.window(&mut subjects.2, plan.window)?;
-        shares.push((floor.cpu, ours.cpu));
-        naives.push((naive.cpu, ours.cpu));
+        shares.add(floor.turn, ours.turn);
+        naives.add(naive.turn, ours.turn);
         busy.see(&mut ours.took);
     }
     drop(subjects);
@@ -77,14 +78,11 @@ pub(crate) fn measure(plan: &Plan) -> Result<Figures> {
         .map(|review| bench.decider.cost(review, plan.window * 5).map(|cost| (review.name, cost)));
     let [one, two, three] = decisions;
     Ok(Figures {
-        typical: share(&shares),
+        typical: shares.beside(),
         daemonset: bench.share(&constant, &ours, &daemonset)?,
         unchanged: bench.share(&constant, &ours, &unchanged)?,
         small: bench.share(&constant, &ours, &small)?,
-        naive: (
-            seconds(median(naives.iter().map(|(naive, _)| *naive))),
-            median(naives.iter().map(|(naive, ours)| naive / ours)),
-        ),
+        naive: naives.beside(),
         decisions: [one?, two?, three?],
         instructions: if plan.instructions { instructions::count()? } else { None },
         alone,
@@ -92,6 +90,7 @@ pub(crate) fn measure(plan: &Plan) -> Result<Figures> {
         handshakes,
         memory: bench.memory()?,
         ready,
+        waited: shares.waited(),
         replies: bench.replies,
         typical_sha256: typical.sha256(),
     })
@@ -117,29 +116,9 @@ struct Subject<'s> {
 
 /// What one server did in one window.
 struct Window {
-    /// Seconds of CPU a request.
-    cpu: f64,
+    turn: Turn,
     /// Seconds that each exchange took.
     took: Vec<f64>,
-}
-
-/// The least of several windows' percentiles.
-struct Quietest {
-    p50: f64,
-    p99: f64,
-}
-
-impl Default for Quietest {
-    fn default() -> Self {
-        Self { p50: f64::INFINITY, p99: f64::INFINITY }
-    }
-}
-
-impl Quietest {
-    fn see(&mut self, took: &mut [f64]) {
-        self.p50 = self.p50.min(percentile(took, 0.5));
-        self.p99 = self.p99.min(percentile(took, 0.99));
-    }
 }
 
 impl Bench<'_> {
@@ -175,24 +154,21 @@ impl Bench<'_> {
     }
 
     fn window(&mut self, subject: &mut Subject<'_>, span: Duration) -> Result<Window> {
-        let before = subject.server.cpu()?;
+        let watch = Watch::start(subject.server)?;
         let took = self.runtime.block_on(subject.load.run(Until::Passed(span)))?;
-        let cpu = subject.server.cpu()?.saturating_sub(before);
         self.replies += took.len();
-        Ok(Window {
-            cpu: cpu.as_secs_f64() / took.len() as f64,
-            took: took.into_iter().map(|nanoseconds| f64::from(nanoseconds) / 1e9).collect(),
-        })
+        let turn = watch.stop(took.len())?;
+        Ok(Window { turn, took: took.into_iter().map(|nanoseconds| f64::from(nanoseconds) / 1e9).collect() })
     }
 
     fn share(&mut self, constant: &Server, ours: &Server, review: &Review) -> Result<Beside> {
         let (mut floor, mut ours) =
             (self.constant(constant, review, CONNECTIONS)?, self.learned(ours, review, CONNECTIONS)?);
-        let (span, mut rounds) = (self.plan.window, Vec::new());
+        let (span, mut rounds) = (self.plan.window, Rounds::default());
         for _ in 0..self.plan.rounds {
-            rounds.push((self.window(&mut floor, span)?.cpu, self.window(&mut ours, span)?.cpu));
+            rounds.add(self.window(&mut floor, span)?.turn, self.window(&mut ours, span)?.turn);
         }
-        Ok(share(&rounds))
+        Ok(rounds.beside())
     }
 
     /// One connection to each: what ours adds, by the quietest of many short windows. Whatever disturbs only adds.
@@ -209,23 +185,20 @@ impl Bench<'_> {
     }
 
     /// A new connection for each small request.
-    fn handshakes(&mut self, constant: &Server, ours: &Server) -> Result<Handshakes> {
+    fn handshakes(&mut self, constant: &Server, ours: &Server) -> Result<Beside> {
         let small = self.reviews.small.clone();
         let (floor, ours) = (self.constant(constant, &small, 1)?, self.learned(ours, &small, 1)?);
-        let mut rounds = Vec::new();
+        let mut rounds = Rounds::default();
         for _ in 0..self.plan.rounds {
-            let mut cpu = |Subject { server, request, expected, .. }: &Subject<'_>| {
-                let before = server.cpu()?;
+            let mut turn = |Subject { server, request, expected, .. }: &Subject<'_>| {
+                let watch = Watch::start(server)?;
                 let made = self.runtime.block_on(handshakes(&server.endpoint, request, expected, self.plan.window))?;
                 self.replies += made;
-                anyhow::Ok(server.cpu()?.saturating_sub(before).as_secs_f64() / made as f64)
+                watch.stop(made)
             };
-            rounds.push((cpu(&floor)?, cpu(&ours)?));
+            rounds.add(turn(&floor)?, turn(&ours)?);
         }
-        Ok(Handshakes {
-            per_second: median(rounds.iter().map(|(_, ours)| 1.0 / ours)),
-            ratio: median(rounds.iter().map(|(floor, ours)| floor / ours)),
-        })
+        Ok(rounds.beside())
     }
 
     /// A fresh process that gets all reviews by turns.
@@ -262,25 +235,6 @@ impl Bench<'_> {
     }
 }
 
-fn share(rounds: &[(f64, f64)]) -> Beside {
-    Beside {
-        constant: seconds(median(rounds.iter().map(|(constant, _)| *constant))),
-        ours: seconds(median(rounds.iter().map(|(_, ours)| *ours))),
-        share: median(rounds.iter().map(|(constant, ours)| constant / ours)),
-    }
-}
-
 fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
-}
-
-/// The middle one.
-pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    percentile(&mut values.into_iter().collect::<Vec<_>>(), 0.5)
-}
-
-fn percentile(values: &mut [f64], part: f64) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    let at = (values.len() as f64 * part) as usize;
-    values.get(at).or(values.last()).copied().unwrap_or(f64::NAN)
 }

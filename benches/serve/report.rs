@@ -9,6 +9,8 @@ use crate::figures::Figures;
 
 /// The reviews after which memory may not grow any more; fewer say little.
 const SETTLED: usize = 200_000;
+/// With more of the time lost to other processes, latencies are theirs.
+const DISTURBED: f64 = 0.05;
 
 /// What a figure must be.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +18,8 @@ enum Bar {
     /// First bar and aim.
     AtLeast(f64, f64),
     AtMost(f64, f64),
+    /// The same for what only a run that nobody disturbed can show.
+    QuietAtMost(f64, f64),
     /// The same for what is counted and does not vary: missing it always fails.
     CountAtMost(f64, f64),
     None,
@@ -29,31 +33,46 @@ struct Row {
     bar: Bar,
 }
 
+/// How a figure stands to its bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Ok,
+    Missed,
+    /// Too much of the time went to other processes to tell.
+    Disturbed,
+}
+
 impl Row {
     fn new(what: impl Into<String>, value: f64, unit: &'static str, bar: Bar) -> Self {
         Self { what: what.into(), value, unit, bar }
     }
 
-    fn is_met(&self) -> bool {
-        match self.bar {
+    /// None where there is no bar.
+    fn verdict(&self, waited: f64) -> Option<Verdict> {
+        let met = match self.bar {
             Bar::AtLeast(bar, _) => self.value >= bar,
-            Bar::AtMost(bar, _) | Bar::CountAtMost(bar, _) => self.value <= bar,
-            Bar::None => true,
-        }
+            Bar::QuietAtMost(..) if waited > DISTURBED => return Some(Verdict::Disturbed),
+            Bar::AtMost(bar, _) | Bar::QuietAtMost(bar, _) | Bar::CountAtMost(bar, _) => self.value <= bar,
+            Bar::None => return None,
+        };
+        Some(if met { Verdict::Ok } else { Verdict::Missed })
     }
 
-    fn print(&self) {
+    fn print(&self, waited: f64) {
         let number = |value: f64| if value.fract() == 0.0 { format!("{value}") } else { format!("{value:.2}") };
         let value = format!("{:.2} {}", self.value, self.unit);
         let (bar, aim) = match self.bar {
             Bar::AtLeast(bar, aim) => (format!(">= {}", number(bar)), number(aim)),
-            Bar::AtMost(bar, aim) | Bar::CountAtMost(bar, aim) => (format!("<= {}", number(bar)), number(aim)),
+            Bar::AtMost(bar, aim) | Bar::QuietAtMost(bar, aim) | Bar::CountAtMost(bar, aim) => {
+                (format!("<= {}", number(bar)), number(aim))
+            }
             Bar::None => (String::new(), String::new()),
         };
-        let verdict = match self.bar {
-            Bar::None => "",
-            _ if self.is_met() => "ok",
-            _ => "MISSED",
+        let verdict = match self.verdict(waited) {
+            None => "",
+            Some(Verdict::Ok) => "ok",
+            Some(Verdict::Missed) => "MISSED",
+            Some(Verdict::Disturbed) => "disturbed",
         };
         println!("{:<58}{value:>14}{bar:>10}{aim:>8}  {verdict}", self.what);
     }
@@ -82,6 +101,8 @@ struct Line<'f> {
     rss_reviews: usize,
     ready_ms: f64,
     ready_max_ms: f64,
+    /// The part of the time that other processes took: far from 0, latencies say little.
+    waited: f64,
     replies: usize,
     typical_sha256: &'f str,
 }
@@ -90,24 +111,28 @@ struct Line<'f> {
 pub(crate) fn print(figures: &Figures, gate: bool) -> serde_json::Result<ExitCode> {
     let rows = rows(figures);
     println!("{:<58}{:>14}{:>10}{:>8}", "", "", "bar", "aim");
-    rows.iter().for_each(Row::print);
-    println!("{} replies, all as they must be", figures.replies);
+    rows.iter().for_each(|row| row.print(figures.waited));
+    let waited = figures.waited * 100.0;
+    println!("{} replies, all as they must be; {waited:.0} % of the time lost to other processes", figures.replies);
     println!("{}", serde_json::to_string(&line(figures))?);
-    let fails = |row: &Row| !row.is_met() && (gate || matches!(row.bar, Bar::CountAtMost(..)));
+    let fails = |row: &Row| {
+        row.verdict(figures.waited).is_some_and(|verdict| verdict != Verdict::Ok)
+            && (gate || matches!(row.bar, Bar::CountAtMost(..)))
+    };
     Ok(if rows.iter().any(fails) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn rows(figures: &Figures) -> Vec<Row> {
     let Figures { typical, daemonset, unchanged, small, memory, alone, .. } = figures;
     let mut rows = vec![
-        Row::new("share of the constant answer, typical", typical.share, "", Bar::AtLeast(0.45, 0.55)),
-        Row::new("  DaemonSet", daemonset.share, "", Bar::AtLeast(0.34, 0.40)),
-        Row::new("  nothing to rewrite", unchanged.share, "", Bar::AtLeast(0.50, 0.60)),
-        Row::new("  small", small.share, "", Bar::None),
-        Row::new("CPU of the constant answer, typical", micros(typical.constant), "us", Bar::None),
+        Row::new("share of the constant answer, typical", typical.ratio, "", Bar::AtLeast(0.45, 0.55)),
+        Row::new("  DaemonSet", daemonset.ratio, "", Bar::AtLeast(0.34, 0.40)),
+        Row::new("  nothing to rewrite", unchanged.ratio, "", Bar::AtLeast(0.50, 0.60)),
+        Row::new("  small", small.ratio, "", Bar::None),
+        Row::new("CPU of the constant answer, typical", micros(typical.other), "us", Bar::None),
         Row::new("  ours", micros(typical.ours), "us", Bar::None),
-        Row::new("  naive kube-rs handler", micros(figures.naive.0), "us", Bar::None),
-        Row::new("naive / ours", figures.naive.1, "x", Bar::AtLeast(6.0, 8.0)),
+        Row::new("  naive kube-rs handler", micros(figures.naive.other), "us", Bar::None),
+        Row::new("naive / ours", figures.naive.ratio, "x", Bar::AtLeast(6.0, 8.0)),
     ];
     for (name, cost) in &figures.decisions {
         let (time, count) = match *name {
@@ -123,10 +148,10 @@ fn rows(figures: &Figures) -> Vec<Row> {
     }
     rows.extend([
         Row::new("latency of the constant answer, one in flight, p50", micros(alone.constant_p50), "us", Bar::None),
-        Row::new("  added, p50", alone.p50 * 1e6, "us", Bar::AtMost(40.0, 30.0)),
-        Row::new("  added, p99", alone.p99 * 1e6, "us", Bar::AtMost(80.0, 60.0)),
-        Row::new("latency on ten connections, p99", micros(figures.p99) / 1e3, "ms", Bar::AtMost(1.0, 1.0)),
-        Row::new("full handshakes a second and core", figures.handshakes.per_second, "", Bar::None),
+        Row::new("  added, p50", alone.p50 * 1e6, "us", Bar::QuietAtMost(40.0, 30.0)),
+        Row::new("  added, p99", alone.p99 * 1e6, "us", Bar::QuietAtMost(80.0, 60.0)),
+        Row::new("latency on ten connections, p99", micros(figures.p99) / 1e3, "ms", Bar::QuietAtMost(1.0, 1.0)),
+        Row::new("full handshakes a second and core", 1.0 / figures.handshakes.ours.as_secs_f64(), "", Bar::None),
         Row::new("  beside the constant answer's", figures.handshakes.ratio, "", Bar::AtLeast(0.85, 0.95)),
         Row::new("memory, warm", megabytes(memory.warm), "MB", Bar::None),
         Row::new(format!("  after {} reviews", memory.reviews / 2), megabytes(memory.half), "MB", Bar::None),
@@ -146,25 +171,26 @@ fn rows(figures: &Figures) -> Vec<Row> {
 fn line(figures: &Figures) -> Line<'_> {
     let [_, (_, decision), _] = figures.decisions;
     Line {
-        constant_share: rounded(figures.typical.share),
-        daemonset_share: rounded(figures.daemonset.share),
-        unchanged_share: rounded(figures.unchanged.share),
-        small_share: rounded(figures.small.share),
-        naive_ratio: rounded(figures.naive.1),
+        constant_share: rounded(figures.typical.ratio),
+        daemonset_share: rounded(figures.daemonset.ratio),
+        unchanged_share: rounded(figures.unchanged.ratio),
+        small_share: rounded(figures.small.ratio),
+        naive_ratio: rounded(figures.naive.ratio),
         allocations: decision.allocations + decision.reallocations,
         decision_us: rounded(micros(decision.time)),
         instructions: figures.instructions,
         cpu_us: rounded(micros(figures.typical.ours)),
-        constant_cpu_us: rounded(micros(figures.typical.constant)),
+        constant_cpu_us: rounded(micros(figures.typical.other)),
         added_p50_us: rounded(figures.alone.p50 * 1e6),
         added_p99_us: rounded(figures.alone.p99 * 1e6),
         p99_us: rounded(micros(figures.p99)),
         handshake_ratio: rounded(figures.handshakes.ratio),
-        handshakes: figures.handshakes.per_second.round(),
+        handshakes: (1.0 / figures.handshakes.ours.as_secs_f64()).round(),
         rss_mb: rounded(megabytes(figures.memory.end)),
         rss_reviews: figures.memory.reviews,
         ready_ms: rounded(micros(figures.ready.0) / 1e3),
         ready_max_ms: rounded(micros(figures.ready.1) / 1e3),
+        waited: rounded(figures.waited),
         replies: figures.replies,
         typical_sha256: &figures.typical_sha256,
     }

@@ -4,13 +4,13 @@ use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::http::Uri;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 
 use crate::client::Endpoint;
+use crate::clock::Clock;
 use crate::cores;
 
 /// The policy of all servers, as a file.
@@ -66,16 +66,9 @@ impl Server {
         Ok(Self { child, endpoint: Endpoint::new(port.parse()?, authorities.as_bytes())? })
     }
 
-    /// The time that all its threads have run so far. Exact only while it is idle.
-    pub(crate) fn cpu(&self) -> Result<Duration> {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).context("a server has ended")?;
-        let mut nanoseconds = 0;
-        for task in tasks {
-            let path = task?.path().join("schedstat");
-            let statistics = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            nanoseconds += statistics.split(' ').next().unwrap_or_default().parse::<u64>()?;
-        }
-        Ok(Duration::from_nanos(nanoseconds))
+    /// What its threads have done so far.
+    pub(crate) fn clock(&self) -> Result<Clock> {
+        Clock::of(self.child.id())
     }
 
     /// Its memory that is in the machine's, in bytes.
