@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -60,11 +60,7 @@ pub fn router(admission: Admission) -> Router {
 impl Admission {
     fn answer(&self, path_mode: Option<Mode>, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
         let started = Instant::now();
-        let reviewed = is_json(headers)
-            .then_some(())
-            .ok_or_else(|| {
-                Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json".to_owned())
-            })
+        let reviewed = check_media_type(headers)
             .and_then(|()| body.map_err(|rejection| Refusal::from_body(&rejection)))
             .and_then(|body| self.review(path_mode, &body, started));
         reviewed.unwrap_or_else(|refusal| {
@@ -143,10 +139,17 @@ fn action_name(action: Action) -> &'static str {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(written) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let refuse = |reason: &str| Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason.to_owned()));
+    let written = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = written.split_once(';').map_or(written, |(media_type, _)| media_type);
-    media_type.trim().eq_ignore_ascii_case("application/json")
+    if !media_type.trim().eq_ignore_ascii_case("application/json") {
+        return refuse("the content type must be application/json");
+    }
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return refuse("the body must not be compressed");
+    }
+    Ok(())
 }
 
 /// A request that gets no review: status, and what to do instead.

@@ -116,6 +116,9 @@ async fn what_is_no_review_gets_a_status_and_a_reason() {
     let large = format!("{{\"x\":\"{}\"}}", "x".repeat(MAX_REVIEW));
     let as_text =
         Request::post("/mutate").header("content-type", "text/plain").body(Body::from(whole.clone())).unwrap();
+    let compressed =
+        Request::post("/mutate").header("content-type", "application/json").header("content-encoding", "gzip");
+    let compressed = compressed.body(Body::from(whole.clone())).unwrap();
     let untyped = Request::post("/mutate").body(Body::from(whole.clone())).unwrap();
     let get = Request::builder().method(Method::GET).uri("/mutate").body(Body::empty()).unwrap();
     for (request, status, reason) in [
@@ -124,13 +127,14 @@ async fn what_is_no_review_gets_a_status_and_a_reason() {
         (post("/mutate", large), 413, "the body is larger than 8 MiB"),
         (as_text, 415, "the content type must be application/json"),
         (untyped, 415, "the content type must be application/json"),
+        (compressed, 415, "the body must not be compressed"),
         (get, 405, "send an AdmissionReview by POST"),
         (post("/other", whole.clone()), 404, "reviews go to /mutate"),
     ] {
         let (answered, body) = send(&app, request).await;
         assert_eq!((answered.as_u16(), body.starts_with(reason)), (status, true), "{body}");
     }
-    assert!(metrics.encode().contains(r#"result="rejected"} 5"#), "{}", metrics.encode());
+    assert!(metrics.encode().contains(r#"result="rejected"} 6"#), "{}", metrics.encode());
 
     let charset = Request::post("/mutate").header("content-type", "Application/JSON; charset=utf-8");
     assert_eq!(send(&app, charset.body(Body::from(whole)).unwrap()).await.0, StatusCode::OK);

@@ -38,7 +38,14 @@ impl Entries {
     const END: &'static str = r#","truncated":true}"#;
 
     /// An entry of `rewrites`.
-    pub(crate) fn put_rewritten(&mut self, key: &str, from: &str, to: &Reference, matched: Match) {
+    pub(crate) fn put_rewritten(
+        &mut self,
+        key: &str,
+        from: &str,
+        to: &Reference,
+        matched: Match,
+        warned: impl Iterator<Item = Code>,
+    ) {
         self.put(key, |json| {
             json.push_str(r#"{"from":"#);
             push_string(json, &printable(from, MAX_IMAGE));
@@ -46,17 +53,19 @@ impl Entries {
             push_string(json, to.as_str());
             json.push_str(r#","match":"#);
             push_string(json, matched.name());
+            push_codes(json, r#","warned":["#, warned);
             json.push('}');
         });
     }
 
-    /// An entry of `kept`.
+    /// An entry of `kept`: `codes` keep it, those of `warned` only speak.
     pub(crate) fn put_kept(
         &mut self,
         key: &str,
         image: &str,
         matched: Match,
         codes: impl Iterator<Item = Code>,
+        warned: impl Iterator<Item = Code>,
         reason: impl Display,
     ) {
         self.put(key, |json| {
@@ -64,12 +73,13 @@ impl Entries {
             push_string(json, &printable(image, MAX_IMAGE));
             json.push_str(r#","match":"#);
             push_string(json, matched.name());
-            json.push_str(r#","codes":["#);
-            for (position, code) in codes.enumerate() {
-                json.push_str(if position == 0 { "" } else { "," });
-                push_string(json, code.name());
+            let before = json.len();
+            push_codes(json, r#","codes":["#, codes);
+            if json.len() == before {
+                json.push_str(r#","codes":[]"#);
             }
-            json.push_str(r#"],"reason":"#);
+            push_codes(json, r#","warned":["#, warned);
+            json.push_str(r#","reason":"#);
             push_displayed(json, reason);
             json.push('}');
         });
@@ -103,6 +113,19 @@ impl Entries {
             (false, false) => self.json.push('}'),
         }
         Some(self.json)
+    }
+}
+
+/// Appends a field with codes, or nothing where there are none.
+fn push_codes(json: &mut String, opening: &str, codes: impl Iterator<Item = Code>) {
+    let mut before = opening;
+    for code in codes {
+        json.push_str(before);
+        push_string(json, code.name());
+        before = ",";
+    }
+    if before == "," {
+        json.push(']');
     }
 }
 

@@ -56,7 +56,7 @@ struct Source {
 #[non_exhaustive]
 pub enum CatalogError {
     /// Not JSON, or a field of another type.
-    #[error("the catalog is not JSON in the `{}` format; write it with `quench catalog import`", format::SCHEMA)]
+    #[error("the catalog is not JSON in the `{}` format; docs/catalog.md says what writes it", format::SCHEMA)]
     Format(#[from] serde_json::Error),
     /// A format that this program does not know.
     #[error("`schema` must be `{}`; take a program or a catalog of the same age: {written}", format::SCHEMA)]

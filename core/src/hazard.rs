@@ -4,8 +4,11 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::warning::printable;
 use crate::workload::{Container, PodSpec};
 
+/// The most of a name from the object that a message repeats.
+const MAX_NAME: usize = 63;
 /// The first port that any user may bind (Linux, `ip_unprivileged_port_start`).
 const FIRST_UNPRIVILEGED_PORT: i64 = 1024;
 
@@ -152,6 +155,7 @@ impl fmt::Display for Hazard<'_> {
             Self::MissingNonroot => f.write_str("set `runAsNonRoot: true` or a numeric `runAsUser`"),
             Self::RunsAsRoot { uid } => write!(f, "set to run as root; the hardened image is made for uid {uid}"),
             Self::NeedsRoot { reason, uid } => {
+                let reason = printable(reason, MAX_NAME);
                 write!(f, "{reason} needs root, hardened runs as uid {uid}; set `runAsUser: 0`")
             }
             Self::PullSecretMissing { secret } => write!(f, "the pod does not name the pull secret `{secret}`"),
@@ -186,10 +190,35 @@ impl Counterpart {
     }
 }
 
+/// What containers have from their pod.
+#[derive(Debug, Clone, Copy)]
+pub struct Inherited {
+    run_as_non_root: Option<bool>,
+    run_as_user: Option<i64>,
+    host_pid: bool,
+    first_unprivileged_port: i64,
+}
+
+impl Inherited {
+    /// From a pod's specification.
+    pub fn of(pod: &PodSpec<'_>) -> Self {
+        let context = &pod.security_context;
+        let sysctl = context.sysctls.iter().find(|sysctl| &*sysctl.name == "net.ipv4.ip_unprivileged_port_start");
+        Self {
+            run_as_non_root: context.run_as_non_root,
+            run_as_user: context.run_as_user,
+            host_pid: pod.host_pid,
+            first_unprivileged_port: sysctl
+                .and_then(|sysctl| sysctl.value.parse().ok())
+                .map_or(FIRST_UNPRIVILEGED_PORT, |first: i64| first.min(FIRST_UNPRIVILEGED_PORT)),
+        }
+    }
+}
+
 /// The hazards that a container has by what its pod says.
 pub fn of_container<'c>(
     container: &'c Container<'_>,
-    pod: &'c PodSpec<'_>,
+    pod: &Inherited,
     counterpart: Counterpart,
 ) -> impl Iterator<Item = Hazard<'c>> {
     [
@@ -203,41 +232,34 @@ pub fn of_container<'c>(
 }
 
 /// The user that the pod specification asks for; a container's setting goes before its pod's, as in the kubelet.
-fn effective_user(container: &Container<'_>, pod: &PodSpec<'_>) -> Option<i64> {
-    container.security_context.run_as_user.or(pod.security_context.run_as_user)
+fn effective_user(container: &Container<'_>, pod: &Inherited) -> Option<i64> {
+    container.security_context.run_as_user.or(pod.run_as_user)
 }
 
-fn privileged_port(container: &Container<'_>, pod: &PodSpec<'_>, counterpart: Counterpart) -> Option<Hazard<'static>> {
+fn privileged_port(container: &Container<'_>, pod: &Inherited, counterpart: Counterpart) -> Option<Hazard<'static>> {
+    let refused = 1..pod.first_unprivileged_port;
+    let port = container.ports.iter().map(|port| port.container_port).filter(|port| refused.contains(port)).min()?;
     let user = effective_user(container, pod);
-    let added = &container.security_context.capabilities.add;
-    if user == Some(0) || added.iter().any(|name| is_capability(name, "NET_BIND_SERVICE") || &**name == "ALL") {
+    let mut added = container.security_context.capabilities.add.iter();
+    if added.any(|name| is_capability(name, "NET_BIND_SERVICE") || is_capability(name, "ALL")) {
         return None;
     }
-    let first_allowed = pod
-        .security_context
-        .sysctls
-        .iter()
-        .find(|sysctl| &*sysctl.name == "net.ipv4.ip_unprivileged_port_start")
-        .and_then(|sysctl| sysctl.value.parse().ok())
-        .unwrap_or(FIRST_UNPRIVILEGED_PORT);
-    let refused = 1..first_allowed.min(FIRST_UNPRIVILEGED_PORT);
-    let port = container.ports.iter().map(|port| port.container_port).filter(|port| refused.contains(port)).min()?;
     match user.or(counterpart.uid().map(i64::from)) {
         Some(0) => None,
         uid => Some(Hazard::PrivilegedPort { port, uid }),
     }
 }
 
-fn missing_nonroot(container: &Container<'_>, pod: &PodSpec<'_>) -> Option<Hazard<'static>> {
-    let (own, inherited) = (&container.security_context, &pod.security_context);
-    let asked_for = own.run_as_non_root == Some(true) || inherited.run_as_non_root == Some(true);
-    let numeric = [own.run_as_user, inherited.run_as_user].into_iter().flatten().any(|uid| uid > 0);
+fn missing_nonroot(container: &Container<'_>, pod: &Inherited) -> Option<Hazard<'static>> {
+    let own = &container.security_context;
+    let asked_for = own.run_as_non_root == Some(true) || pod.run_as_non_root == Some(true);
+    let numeric = [own.run_as_user, pod.run_as_user].into_iter().flatten().any(|uid| uid > 0);
     (!asked_for && !numeric).then_some(Hazard::MissingNonroot)
 }
 
-fn runs_as_root(container: &Container<'_>, pod: &PodSpec<'_>, counterpart: Counterpart) -> Option<Hazard<'static>> {
+fn runs_as_root(container: &Container<'_>, pod: &Inherited, counterpart: Counterpart) -> Option<Hazard<'static>> {
     let uid = counterpart.uid().filter(|uid| *uid != 0)?;
-    let non_root = container.security_context.run_as_non_root.or(pod.security_context.run_as_non_root);
+    let non_root = container.security_context.run_as_non_root.or(pod.run_as_non_root);
     let root = match effective_user(container, pod) {
         Some(user) => user == 0,
         None => non_root == Some(false),
@@ -245,14 +267,13 @@ fn runs_as_root(container: &Container<'_>, pod: &PodSpec<'_>, counterpart: Count
     root.then_some(Hazard::RunsAsRoot { uid })
 }
 
-fn needs_root<'c>(container: &'c Container<'_>, pod: &PodSpec<'_>, counterpart: Counterpart) -> Option<Hazard<'c>> {
+fn needs_root<'c>(container: &'c Container<'_>, pod: &Inherited, counterpart: Counterpart) -> Option<Hazard<'c>> {
     let Counterpart::Candidate { uid } = counterpart else { return None };
     if uid == 0 || effective_user(container, pod).is_some() {
         return None;
     }
     let context = &container.security_context;
-    let capability =
-        || context.capabilities.add.iter().map(|name| &**name).find(|name| !is_capability(name, "NET_BIND_SERVICE"));
+    let beyond_ports = |name: &&str| !name.is_empty() && !is_capability(name, "NET_BIND_SERVICE");
     let reason = if context.privileged {
         Some("`privileged`")
     } else if container.mentions("nsenter") {
@@ -260,14 +281,15 @@ fn needs_root<'c>(container: &'c Container<'_>, pod: &PodSpec<'_>, counterpart: 
     } else if pod.host_pid {
         Some("`hostPID`")
     } else {
-        capability()
+        context.capabilities.add.iter().map(|name| &**name).find(beyond_ports)
     };
     reason.map(|reason| Hazard::NeedsRoot { reason, uid })
 }
 
-/// Container runtimes take a capability's name with and without `CAP_`.
+/// Container runtimes take a capability's name in any case, with and without `CAP_`.
 fn is_capability(written: &str, name: &str) -> bool {
-    written.strip_prefix("CAP_").unwrap_or(written) == name
+    let prefixed = written.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("CAP_"));
+    written.get(if prefixed { 4 } else { 0 }..).is_some_and(|written| written.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -283,7 +305,8 @@ mod tests {
         let json = format!(r#"{{"containers":[{{"name":"c","image":"i"{container}}}]{comma}{pod}}}"#);
         let spec: PodSpec<'_> = crate::wire::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
         let image = spec.images().find(|image| image.place.list == ImageList::Containers).unwrap();
-        let codes = of_container(image.container.unwrap(), &spec, counterpart).map(|hazard| hazard.code().name());
+        let inherited = Inherited::of(&spec);
+        let codes = of_container(image.container.unwrap(), &inherited, counterpart).map(|hazard| hazard.code().name());
         codes.filter(|code| *code != "missing-nonroot").collect()
     }
 
@@ -333,7 +356,11 @@ mod tests {
             let json = format!(r#"{{"containers":[{{"securityContext":{container}}}],"securityContext":{pod}}}"#);
             let spec: PodSpec<'_> = crate::wire::read(&json).unwrap();
             let image = spec.images().next().unwrap();
-            assert_eq!(missing_nonroot(image.container.unwrap(), &spec).is_some(), missing, "{container} {pod}");
+            assert_eq!(
+                missing_nonroot(image.container.unwrap(), &Inherited::of(&spec)).is_some(),
+                missing,
+                "{container} {pod}"
+            );
         }
     }
 
@@ -369,6 +396,7 @@ mod tests {
             (r#","lifecycle":{"preStop":{"exec":{"command":["nsenter","--target=1"]}}}"#, "", NONROOT, true),
             (r#","securityContext":{"capabilities":{"add":["NET_ADMIN"]}}"#, "", NONROOT, true),
             (r#","securityContext":{"capabilities":{"add":["NET_BIND_SERVICE"]}}"#, "", NONROOT, false),
+            (r#","securityContext":{"capabilities":{"add":["cap_net_bind_service",null,""]}}"#, "", NONROOT, false),
             (r#","securityContext":{"privileged":true,"runAsUser":0}"#, "", NONROOT, false),
             ("", r#""hostPID":true,"securityContext":{"runAsUser":65534}"#, NONROOT, false),
             (r#","securityContext":{"privileged":true}"#, "", Counterpart::Candidate { uid: 0 }, false),

@@ -3,7 +3,8 @@
 //! No IO, no async, no clock, no Kubernetes client. One direction, nothing points back:
 //!
 //! ```text
-//! bytes -> review -> workload -> reference, tag -> policy + catalog -> plan -> hazards -> outcome -> JSON Patch
+//! bytes -> wire -> review, workload -> reference -> policy + catalog, tag -> decision
+//!    -> plan (hazards take candidates away) -> settle -> outcome -> JSON Patch
 //! ```
 
 pub mod audit;

@@ -1,8 +1,11 @@
 //! The heart: from a review's pod, the policy and the catalog to what happens to each image.
 
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
 use crate::catalog::Catalog;
 use crate::decision::Decision;
-use crate::hazard::{self, Action, Hazard};
+use crate::hazard::{self, Action, Hazard, Inherited};
 use crate::policy::{Mode, Policy, Treatment};
 use crate::reference::Reference;
 use crate::review::{self, Operation};
@@ -50,6 +53,8 @@ pub struct Plan<'p> {
     pub(crate) policy: &'p Policy,
     pub(crate) mode: Mode,
     pub(crate) treatment: Treatment,
+    /// Those of the policy's pull secrets that the pod names.
+    pub(crate) named_secrets: Vec<&'p str>,
     pub(crate) items: Vec<Item<'p>>,
     pub(crate) findings: Vec<Finding<'p>>,
 }
@@ -59,13 +64,13 @@ pub struct Plan<'p> {
 pub(crate) struct Item<'p> {
     pub(crate) image: Image<'p, 'p>,
     pub(crate) decision: Decision<'p>,
+    /// Its part of the plan's findings.
+    pub(crate) findings: Range<usize>,
 }
 
-/// A hazard of one item.
+/// A hazard that the policy does not ignore.
 #[derive(Debug)]
 pub(crate) struct Finding<'p> {
-    /// Position of the item.
-    pub(crate) item: usize,
     pub(crate) hazard: Hazard<'p>,
     pub(crate) action: Action,
 }
@@ -73,50 +78,68 @@ pub(crate) struct Finding<'p> {
 /// Decides for every image that the request may change.
 pub fn plan<'p>(request: &Request<'p>, policy: &'p Policy, catalog: &'p Catalog) -> Plan<'p> {
     let treatment = policy.treatment(request.kind);
-    let mut plan =
-        Plan { request: *request, policy, mode: Mode::Off, treatment, items: Vec::new(), findings: Vec::new() };
+    let mut plan = Plan {
+        request: *request,
+        policy,
+        mode: Mode::Off,
+        treatment,
+        named_secrets: Vec::new(),
+        items: Vec::new(),
+        findings: Vec::new(),
+    };
     let Some(pod) = request.object.pod(request.kind) else { return plan };
     plan.mode = effective_mode(request, pod);
     if plan.mode == Mode::Off || treatment == Treatment::Off || is_not_ours(request.object, pod) {
         return plan;
     }
-    let old = request.old.and_then(|old| old.pod(request.kind)).map(Object::spec);
+    plan.named_secrets = named_secrets(pod.spec(), policy);
+    let inherited = Inherited::of(pod.spec());
+    let skipped = Skipped::of([request.object, pod]);
+    let mut before = Before::of(request.old.and_then(|old| old.pod(request.kind)).map(Object::spec));
     plan.items.reserve_exact(pod.spec().container_count());
     for image in pod.spec().images() {
         let changeable = !request.ephemeral || image.place.list == ImageList::EphemeralContainers;
-        if changeable && !is_unchanged(&image, old) && !is_skipped(image.name, request.object, pod) {
-            plan.add(image, pod.spec(), catalog);
+        if changeable && !before.has(&image) && !skipped.has(&image) {
+            plan.add(image, &inherited, catalog);
         }
     }
     plan
 }
 
 impl<'p> Plan<'p> {
-    fn add(&mut self, image: Image<'p, 'p>, pod: &'p PodSpec<'p>, catalog: &'p Catalog) {
+    fn add(&mut self, image: Image<'p, 'p>, inherited: &Inherited, catalog: &'p Catalog) {
         let decision = Decision::of(image.reference, self.policy, catalog);
-        let item = self.items.len();
+        let first = self.findings.len();
         if let Some(container) = image.container {
-            for hazard in hazard::of_container(container, pod, decision.counterpart) {
-                self.find(item, hazard);
+            for hazard in hazard::of_container(container, inherited, decision.counterpart) {
+                self.find(hazard);
             }
         }
         let target = decision.target.as_ref().filter(|_| decision.rewrites && self.secrets_are_fixed());
-        if let Some(secret) = target.and_then(|target| missing_secret(target, pod, self.policy)) {
-            self.find(item, Hazard::PullSecretMissing { secret });
+        if let Some(secret) = target.and_then(|target| self.missing_secret(target)) {
+            self.find(Hazard::PullSecretMissing { secret });
         }
-        self.items.push(Item { image, decision });
+        self.items.push(Item { image, decision, findings: first..self.findings.len() });
     }
 
-    fn find(&mut self, item: usize, hazard: Hazard<'p>) {
+    fn find(&mut self, hazard: Hazard<'p>) {
         let action = self.policy.action(hazard.code());
         if action != Action::Ignore {
-            self.findings.push(Finding { item, hazard, action });
+            self.findings.push(Finding { hazard, action });
         }
     }
 
     /// The pull secrets of an existing pod cannot change.
     fn secrets_are_fixed(&self) -> bool {
         self.request.kind == Kind::Pod && self.request.operation == Operation::Update
+    }
+
+    /// The secret that the target needs, where the pod names none of those that would do.
+    fn missing_secret(&self, target: &Reference) -> Option<&'p str> {
+        let named = |secret: &str| self.named_secrets.contains(&secret);
+        let mut needed = self.policy.pull_secrets_for(target);
+        let first = needed.next()?;
+        (!named(first) && !needed.any(named)).then_some(first)
     }
 }
 
@@ -135,18 +158,58 @@ fn is_not_ours(object: &Object<'_>, pod: &Object<'_>) -> bool {
         || pod.spec().is_windows()
 }
 
-fn is_unchanged(image: &Image<'_, '_>, old: Option<&PodSpec<'_>>) -> bool {
-    old.and_then(|old| old.image(image.place.list, image.name)) == Some(image.reference)
+/// Those of the policy's pull secrets that the pod names.
+fn named_secrets<'p>(pod: &PodSpec<'_>, policy: &'p Policy) -> Vec<&'p str> {
+    let mut named = Vec::new();
+    for secret in pod.image_pull_secrets.iter().flatten() {
+        let known = policy.pull_secrets.iter().map(|known| known.name.as_str()).find(|known| **known == *secret.name);
+        if let Some(name) = known.filter(|name| !named.contains(name)) {
+            named.push(name);
+        }
+    }
+    named
 }
 
-fn is_skipped(name: &str, object: &Object<'_>, pod: &Object<'_>) -> bool {
-    [object, pod].into_iter().filter_map(Object::annotations).any(|annotations| annotations.skips(name))
+/// The images of the object as it was.
+struct Before<'p> {
+    spec: Option<&'p PodSpec<'p>>,
+    by_name: Option<HashMap<(ImageList, &'p str), &'p str>>,
 }
 
-/// The secret that the target needs, where the pod names none of those that would do.
-fn missing_secret<'p>(target: &Reference, pod: &PodSpec<'_>, policy: &'p Policy) -> Option<&'p str> {
-    let named = |secret: &str| pod.image_pull_secrets.iter().flatten().any(|named| &*named.name == secret);
-    let mut needed = policy.pull_secrets_for(target);
-    let first = needed.next()?;
-    (!named(first) && !needed.any(named)).then_some(first)
+impl<'p> Before<'p> {
+    fn of(spec: Option<&'p PodSpec<'p>>) -> Self {
+        Self { spec, by_name: None }
+    }
+
+    /// Whether the same list had the same image under the same name. Most lists keep their order: the names are put in a map
+    /// only where one did not.
+    fn has(&mut self, image: &Image<'p, 'p>) -> bool {
+        let Some(spec) = self.spec else { return false };
+        if let Some(same) = spec.image_at(image.place).filter(|same| same.name == image.name) {
+            return same.reference == image.reference;
+        }
+        let by_name = self.by_name.get_or_insert_with(|| {
+            let mut by_name = HashMap::new();
+            for image in spec.images() {
+                by_name.entry((image.place.list, image.name)).or_insert(image.reference);
+            }
+            by_name
+        });
+        by_name.get(&(image.place.list, image.name)) == Some(&image.reference)
+    }
+}
+
+/// What `quench.dev/skip` of object and template names: containers, or `volume:NAME`.
+struct Skipped<'p>(HashSet<&'p str>);
+
+impl<'p> Skipped<'p> {
+    fn of(objects: [&'p Object<'p>; 2]) -> Self {
+        let annotations = objects.into_iter().filter_map(|object| object.annotations()?.skip.as_deref());
+        let names = annotations.flat_map(|names| names.split(',')).map(str::trim);
+        Self(names.filter(|name| !name.is_empty()).collect())
+    }
+
+    fn has(&self, image: &Image<'_, '_>) -> bool {
+        !self.0.is_empty() && self.0.contains(&*image.key())
+    }
 }

@@ -172,8 +172,9 @@ impl<'a> Request<'a> {
             other => return Err(ReviewError::Operation(cut(other))),
         };
         let kind = Kind::of(&request.kind.group, &request.kind.kind);
+        let decided = kind.is_some() && matches!(operation, Operation::Create | Operation::Update);
         let ours = |object: Lenient<Object<'a>>| match object.0 {
-            Err(error) if kind.is_some() => Err(ReviewError::Shape(error)),
+            Err(error) if decided => Err(ReviewError::Shape(error)),
             object => Ok(object.ok().flatten()),
         };
         Ok(Self {

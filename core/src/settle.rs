@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ptr;
 
 use crate::audit::{self, AuditAnnotations, Entries};
 use crate::decision::{Decision, Match};
@@ -12,8 +13,8 @@ use crate::plan::{Finding, Item, Plan};
 use crate::policy::{Mode, Treatment};
 use crate::reference::Reference;
 use crate::review::Operation;
-use crate::warning::{self, line, printable};
-use crate::workload::{ImageList, Kind};
+use crate::warning::{Lines, line, printable};
+use crate::workload::Kind;
 
 /// The longest written image that a warning repeats: the reason must fit behind it.
 const MAX_WRITTEN: usize = 40;
@@ -32,47 +33,47 @@ enum Verdict {
     InPods,
     /// It would be rewritten, but the template's controller would undo it.
     Owned,
+    /// It would be rewritten, but the object is refused.
+    Refused,
 }
 
 impl<'p> Plan<'p> {
     /// What follows from the plan. Every candidate is one that the catalog declares.
     pub fn settle(self) -> Outcome<'p> {
-        let verdicts: Vec<Verdict> = (0..)
-            .zip(&self.items)
-            .map(|(item, Item { decision, .. })| {
-                if !decision.rewrites {
-                    Verdict::Undecided
-                } else if self.findings_of(item).any(|finding| finding.action >= Action::Keep) {
-                    Verdict::Hazardous
-                } else if self.mode != Mode::Enforce {
-                    Verdict::OnlyWarned
-                } else if self.treatment != Treatment::Rewrite {
-                    Verdict::InPods
-                } else if self.is_owned_template() {
-                    Verdict::Owned
-                } else {
-                    Verdict::Rewritten
-                }
-            })
-            .collect();
+        let refusing = self.refusing();
+        let verdicts: Vec<Verdict> = self.items.iter().map(|item| self.verdict(item, refusing.is_some())).collect();
+        let images = self.items.iter().zip(&verdicts);
         Outcome {
             kind: self.request.kind,
-            warnings: self.warnings(&verdicts),
-            denial: self.denial(),
+            warnings: self.warnings(&verdicts, refusing),
+            denial: refusing.map(|(item, finding)| line_of(item, finding)),
             audit: self.audit(&verdicts),
-            images: self
-                .items
-                .iter()
-                .zip(&verdicts)
-                .map(|(item, verdict)| (item.decision.matched, *verdict == Verdict::Rewritten))
-                .collect(),
+            images: images.map(|(item, verdict)| (item.decision.matched, *verdict == Verdict::Rewritten)).collect(),
             hazards: self.findings.iter().map(|finding| (finding.hazard.code(), finding.action)).collect(),
             changes: self.into_changes(&verdicts),
         }
     }
 
-    fn findings_of(&self, item: usize) -> impl Iterator<Item = &Finding<'p>> {
-        self.findings.iter().filter(move |finding| finding.item == item)
+    fn verdict(&self, item: &Item<'p>, refused: bool) -> Verdict {
+        if !item.decision.rewrites {
+            Verdict::Undecided
+        } else if self.findings_of(item).iter().any(|finding| finding.action >= Action::Keep) {
+            Verdict::Hazardous
+        } else if self.mode != Mode::Enforce {
+            Verdict::OnlyWarned
+        } else if self.treatment != Treatment::Rewrite {
+            Verdict::InPods
+        } else if self.is_owned_template() {
+            Verdict::Owned
+        } else if refused {
+            Verdict::Refused
+        } else {
+            Verdict::Rewritten
+        }
+    }
+
+    fn findings_of(&self, item: &Item<'p>) -> &[Finding<'p>] {
+        self.findings.get(item.findings.clone()).unwrap_or_default()
     }
 
     fn has_controller(&self) -> bool {
@@ -94,53 +95,52 @@ impl<'p> Plan<'p> {
         existing_pod || !self.has_controller()
     }
 
-    fn warnings(&self, verdicts: &[Verdict]) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if !self.is_heard() {
-            return warnings;
-        }
-        for (position, (Item { image, decision }, verdict)) in self.items.iter().zip(verdicts).enumerate() {
+    fn warnings(&self, verdicts: &[Verdict], refusing: Option<(&Item<'p>, &Finding<'p>)>) -> Vec<String> {
+        let mut lines = Lines::default();
+        // What refuses the object is told by itself.
+        let told = |finding: &Finding<'p>| refusing.is_some_and(|(_, refusing)| ptr::eq(refusing, finding));
+        for (item, verdict) in self.items.iter().zip(verdicts).filter(|_| self.is_heard()) {
+            let Item { image, decision, .. } = item;
             if let Some(error) = decision.parse_error() {
                 let written = printable(image.reference, MAX_WRITTEN);
-                warnings.push(line(image, format_args!("kept `{written}`: {error}"), None));
+                lines.push(|| line(image, format_args!("kept `{written}`: {error}"), None));
             }
             if let (Verdict::OnlyWarned, Some(target)) = (verdict, &decision.target) {
-                warnings.push(line(image, format_args!("would become {target}"), None));
+                lines.push(|| line(image, format_args!("would become {target}"), None));
             }
-            // A denial is told by itself.
-            let told = self.findings_of(position).filter(|finding| !self.denies(finding));
-            warnings.extend(told.map(|finding| line(image, finding.hazard, Some(finding.hazard.code()))));
+            for finding in self.findings_of(item).iter().filter(|finding| !told(finding)) {
+                lines.push(|| line_of(item, finding));
+            }
         }
-        warning::limit(&mut warnings);
-        warnings
+        lines.finish()
     }
 
-    /// Whether the finding refuses the object. Those about a candidate do where there is one.
-    fn denies(&self, finding: &Finding<'p>) -> bool {
-        let candidate_only = matches!(finding.hazard.code(), Code::NeedsRoot | Code::PullSecretMissing);
-        let rewrites = self.items.get(finding.item).is_some_and(|item| item.decision.rewrites);
-        finding.action == Action::Deny && self.changes_objects() && (rewrites || !candidate_only)
-    }
-
-    fn denial(&self) -> Option<String> {
-        let finding = self.findings.iter().find(|finding| self.denies(finding))?;
-        let item = self.items.get(finding.item)?;
-        Some(line(&item.image, finding.hazard, Some(finding.hazard.code())))
+    /// The finding that refuses the object. Those about a candidate do where there is one.
+    fn refusing(&self) -> Option<(&Item<'p>, &Finding<'p>)> {
+        let of_candidate =
+            |finding: &Finding<'_>| matches!(finding.hazard.code(), Code::NeedsRoot | Code::PullSecretMissing);
+        let items = self.items.iter().filter(|_| self.changes_objects());
+        items.flat_map(|item| self.findings_of(item).iter().map(move |finding| (item, finding))).find(
+            |(item, finding)| finding.action == Action::Deny && (item.decision.rewrites || !of_candidate(finding)),
+        )
     }
 
     fn audit(&self, verdicts: &[Verdict]) -> AuditAnnotations {
         let (mut rewrites, mut kept) = (Entries::default(), Entries::default());
-        for (position, (item, verdict)) in self.items.iter().zip(verdicts).enumerate() {
-            let Item { image, decision } = item;
+        for (item, verdict) in self.items.iter().zip(verdicts) {
+            let Item { image, decision, .. } = item;
+            let codes = |keeping: bool| {
+                let findings = self.findings_of(item).iter();
+                let chosen = findings.filter(move |finding| (finding.action >= Action::Keep) == keeping);
+                chosen.map(|finding| finding.hazard.code())
+            };
             if let (Verdict::Rewritten, Some(to)) = (verdict, &decision.target) {
-                rewrites.put_rewritten(&item.key(), image.reference, to, decision.matched);
+                rewrites.put_rewritten(&image.key(), image.reference, to, decision.matched, codes(false));
                 continue;
             }
-            let keeping = || self.findings_of(position).filter(|finding| finding.action >= Action::Keep);
-            let codes = keeping().map(|finding| finding.hazard.code());
-            let reason =
-                KeptBecause { decision, verdict: *verdict, hazard: keeping().map(|finding| finding.hazard).next() };
-            kept.put_kept(&item.key(), image.reference, decision.matched, codes, reason);
+            let hazard = self.findings_of(item).iter().find(|finding| finding.action >= Action::Keep);
+            let reason = KeptBecause { decision, verdict: *verdict, hazard: hazard.map(|finding| finding.hazard) };
+            kept.put_kept(&image.key(), image.reference, decision.matched, codes(true), codes(false), reason);
         }
         AuditAnnotations { rewrites: rewrites.finish(), kept: kept.finish() }
     }
@@ -155,7 +155,7 @@ impl<'p> Plan<'p> {
         };
         let mut originals = BTreeMap::new();
         for (item, _) in self.items.into_iter().zip(verdicts).filter(|(_, verdict)| **verdict == Verdict::Rewritten) {
-            originals.insert(item.key(), Cow::Borrowed(item.image.reference));
+            originals.insert(item.image.key(), Cow::Borrowed(item.image.reference));
             changes.extend(item.decision.target.map(|to| Change::SetImage { at: item.image.place, to }));
         }
         let mut append = request.object.spec().image_pull_secrets.is_some();
@@ -184,12 +184,11 @@ impl<'p> Plan<'p> {
     /// The secrets that the pod's hardened images need, rewritten here or written so, and that it does not name.
     fn new_secrets(&self, verdicts: &[Verdict]) -> Vec<&'p str> {
         let mut secrets: Vec<&'p str> = Vec::new();
-        let named = &self.request.object.spec().image_pull_secrets;
         for (item, verdict) in self.items.iter().zip(verdicts) {
             let is_target = *verdict == Verdict::Rewritten || item.decision.matched == Match::Hardened;
             let targets = item.decision.target.iter().filter(|_| is_target);
             for secret in targets.flat_map(|target: &Reference| self.policy.pull_secrets_for(target)) {
-                if !secrets.contains(&secret) && !named.iter().flatten().any(|named| &*named.name == secret) {
+                if !secrets.contains(&secret) && !self.named_secrets.contains(&secret) {
                     secrets.push(secret);
                 }
             }
@@ -198,14 +197,8 @@ impl<'p> Plan<'p> {
     }
 }
 
-impl<'p> Item<'p> {
-    /// What audit annotations and the record call the image.
-    fn key(&self) -> Cow<'p, str> {
-        match self.image.place.list {
-            ImageList::Volumes => Cow::Owned(format!("volume:{}", self.image.name)),
-            _ => Cow::Borrowed(self.image.name),
-        }
-    }
+fn line_of(item: &Item<'_>, finding: &Finding<'_>) -> String {
+    line(&item.image, finding.hazard, Some(finding.hazard.code()))
 }
 
 /// Why an image stays, for people to read.
@@ -222,6 +215,7 @@ impl fmt::Display for KeptBecause<'_, '_> {
             (Verdict::OnlyWarned, _) => write!(f, "the mode is warn; would become {target}"),
             (Verdict::InPods, _) => write!(f, "pods made from this template become {target}"),
             (Verdict::Owned, _) => write!(f, "the template's controller would undo a change; its pods become {target}"),
+            (Verdict::Refused, _) => write!(f, "the object is refused; would become {target}"),
             (Verdict::Hazardous, Some(hazard)) => write!(f, "{hazard}; not {target}"),
             (Verdict::Hazardous | Verdict::Rewritten | Verdict::Undecided, _) => {
                 write!(f, "{}", self.decision.reason())

@@ -12,6 +12,8 @@ pub(crate) const MAX_LINE: usize = 120;
 const MAX_WARNINGS: usize = 10;
 /// The longest name of a container (RFC 1123 label).
 const MAX_NAME: usize = 63;
+/// A name of this length is shown whole, whatever the message.
+const SHORT_NAME: usize = 20;
 /// What stands where text was cut.
 const ELLIPSIS: &str = "...";
 
@@ -23,10 +25,19 @@ pub(crate) fn line(image: &Image<'_, '_>, message: impl Display, code: Option<Co
         ImageList::Volumes => "volume `",
         _ => "container `",
     });
-    line.put_cut(image.name, MAX_NAME);
-    line.put("`: ");
-    // A full line refuses what is more: the ellipsis says so.
-    let _ = write!(line, "{message}");
+    if image.name.len() <= SHORT_NAME {
+        line.put(image.name);
+        line.put("`: ");
+        // A full line refuses what is more: the ellipsis says so.
+        let _ = write!(line, "{message}");
+    } else {
+        // The advice is worth more than the end of the name.
+        let message = message.to_string();
+        let room = line.room().saturating_sub(message.len() + "...`: ".len());
+        line.put_cut(image.name, room.clamp(SHORT_NAME, MAX_NAME));
+        line.put("`: ");
+        line.put(&message);
+    }
     let mut text = line.finish();
     if let Some(code) = code {
         text.push_str(" [");
@@ -37,11 +48,27 @@ pub(crate) fn line(image: &Image<'_, '_>, message: impl Display, code: Option<Co
 }
 
 /// At most [`MAX_WARNINGS`] lines, the last of which counts those that are left out.
-pub(crate) fn limit(warnings: &mut Vec<String>) {
-    if warnings.len() > MAX_WARNINGS {
-        let more = warnings.len() - (MAX_WARNINGS - 1);
-        warnings.truncate(MAX_WARNINGS - 1);
-        warnings.push(format!("and {more} more"));
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    lines: Vec<String>,
+    count: usize,
+}
+
+impl Lines {
+    /// The line is composed only where there is room for it.
+    pub(crate) fn push(&mut self, line: impl FnOnce() -> String) {
+        if self.count < MAX_WARNINGS {
+            self.lines.push(line());
+        }
+        self.count += 1;
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<String> {
+        if self.count > MAX_WARNINGS {
+            self.lines.truncate(MAX_WARNINGS - 1);
+            self.lines.push(format!("and {} more", self.count - self.lines.len()));
+        }
+        self.lines
     }
 }
 
@@ -65,6 +92,10 @@ struct Line {
 impl Line {
     fn new(limit: usize) -> Self {
         Self { text: String::with_capacity(limit.min(MAX_LINE)), limit, cut: false }
+    }
+
+    fn room(&self) -> usize {
+        self.limit.saturating_sub(self.text.len())
     }
 
     fn put(&mut self, text: &str) {
@@ -160,9 +191,12 @@ mod tests {
 
     #[test]
     fn many_warnings_are_counted() {
-        for (count, kept, last) in [(10, 10, "9"), (11, 10, "and 2 more"), (1000, 10, "and 991 more")] {
-            let mut warnings: Vec<String> = (0..count).map(|n: u32| n.to_string()).collect();
-            limit(&mut warnings);
+        for (count, kept, last) in [(10_usize, 10, "9"), (11, 10, "and 2 more"), (1000, 10, "and 991 more")] {
+            let mut lines = Lines::default();
+            for number in 0..count {
+                lines.push(|| number.to_string());
+            }
+            let warnings = lines.finish();
             assert_eq!((warnings.len(), warnings.last().map(String::as_str)), (kept, Some(last)));
         }
     }

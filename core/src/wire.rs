@@ -154,7 +154,7 @@ impl<'a> Cursor<'a> {
             _ => return Err(self.wrong_type("an object")),
         }
         if self.depth == MAX_DEPTH {
-            return Err(self.syntax("objects that are not nested so deep"));
+            return Err(self.wrong_type("objects that are not nested so deep"));
         }
         self.depth += 1;
         if self.peek() == Some(b'}') {

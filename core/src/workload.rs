@@ -114,8 +114,9 @@ mod tests {
             (Kind::CronJob, format!(r#"{{"spec":{{"jobTemplate":{{"spec":{{"template":{pod}}}}}}}}}"#)),
         ] {
             let object: Object<'_> = crate::wire::read(&json).unwrap();
-            let image = object.pod(kind).unwrap().spec().image(ImageList::Containers, "c");
-            assert_eq!(image, Some("i"), "{kind:?}");
+            let place = Place { list: ImageList::Containers, index: 0 };
+            let image = object.pod(kind).unwrap().spec().image_at(place).map(|image| (image.name, image.reference));
+            assert_eq!(image, Some(("c", "i")), "{kind:?}");
         }
         assert!(Object::default().pod(Kind::Job).is_none());
     }

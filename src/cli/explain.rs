@@ -1,5 +1,6 @@
 //! `quench explain`: what happens to an image, and why.
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ const MAX_SHOWN: usize = 512;
 pub(super) struct Explain {
     /// Image references, as a manifest would have them
     #[arg(required = true, value_name = "IMAGE")]
-    images: Vec<String>,
+    images: Vec<OsString>,
     /// How the answer is written; JSON is one line an image
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: Output,
@@ -49,13 +50,18 @@ impl Explain {
         let catalog = live::catalog(self.catalog.as_deref())?;
         let mut out = io::stdout().lock();
         for image in &self.images {
-            let decision = Decision::of(image, &policy, &catalog);
-            match self.output {
-                Output::Text => write_text(&mut out, image, &decision, &policy)?,
-                Output::Json => {
-                    serde_json::to_writer(&mut out, &Line::of(image, &decision))?;
-                    writeln!(out)?;
-                }
+            let image = image.to_string_lossy();
+            let decision = Decision::of(&image, &policy, &catalog);
+            let written = match self.output {
+                Output::Text => write_text(&mut out, &image, &decision, &policy),
+                Output::Json => serde_json::to_writer(&mut out, &Line::of(&image, &decision))
+                    .map_err(io::Error::from)
+                    .and_then(|()| writeln!(out)),
+            };
+            match written {
+                // Whoever reads has read enough, as `head` does.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+                written => written?,
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -57,7 +57,7 @@ const HAZARDS: &[&str] = &[
 ];
 const ACTIONS: &[&str] = &["warn", "keep", "deny", "ignore", "other"];
 const HANDSHAKES: &[&str] = &["ok", "failed", "timed_out"];
-/// Seconds that a review takes: mostly tens of microseconds, and milliseconds where a registry is asked.
+/// Seconds that a review takes: mostly tens of microseconds.
 const REVIEW_BUCKETS: [f64; 11] = [2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 0.5, 2.5];
 
 /// How a review ended.

@@ -79,7 +79,7 @@ fn says_what_is_wrong_and_where() {
         (json!({"ports": ["http"]}), "image `app`: `ports` must be like `8080/tcp`: http"),
         (
             json!({"run_as": "root"}),
-            "the catalog is not JSON in the `dhi-images/1` format; write it with `quench catalog import`",
+            "the catalog is not JSON in the `dhi-images/1` format; docs/catalog.md says what writes it",
         ),
     ] {
         assert_eq!(catalog(&fields).unwrap_err().to_string(), message, "{fields}");

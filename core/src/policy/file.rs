@@ -116,6 +116,9 @@ pub enum Problem {
 fn message_of(error: &serde_saphyr::Error) -> String {
     let message = error.without_snippet().to_string();
     let message = message.split_once(" at line ").map_or(&*message, |(text, _)| text);
+    if message.starts_with("multiple YAML documents") {
+        return "a policy file has one document; remove what follows the `---`".to_owned();
+    }
     message.split_once(", set DuplicateKeyPolicy").map_or(message, |(text, _)| text).to_owned()
 }
 
@@ -143,13 +146,21 @@ struct Written {
     pull_secrets: Option<Vec<WrittenSecret>>,
     #[serde(default)]
     hazards: WrittenHazards,
+    #[serde(default)]
     rules: Later,
+    #[serde(default)]
     mirrors: Later,
+    #[serde(default)]
     aliases: Later,
+    #[serde(default)]
     verify: Later,
+    #[serde(default)]
     workloads: Later,
+    #[serde(default)]
     namespaces: Later,
+    #[serde(default)]
     owners: Later,
+    #[serde(default)]
     opt_out: Later,
 }
 
@@ -158,8 +169,11 @@ struct Written {
 struct WrittenHardened {
     repository: Option<Spanned<String>>,
     matches: Option<Vec<Spanned<String>>>,
+    #[serde(default)]
     compat: Later,
+    #[serde(default)]
     platforms: Later,
+    #[serde(default)]
     digest: Later,
 }
 
@@ -173,9 +187,11 @@ struct WrittenSecret {
 impl WrittenSecret {
     fn checked(self) -> Result<PullSecret, (Location, Problem)> {
         let name = self.name.value;
-        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
-        let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        if name.len() > 253 || !name.starts_with(ends) || !name.ends_with(ends) || !name.bytes().all(allowed) {
+        let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let label = |label: &str| {
+            !label.is_empty() && !label.starts_with('-') && !label.ends_with('-') && label.bytes().all(inner)
+        };
+        if name.len() > 253 || !name.split('.').all(label) {
             return Err((self.name.referenced, Problem::SecretName(name)));
         }
         if self.registries.is_empty() {
@@ -201,7 +217,8 @@ fn registry_prefix(written: &str) -> Option<String> {
     let host = written.split('/').next()?;
     // Without a host, Docker Hub would be put in front of what was meant as a registry.
     let names_host = prefix == written || host.ends_with("docker.io");
-    names_host.then(|| prefix.to_owned())
+    let lower_case = !host.bytes().any(|b| b.is_ascii_uppercase());
+    (names_host && lower_case).then(|| prefix.to_owned())
 }
 
 /// `hazards`: a map from code to action.
@@ -241,8 +258,15 @@ impl<'de> Deserialize<'de> for WrittenHazards {
     }
 }
 
-/// A key whose behaviour this version does not have: only where it stands is read.
-type Later = Option<Spanned<IgnoredAny>>;
+/// A key whose behaviour this version does not have: only where it stands is read, also where it has no value.
+#[derive(Default)]
+struct Later(Option<Location>);
+
+impl<'de> Deserialize<'de> for Later {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Spanned::<IgnoredAny>::deserialize(deserializer).map(|value| Self(Some(value.referenced)))
+    }
+}
 
 impl Written {
     /// The first key whose behaviour this version does not have.
@@ -262,7 +286,7 @@ impl Written {
             ("hardened.digest", &hardened.digest),
         ]
         .into_iter()
-        .find_map(|(key, value)| Some((value.as_ref()?.referenced, Problem::Unsupported(key))))
+        .find_map(|(key, later)| Some((later.0?, Problem::Unsupported(key))))
     }
 }
 

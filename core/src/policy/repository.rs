@@ -22,12 +22,17 @@ impl Repository {
     pub(super) fn parse(written: &str) -> Result<Self, RepositoryError> {
         let (prefix, suffix) = written.split_once(Self::PLACEHOLDER).ok_or(RepositoryError::NoName)?;
         let repository = Self { prefix: prefix.to_owned(), suffix: suffix.to_owned() };
+        if !prefix.contains('/') {
+            return Err(RepositoryError::NameInRegistry);
+        }
         let sample = repository.with("name").parse::<Reference>().map_err(RepositoryError::Reference)?;
         if sample.tag().is_some() || sample.digest().is_some() {
             return Err(RepositoryError::Tagged);
         }
-        if sample.as_str() != repository.with("name") {
-            let canonical = sample.as_str().replacen("name", Self::PLACEHOLDER, 1);
+        let path = sample.as_str().strip_prefix(sample.registry()).unwrap_or_default();
+        let canonical = sample.registry().to_ascii_lowercase() + path;
+        if canonical != repository.with("name") {
+            let canonical = canonical.replacen("name", Self::PLACEHOLDER, 1);
             return Err(RepositoryError::NotCanonical { canonical });
         }
         Ok(repository)
@@ -65,6 +70,9 @@ pub enum RepositoryError {
     /// Every image would become the same.
     #[error("`{{name}}` is missing")]
     NoName,
+    /// Each image would have a registry of its own, or Docker Hub's by accident.
+    #[error("`{{name}}` must stand behind the registry and a `/`")]
+    NameInRegistry,
     /// The tag is decided for each image.
     #[error("a tag or digest has no place here")]
     Tagged,

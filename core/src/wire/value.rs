@@ -6,6 +6,10 @@ use std::ops::Deref;
 
 use super::{Cursor, Read, WireError};
 
+/// More elements than the largest object of Kubernetes holds: without a bound, a body of empty ones takes a hundred times its
+/// size in memory.
+const MAX_ELEMENTS: usize = 1 << 16;
+
 /// A string that borrows from the body unless it holds escapes; `null` and absent are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text<'a>(Cow<'a, str>);
@@ -81,6 +85,9 @@ impl<'a, T: Read<'a>> Read<'a> for List<T> {
             return Ok(Self::default());
         }
         loop {
+            if elements.len() == MAX_ELEMENTS {
+                return Err(cursor.wrong_type("an array of at most 65536 elements"));
+            }
             elements.push(T::read(cursor)?);
             match cursor.peek() {
                 Some(b',') => cursor.at += 1,

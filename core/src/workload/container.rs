@@ -1,12 +1,13 @@
 //! A container of a pod.
 
+use super::image::{Image, Place};
 use crate::wire::{self, List, Raw, Text, fields};
 
 /// A container: what every decision needs as values, what only hazards read as slices of the body.
 #[derive(Debug, Default)]
 pub struct Container<'a> {
-    pub(super) name: Text<'a>,
-    pub(super) image: Text<'a>,
+    name: Text<'a>,
+    image: Text<'a>,
     /// The ports that it says it listens on.
     pub ports: List<Port>,
     /// The settings of its own.
@@ -32,7 +33,11 @@ fields!(Container<'a> {
     "startupProbe" => startup_probe,
 });
 
-impl Container<'_> {
+impl<'a> Container<'a> {
+    pub(super) fn as_image(&self, place: Place) -> Image<'_, 'a> {
+        Image { place, name: &self.name, reference: &self.image, container: Some(self) }
+    }
+
     /// Whether the command, the arguments, a hook or a probe has `program` as a word.
     pub fn mentions(&self, program: &str) -> bool {
         [self.command, self.args, self.lifecycle, self.liveness_probe, self.readiness_probe, self.startup_probe]

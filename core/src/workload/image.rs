@@ -1,11 +1,12 @@
 //! Where a pod specification names images.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::container::Container;
 
 /// A list of the pod specification that holds images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ImageList {
     /// `initContainers`, native sidecars among them.
     InitContainers,
@@ -54,4 +55,14 @@ pub struct Image<'o, 'a> {
     pub reference: &'o str,
     /// The container; None for a volume.
     pub container: Option<&'o Container<'a>>,
+}
+
+impl<'o> Image<'o, '_> {
+    /// What annotations call the image: the container's name, or `volume:NAME`.
+    pub fn key(&self) -> Cow<'o, str> {
+        match self.place.list {
+            ImageList::Volumes => Cow::Owned(format!("volume:{}", self.name)),
+            _ => Cow::Borrowed(self.name),
+        }
+    }
 }

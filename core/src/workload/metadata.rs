@@ -70,13 +70,6 @@ pub struct Annotations<'a> {
     pub original_images: Option<Text<'a>>,
 }
 
-impl Annotations<'_> {
-    /// Whether the annotations ask to leave the container of that name alone.
-    pub fn skips(&self, container: &str) -> bool {
-        self.skip.as_deref().is_some_and(|names| names.split(',').any(|name| name.trim() == container))
-    }
-}
-
 impl<'a> Read<'a> for Annotations<'a> {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError> {
         let mut annotations = Self { present: !cursor.null()?, ..Self::default() };

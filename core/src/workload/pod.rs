@@ -44,9 +44,12 @@ impl<'a> PodSpec<'a> {
         ImageList::ALL.into_iter().flat_map(|list| self.images_of(list))
     }
 
-    /// The image of that name in that list.
-    pub fn image(&self, list: ImageList, name: &str) -> Option<&str> {
-        self.images_of(list).find(|image| image.name == name).map(|image| image.reference)
+    /// The image at that place.
+    pub fn image_at(&self, place: Place) -> Option<Image<'_, 'a>> {
+        if place.list == ImageList::Volumes {
+            return self.volumes.get(place.index)?.as_image(place);
+        }
+        Some(self.containers_of(place.list).get(place.index)?.as_image(place))
     }
 
     /// How many containers the pod has, of any sort.
@@ -60,29 +63,20 @@ impl<'a> PodSpec<'a> {
     }
 
     fn images_of(&self, list: ImageList) -> impl Iterator<Item = Image<'_, 'a>> {
-        let containers: &[Container<'a>] = match list {
+        let place = move |index| Place { list, index };
+        let volumes: &[Volume<'a>] = if list == ImageList::Volumes { &self.volumes } else { &[] };
+        let containers = self.containers_of(list).iter().enumerate();
+        let volumes = volumes.iter().enumerate().filter_map(move |(index, volume)| volume.as_image(place(index)));
+        containers.map(move |(index, container)| container.as_image(place(index))).chain(volumes)
+    }
+
+    fn containers_of(&self, list: ImageList) -> &[Container<'a>] {
+        match list {
             ImageList::InitContainers => &self.init_containers,
             ImageList::Containers => &self.containers,
             ImageList::EphemeralContainers => &self.ephemeral_containers,
             ImageList::Volumes => &[],
-        };
-        let volumes: &[Volume<'a>] = if list == ImageList::Volumes { &self.volumes } else { &[] };
-        let containers = containers.iter().enumerate().map(move |(index, container)| Image {
-            place: Place { list, index },
-            name: &container.name,
-            reference: &container.image,
-            container: Some(container),
-        });
-        let volumes = volumes.iter().enumerate().filter_map(move |(index, volume)| {
-            let source = volume.image.as_ref()?;
-            Some(Image {
-                place: Place { list, index },
-                name: &volume.name,
-                reference: &source.reference,
-                container: None,
-            })
-        });
-        containers.chain(volumes)
+        }
     }
 }
 
@@ -133,6 +127,13 @@ struct Volume<'a> {
 }
 
 fields!(Volume<'a> { "name" => name, "image" => image });
+
+impl<'a> Volume<'a> {
+    fn as_image(&self, place: Place) -> Option<Image<'_, 'a>> {
+        let source = self.image.as_ref()?;
+        Some(Image { place, name: &self.name, reference: &source.reference, container: None })
+    }
+}
 
 #[derive(Debug, Default)]
 struct ImageSource<'a> {

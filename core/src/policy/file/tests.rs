@@ -40,6 +40,33 @@ fn mistakes_are_named_where_they_are() {
             "hardened: {compat: auto}",
             "policy.yaml:3:20: this version of quench does not support `hardened.compat`; remove it",
         ),
+        ("verify:", "policy.yaml:3:7: this version of quench does not support `verify`; remove it"),
+        (
+            "hardened: {compat: }",
+            "policy.yaml:3:18: this version of quench does not support `hardened.compat`; remove it",
+        ),
+        (
+            "mode: warn\n---\nmode: off",
+            "policy.yaml:4:1: a policy file has one document; remove what follows the `---`",
+        ),
+        (
+            "hardened: {repository: '{name}.example.com/x'}",
+            "policy.yaml:3:24: `hardened.repository`: `{name}` must stand behind the registry and a `/`; \
+             write something like `dhi.io/{name}` or `docker.io/acme/dhi-{name}`",
+        ),
+        (
+            "hardened: {repository: 'DHI.io/{name}'}",
+            "policy.yaml:3:24: `hardened.repository`: write it out as `dhi.io/{name}`; \
+             write something like `dhi.io/{name}` or `docker.io/acme/dhi-{name}`",
+        ),
+        (
+            "pullSecrets: [{name: a..b, registries: [dhi.io]}]",
+            "policy.yaml:3:22: `pullSecrets`: a secret's name has lower-case letters, digits, `-` and `.`, at most 253: `a..b`",
+        ),
+        (
+            "pullSecrets: [{name: s, registries: [DHI.io]}]",
+            "policy.yaml:3:38: `pullSecrets`: not a registry, or registry and path; write something like `docker.io/acme`: `DHI.io`",
+        ),
         ("mode: warn\nmode: off", "policy.yaml:4:1: duplicate mapping key: mode"),
         ("mode: true", "policy.yaml:3:1: invalid value: boolean `true`, expected enforce, warn or off"),
         (

@@ -1,0 +1,75 @@
+//! Work grows with the object, not with its square: a review cannot be interrupted, so one author could stall the others.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::time::{Duration, Instant};
+
+use quench_core::catalog::Catalog;
+use quench_core::plan::{self, plan};
+use quench_core::policy::{Mode, Policy};
+use quench_core::review::{self, reply};
+
+/// Time for a whole review; the least of three, so that a busy machine counts less.
+fn time(body: &str, policy: &Policy, catalog: &Catalog) -> Duration {
+    let review = || {
+        let started = Instant::now();
+        let request = review::Request::parse(body.as_bytes()).unwrap();
+        let outcome = plan(&plan::Request::of(&request, Mode::Enforce).unwrap(), policy, catalog).settle();
+        assert!(!reply("u", &outcome).is_empty());
+        started.elapsed()
+    };
+    (0..3).map(|_| review()).min().unwrap()
+}
+
+fn pod(count: usize, container: &str, metadata: &str, spec: &str, old: bool) -> String {
+    let containers: Vec<String> = (0..count).map(|n| container.replace("NAME", &format!("c{n}"))).collect();
+    let reversed: Vec<&str> = containers.iter().rev().map(String::as_str).collect();
+    let object =
+        |list: &str| format!(r#"{{"metadata":{{"name":"p"{metadata}}},"spec":{{"containers":[{list}]{spec}}}}}"#);
+    let (operation, old) = if old { ("UPDATE", object(&reversed.join(","))) } else { ("CREATE", "null".to_owned()) };
+    format!(
+        r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"u","kind":{{"group":"","version":"v1",
+        "kind":"Pod"}},"operation":"{operation}","object":{},"oldObject":{old}}}}}"#,
+        object(&containers.join(","))
+    )
+}
+
+#[test]
+fn four_times_the_object_takes_about_four_times_as_long() {
+    let (policy, catalog) = (Policy::default(), Catalog::embedded());
+    let nginx = r#"{"name":"NAME","image":"nginx:1.31.4"}"#;
+    let hazards = r#"{"name":"NAME","image":"nginx:1.31.4","ports":[{"containerPort":80}],"securityContext":{"capabilities":{"add":["X"]}}}"#;
+    for (what, container, old) in [
+        ("containers that are rewritten", nginx, false),
+        ("containers with hazards", hazards, false),
+        ("empty containers", "{}", false),
+        ("unchanged containers in another order", nginx, true),
+        ("skipped containers", nginx, false),
+        ("pull secrets", nginx, false),
+        ("sysctls", hazards, false),
+    ] {
+        let body = |count: usize| {
+            let (mut metadata, mut spec) = (String::new(), String::new());
+            match what {
+                "skipped containers" => {
+                    metadata = format!(r#","annotations":{{"quench.dev/skip":"{}"}}"#, "x,".repeat(count * 10));
+                }
+                "pull secrets" => spec = format!(r#","imagePullSecrets":[{}{{}}]"#, "{},".repeat(count * 2)),
+                "sysctls" => spec = format!(r#","securityContext":{{"sysctls":[{}{{}}]}}"#, "{},".repeat(count * 2)),
+                _ => {}
+            }
+            pod(count, container, &metadata, &spec, old)
+        };
+        let (small, large) = (time(&body(2_000), &policy, &catalog), time(&body(8_000), &policy, &catalog));
+        // Quadratic work would take sixteen times as long.
+        assert!(large < small * 10 + Duration::from_millis(20), "{what}: {small:?}, four times as many: {large:?}");
+    }
+}
+
+#[test]
+fn lists_have_an_end() {
+    let body = pod(70_000, "{}", "", "", false);
+    let refused = review::Request::parse(body.as_bytes()).unwrap_err();
+    let cause = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(cause.contains("expected an array of at most 65536 elements"), "{cause}");
+}
