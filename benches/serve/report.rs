@@ -111,7 +111,9 @@ struct Line<'f> {
 pub(crate) fn print(figures: &Figures, gate: bool) -> serde_json::Result<ExitCode> {
     let rows = rows(figures);
     println!("{:<58}{:>14}{:>10}{:>8}", "", "", "bar", "aim");
-    rows.iter().for_each(|row| row.print(figures.waited));
+    for row in &rows {
+        row.print(figures.waited);
+    }
     let waited = figures.waited * 100.0;
     println!("{} replies, all as they must be; {waited:.0} % of the time lost to other processes", figures.replies);
     println!("{}", serde_json::to_string(&line(figures))?);

@@ -47,7 +47,7 @@ fn mistakes_are_named_where_they_are() {
         ),
         (
             "mode: warn\n---\nmode: off",
-            "policy.yaml:4:1: a policy file has one document; remove what follows the `---`",
+            "policy.yaml:5:1: a policy file has one document; remove what follows the `---`",
         ),
         (
             "hardened: {repository: '{name}.example.com/x'}",
