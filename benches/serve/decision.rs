@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use alloc_counter::count_alloc;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use quench_core::catalog::Catalog;
 use quench_core::outcome::Outcome;
 use quench_core::plan::{self, plan};
@@ -68,11 +68,13 @@ impl Decider {
     }
 }
 
-/// Decides about the typical review again and again: for a profiler.
-pub(crate) fn repeat(times: usize) -> Result<()> {
+/// Decides about the review of that name again and again: for a profiler.
+pub(crate) fn repeat(name: &str, times: usize) -> Result<()> {
     let (decider, reviews) = (Decider::new()?, Reviews::load()?);
+    let named = reviews.all().into_iter().find(|review| review.name == name);
+    let review = named.with_context(|| format!("no such review: {name}"))?;
     for _ in 0..times {
-        black_box(decider.decide(black_box(&reviews.typical.body))?);
+        black_box(decider.decide(black_box(&review.body))?);
     }
     Ok(())
 }

@@ -55,7 +55,10 @@ struct Arguments {
     /// What this process is for the one that measures
     #[arg(long, hide = true)]
     role: Option<Role>,
-    /// How many decisions the role `decide` makes
+    /// What the role `decide` decides about
+    #[arg(long, hide = true, default_value = "typical")]
+    review: String,
+    /// And how many times
     #[arg(long, hide = true, default_value_t = 1)]
     repeat: usize,
 }
@@ -73,7 +76,7 @@ fn main() -> Result<ExitCode> {
     match arguments.role {
         Some(Role::Constant) => stack::serve(constant::router()?)?,
         Some(Role::Naive) => stack::serve(naive::router()?)?,
-        Some(Role::Decide) => decision::repeat(arguments.repeat)?,
+        Some(Role::Decide) => decision::repeat(&arguments.review, arguments.repeat)?,
         None if arguments.bench => {
             let figures = measure::measure(&if arguments.brief { Plan::brief() } else { Plan::full() })?;
             return Ok(report::print(&figures, arguments.gate)?);
