@@ -24,15 +24,6 @@ pub(crate) fn read<'a, T: Read<'a>>(text: &'a str) -> Result<T, WireError> {
     }
 }
 
-/// The strings of a text that is JSON, keys among them, in their order.
-pub(crate) fn strings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    let mut cursor = Cursor { text, at: 0, depth: 0, open: Vec::new() };
-    std::iter::from_fn(move || {
-        cursor.at += text.as_bytes().get(cursor.at..)?.iter().position(|byte| *byte == b'"')?;
-        cursor.string("a string").ok()
-    })
-}
-
 /// What can be read from JSON. `null` is the default.
 pub(crate) trait Read<'a>: Sized + Default {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError>;

@@ -1,7 +1,7 @@
 //! A container of a pod.
 
 use super::image::{Image, Place};
-use crate::wire::{self, List, Raw, Text, fields};
+use crate::wire::{List, Raw, Text, fields};
 
 /// A container: what every decision needs as values, what only hazards read as slices of the body.
 #[derive(Debug, Default)]
@@ -43,19 +43,33 @@ impl<'a> Container<'a> {
         [self.command, self.args, self.lifecycle, self.liveness_probe, self.readiness_probe, self.startup_probe]
             .into_iter()
             .filter_map(|raw| raw.0)
-            // Few containers have the word at all: only theirs are taken apart.
-            .filter(|raw| raw.contains(program))
-            .any(|raw| wire::strings(raw).any(|text| has_word(&text, program)))
+            .any(|raw| has_word(raw, program))
     }
 }
 
-/// Whether `text` has `word` between characters that are no part of a program's name.
-fn has_word(text: &str, word: &str) -> bool {
-    let part_of_word = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.');
-    text.match_indices(word).any(|(at, _)| {
-        let (before, from) = text.split_at(at);
-        !before.ends_with(part_of_word) && !from.get(word.len()..).is_some_and(|after| after.starts_with(part_of_word))
+/// Whether the JSON text `json` has `word`, which needs no escapes, between characters that are no part of a program's name.
+fn has_word(json: &str, word: &str) -> bool {
+    json.match_indices(word).any(|(at, _)| {
+        let (before, from) = json.split_at(at);
+        let last = before.chars().next_back().map(|last| escaped_at_end(before).unwrap_or(last));
+        let next = from.get(word.len()..).and_then(|after| after.chars().next());
+        ![last, next].into_iter().flatten().any(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
     })
+}
+
+/// The character that an escape at the end of `json` stands for.
+fn escaped_at_end(json: &str) -> Option<char> {
+    let unicode =
+        json.len().checked_sub(6).and_then(|start| json.get(start..)).filter(|escape| escape.starts_with("\\u"));
+    let escape =
+        unicode.or_else(|| json.get(json.len().checked_sub(2)?..).filter(|escape| escape.starts_with('\\')))?;
+    let backslashes = json.strip_suffix(escape)?.bytes().rev().take_while(|byte| *byte == b'\\').count();
+    match (backslashes % 2, escape.strip_prefix("\\u")) {
+        (0, Some(digits)) => char::from_u32(u32::from_str_radix(digits, 16).ok()?),
+        // A line break, a tab, a quote: none is part of a word.
+        (0, None) => Some(' '),
+        _ => None,
+    }
 }
 
 /// An entry of a container's `ports`.
@@ -106,6 +120,8 @@ mod tests {
             (r#"{"livenessProbe":{"exec":{"command":["/bin/nsenter"]}}}"#, true),
             (r#"{"args":["set -e\nnsenter -t 1"]}"#, true),
             (r#"{"args":["true \u0026\u0026nsenter"]}"#, true),
+            (r#"{"args":["a\\nnsenter"]}"#, false),
+            (r#"{"args":["\u0061nsenter"]}"#, false),
             (r#"{"command":["nsenterprise"]}"#, false),
             (r#"{"command":["my-nsenter"]}"#, false),
             (r#"{"env":[{"name":"A","value":"nsenter"}]}"#, false),
