@@ -1,16 +1,17 @@
 //! The endpoint that the API server calls: read, plan, settle, reply.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use http_body_util::LengthLimitError;
 use quench_core::catalog::Catalog;
 use quench_core::hazard::Action;
 use quench_core::outcome::{Change, Outcome};
@@ -43,8 +44,8 @@ pub struct Admission {
 /// The routes of the webhook. The path says the mode where a namespace's label does.
 pub fn router(admission: Admission) -> Router {
     let by_path = |mode: Option<Mode>| {
-        post(move |State(admission): State<Arc<Admission>>, headers: HeaderMap, body: Result<Bytes, BytesRejection>| async move {
-            admission.answer(mode, &headers, body)
+        post(move |State(admission): State<Arc<Admission>>, request: Request| async move {
+            admission.answer(mode, request).await
         })
         .fallback(|| async { (StatusCode::METHOD_NOT_ALLOWED, "send an AdmissionReview by POST\n") })
     };
@@ -53,17 +54,20 @@ pub fn router(admission: Admission) -> Router {
         .route("/mutate/warn", by_path(Some(Mode::Warn)))
         .route("/mutate/enforce", by_path(Some(Mode::Enforce)))
         .fallback(|| async { (StatusCode::NOT_FOUND, "reviews go to /mutate, /mutate/warn or /mutate/enforce\n") })
-        .layer(DefaultBodyLimit::max(MAX_REVIEW))
         .with_state(Arc::new(admission))
 }
 
+/// The body of a request, as far as its headers promise a review.
+async fn read(request: Request) -> Result<Bytes, Refusal> {
+    check_media_type(request.headers())?;
+    to_bytes(request.into_body(), MAX_REVIEW).await.map_err(|error| Refusal::from_body(&error))
+}
+
 impl Admission {
-    fn answer(&self, path_mode: Option<Mode>, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
+    async fn answer(&self, path_mode: Option<Mode>, request: Request) -> Response {
+        let body = read(request).await;
         let started = Instant::now();
-        let reviewed = check_media_type(headers)
-            .and_then(|()| body.map_err(|rejection| Refusal::from_body(&rejection)))
-            .and_then(|body| self.review(path_mode, &body, started));
-        reviewed.unwrap_or_else(|refusal| {
+        body.and_then(|body| self.review(path_mode, &body, started)).unwrap_or_else(|refusal| {
             self.metrics.review("Other", "Other", ReviewResult::Rejected, started.elapsed());
             warn!(status = refusal.0.as_u16(), reason = refusal.1, "refused a request");
             refusal.into_response()
@@ -84,7 +88,9 @@ impl Admission {
         };
         let answer = reply(&review.uid, &outcome);
         self.tell(&review, &outcome, started);
-        Ok(([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], answer).into_response())
+        let mut response = Response::new(Body::from(answer));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(response)
     }
 
     /// One log line and the counters of a review.
@@ -157,13 +163,11 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
 struct Refusal(StatusCode, String);
 
 impl Refusal {
-    fn from_body(rejection: &BytesRejection) -> Self {
-        match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                Self(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {} MiB", MAX_REVIEW >> 20))
-            }
-            status => Self(status, format!("the body did not arrive whole: {}", rejection.body_text())),
+    fn from_body(error: &axum::Error) -> Self {
+        if anyhow::Chain::new(error).any(<dyn Error>::is::<LengthLimitError>) {
+            return Self(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {} MiB", MAX_REVIEW >> 20));
         }
+        Self(StatusCode::BAD_REQUEST, format!("the body did not arrive whole: {error}"))
     }
 
     fn from_review(error: &review::ReviewError) -> Self {
