@@ -24,6 +24,8 @@ pub struct AuditAnnotations {
     pub rewrites: Option<String>,
     /// What stays, and why.
     pub kept: Option<String>,
+    /// The hazards of each container, also those that nobody was warned of.
+    pub hazards: Option<String>,
 }
 
 /// A JSON object that is written entry by entry and never longer than an annotation may be: `truncated` says that entries
@@ -38,14 +40,7 @@ impl Entries {
     const END: &'static str = r#","truncated":true}"#;
 
     /// An entry of `rewrites`.
-    pub(crate) fn put_rewritten(
-        &mut self,
-        key: &str,
-        from: &str,
-        to: &Reference,
-        matched: Match,
-        warned: impl Iterator<Item = Code>,
-    ) {
+    pub(crate) fn put_rewritten(&mut self, key: &str, from: &str, to: &Reference, matched: Match) {
         self.put(key, |json| {
             json.push_str(r#"{"from":"#);
             push_string(json, &printable(from, MAX_IMAGE));
@@ -53,19 +48,17 @@ impl Entries {
             push_string(json, to.as_str());
             json.push_str(r#","match":"#);
             push_string(json, matched.name());
-            push_codes(json, r#","warned":["#, warned);
             json.push('}');
         });
     }
 
-    /// An entry of `kept`: `codes` keep it, those of `warned` only speak.
+    /// An entry of `kept`, with the hazards that keep it.
     pub(crate) fn put_kept(
         &mut self,
         key: &str,
         image: &str,
         matched: Match,
         codes: impl Iterator<Item = Code>,
-        warned: impl Iterator<Item = Code>,
         reason: impl Display,
     ) {
         self.put(key, |json| {
@@ -73,16 +66,17 @@ impl Entries {
             push_string(json, &printable(image, MAX_IMAGE));
             json.push_str(r#","match":"#);
             push_string(json, matched.name());
-            let before = json.len();
-            push_codes(json, r#","codes":["#, codes);
-            if json.len() == before {
-                json.push_str(r#","codes":[]"#);
-            }
-            push_codes(json, r#","warned":["#, warned);
+            json.push_str(r#","codes":"#);
+            push_codes(json, codes);
             json.push_str(r#","reason":"#);
             push_displayed(json, reason);
             json.push('}');
         });
+    }
+
+    /// An entry of `hazards`.
+    pub(crate) fn put_hazards(&mut self, key: &str, codes: impl Iterator<Item = Code>) {
+        self.put(key, |json| push_codes(json, codes));
     }
 
     fn put(&mut self, key: &str, write: impl FnOnce(&mut String)) {
@@ -116,17 +110,13 @@ impl Entries {
     }
 }
 
-/// Appends a field with codes, or nothing where there are none.
-fn push_codes(json: &mut String, opening: &str, codes: impl Iterator<Item = Code>) {
-    let mut before = opening;
-    for code in codes {
-        json.push_str(before);
+fn push_codes(json: &mut String, codes: impl Iterator<Item = Code>) {
+    json.push('[');
+    for (position, code) in codes.enumerate() {
+        json.push_str(if position == 0 { "" } else { "," });
         push_string(json, code.name());
-        before = ",";
     }
-    if before == "," {
-        json.push(']');
-    }
+    json.push(']');
 }
 
 /// The record of what images were, merged into what the object records already.

@@ -222,7 +222,7 @@ pub fn reply(uid: &str, outcome: &Outcome<'_>) -> Vec<u8> {
     }
     let audit = outcome.audit_annotations();
     before = r#","auditAnnotations":{"#;
-    for (name, value) in [("rewrites", &audit.rewrites), ("kept", &audit.kept)] {
+    for (name, value) in [("rewrites", &audit.rewrites), ("kept", &audit.kept), ("hazards", &audit.hazards)] {
         let Some(value) = value else { continue };
         body.push_str(before);
         push_string(&mut body, name);

@@ -126,23 +126,24 @@ impl<'p> Plan<'p> {
     }
 
     fn audit(&self, verdicts: &[Verdict]) -> AuditAnnotations {
-        let (mut rewrites, mut kept) = (Entries::default(), Entries::default());
+        let (mut rewrites, mut kept, mut hazards) = (Entries::default(), Entries::default(), Entries::default());
         for (item, verdict) in self.items.iter().zip(verdicts) {
             let Item { image, decision, .. } = item;
-            let codes = |keeping: bool| {
-                let findings = self.findings_of(item).iter();
-                let chosen = findings.filter(move |finding| (finding.action >= Action::Keep) == keeping);
-                chosen.map(|finding| finding.hazard.code())
-            };
+            let findings = self.findings_of(item);
+            if !findings.is_empty() {
+                hazards.put_hazards(&image.key(), findings.iter().map(|finding| finding.hazard.code()));
+            }
             if let (Verdict::Rewritten, Some(to)) = (verdict, &decision.target) {
-                rewrites.put_rewritten(&image.key(), image.reference, to, decision.matched, codes(false));
+                rewrites.put_rewritten(&image.key(), image.reference, to, decision.matched);
                 continue;
             }
-            let hazard = self.findings_of(item).iter().find(|finding| finding.action >= Action::Keep);
-            let reason = KeptBecause { decision, verdict: *verdict, hazard: hazard.map(|finding| finding.hazard) };
-            kept.put_kept(&image.key(), image.reference, decision.matched, codes(true), codes(false), reason);
+            let keeping = || findings.iter().filter(|finding| finding.action >= Action::Keep);
+            let codes = keeping().map(|finding| finding.hazard.code());
+            let hazard = keeping().map(|finding| finding.hazard).next();
+            let reason = KeptBecause { decision, verdict: *verdict, hazard };
+            kept.put_kept(&image.key(), image.reference, decision.matched, codes, reason);
         }
-        AuditAnnotations { rewrites: rewrites.finish(), kept: kept.finish() }
+        AuditAnnotations { rewrites: rewrites.finish(), kept: kept.finish(), hazards: hazards.finish() }
     }
 
     fn into_changes(self, verdicts: &[Verdict]) -> Vec<Change<'p>> {

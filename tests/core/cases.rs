@@ -48,5 +48,6 @@ fn answer(body: &[u8], policy: &Policy, catalog: &Catalog) -> Value {
         "denial": outcome.denial(),
         "rewrites": read(&outcome.audit_annotations().rewrites),
         "kept": read(&outcome.audit_annotations().kept),
+        "hazards": read(&outcome.audit_annotations().hazards),
     })
 }

@@ -36,13 +36,15 @@ pub(crate) fn the_audit_log_has_rewrites_and_kept(cluster: &Cluster) {
             "quay.io/prometheus/prometheus@sha256:8eb44ad3f96797188e7299c38a7fff3a8aa93464eef9260d44211db3c3e63931"
         ),
     });
+    let nonroot = ["missing-nonroot"];
     let redis =
         "docker.io/library/redis:8.10.1@sha256:4add26142fcc73daf51010922df6d309600ed18b7f908a6679897b6ea7ec549f";
     let rewrites = json!({"tag-and-digest": {"from": redis, "to": "dhi.io/redis:8.10.1", "match": "exact"}});
     cluster.with_temp_ns(Served::ByDefault, |namespace| {
         namespace.kubectl.apply(&manifest("digests"));
         let annotations = annotations(cluster, namespace, "pods");
-        assert_eq!(annotations, expected([("rewrites", rewrites), ("kept", kept)]));
+        let hazards = json!({"by-digest": nonroot, "by-digest-qualified": nonroot, "tag-and-digest": nonroot});
+        assert_eq!(annotations, expected([("rewrites", rewrites), ("kept", kept), ("hazards", hazards)]));
     });
 }
 
