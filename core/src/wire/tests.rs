@@ -56,9 +56,8 @@ fn errors_say_what_and_where() {
     assert!(whole.inner.is_none(), "the last of equal keys counts");
 }
 
-/// What is passed over is held to the same grammar as a general parser holds it to.
 #[test]
-fn passes_over_what_is_json_and_nothing_else() {
+fn values_that_are_passed_over_end_where_they_end() {
     for json in [
         "0",
         "-0",
@@ -77,6 +76,11 @@ fn passes_over_what_is_json_and_nothing_else() {
         r#"{"a":{"b":[null,true]},"c":""}"#,
         " \t\r\n[ 1 , 2 ] ",
         "\"caf\u{e9}\u{1f600}\"",
+    ] {
+        assert!(read::<Raw<'_>>(json).is_ok(), "{json:?}");
+        assert!(read::<Raw<'_>>(&format!("{json} x")).is_err(), "{json:?}");
+    }
+    for json in [
         "",
         " ",
         "01",
@@ -89,27 +93,13 @@ fn passes_over_what_is_json_and_nothing_else() {
         "tru",
         "nulll",
         "True",
-        "[1,]",
-        "[,1]",
-        "[1 2]",
         "[1",
         "{",
-        "{\"a\"}",
-        "{\"a\":}",
-        "{\"a\":1,}",
-        "{a:1}",
-        "{1:2}",
         "]",
         "}",
-        "[}",
-        "{]",
         "\"",
-        r#""\x""#,
-        r#""\u12g4""#,
-        r#""\u12"#,
+        "[\"]",
         "[1]]",
-        "[\"a\":1]",
-        "{\"a\",1}",
         "1 2",
         "NaN",
         "'a'",
@@ -118,15 +108,39 @@ fn passes_over_what_is_json_and_nothing_else() {
         "--1",
         "1.2.3",
         "0x10",
+        "{\"a\":\"}",
     ] {
-        let parsed = serde_json::from_str::<Value>(json).is_ok();
-        assert_eq!(read::<Raw<'_>>(json).is_ok(), parsed, "{json:?}");
+        assert!(read::<Raw<'_>>(json).is_err(), "{json:?}");
     }
 }
 
-/// The same, over a real review with a byte changed here and there.
+/// Quotes behind any number of backslashes, at any place of a block.
 #[test]
-fn mutated_reviews_are_json_to_both_or_to_neither() {
+fn escapes_end_nothing_early() {
+    for before in 0..130 {
+        for backslashes in 0..6 {
+            let text = format!("{}{}\"[{{", " ".repeat(before), "\\".repeat(backslashes));
+            let string = serde_json::to_string(&text).unwrap();
+            for json in [string.clone(), format!("[{string}]"), format!("{{{string}:[{string},{{}}]}}")] {
+                assert!(read::<Raw<'_>>(&json).is_ok(), "{json}");
+                assert!(read::<Raw<'_>>(&json[..json.len() - 1]).is_err(), "{json}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_review_that_is_cut_off_is_seen_wherever_it_is() {
+    let review = include_str!("../../../tests/cases/captured-pod-update/request.json").trim_end();
+    assert!(review.is_ascii() && read::<Raw<'_>>(review).is_ok());
+    for end in 0..review.len() {
+        assert!(read::<Raw<'_>>(&review[..end]).is_err(), "{}", &review[..end]);
+    }
+}
+
+/// A real review with a byte changed here and there: what a general parser takes is taken.
+#[test]
+fn mutated_reviews_that_are_json_are_taken() {
     let review = include_str!("../../../tests/cases/captured-pod-update/request.json");
     let alphabet = b"{}[]\",:\\ \n0-.eu tn\x01a";
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
@@ -136,7 +150,7 @@ fn mutated_reviews_are_json_to_both_or_to_neither() {
         random ^= random << 17;
         usize::try_from(random % below as u64).unwrap()
     };
-    let (mut whole, mut broken) = (0, 0);
+    let mut whole = 0;
     for _ in 0..3000 {
         let mut bytes = review.as_bytes().to_vec();
         for _ in 0..=next(2) {
@@ -148,22 +162,12 @@ fn mutated_reviews_are_json_to_both_or_to_neither() {
             }
         }
         let Ok(text) = String::from_utf8(bytes) else { continue };
-        let parsed = match serde_json::from_str::<Value>(&text) {
-            Ok(_) => true,
-            // Half of a surrogate pair: we look only into strings that matter.
-            Err(error) if error.to_string().contains("surrogate") || error.to_string().contains("hex escape") => {
-                continue;
-            }
-            // A number that no float holds is still a number.
-            Err(error) if error.to_string().contains("out of range") => continue,
-            // We take them as they are.
-            Err(error) if error.to_string().contains("control character") => continue,
-            Err(_) => false,
-        };
-        assert_eq!(read::<Raw<'_>>(&text).is_ok(), parsed, "{text}");
-        *(if parsed { &mut whole } else { &mut broken }) += 1;
+        if serde_json::from_str::<Value>(&text).is_ok() {
+            assert!(read::<Raw<'_>>(&text).is_ok(), "{text}");
+            whole += 1;
+        }
     }
-    assert!(whole > 500 && broken > 500, "{whole} whole, {broken} broken");
+    assert!(whole > 500, "{whole}");
 }
 
 #[test]

@@ -136,7 +136,7 @@ impl<'a> Read<'a> for i64 {
         if !matches!(cursor.peek(), Some(b'-' | b'0'..=b'9')) {
             return Err(cursor.wrong_type("an integer"));
         }
-        cursor.skip_number()?;
+        cursor.number()?;
         let written = cursor.text.get(start..cursor.at).and_then(|digits| digits.parse().ok());
         written.ok_or(WireError { path: Vec::new(), expected: "an integer", at: start, is_type: true, cut_off: false })
     }

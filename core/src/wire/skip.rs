@@ -1,0 +1,135 @@
+//! Where a value of JSON ends (RFC 8259).
+//!
+//! This is where most of the time of a review goes, so it is held to what a review needs: what is read is checked, and what is
+//! passed over only has to end.
+
+use super::blocks;
+
+/// Strings up to this length are passed over in words, others in blocks.
+const SHORT: usize = 32;
+
+/// Where a text stops being JSON, and what should stand there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stop {
+    pub(super) at: usize,
+    pub(super) expected: &'static str,
+}
+
+type End = Result<usize, Stop>;
+
+/// The next position that is no white space, and what stands there.
+#[inline]
+pub(super) fn token(bytes: &[u8], mut at: usize) -> (usize, Option<u8>) {
+    loop {
+        match bytes.get(at) {
+            Some(b' ' | b'\n' | b'\r' | b'\t') => at += 1,
+            other => return (at, other.copied()),
+        }
+    }
+}
+
+/// The end of the value at `at`, of any depth. Inside objects and arrays only strings and brackets are told apart.
+pub(super) fn value(bytes: &[u8], at: usize) -> End {
+    let (start, first) = token(bytes, at);
+    match first {
+        Some(b'"') => unread_string(bytes, start),
+        Some(b'{' | b'[') => {
+            blocks::after_container(bytes, start + 1).ok_or(Stop { at: bytes.len(), expected: "`}` or `]`" })
+        }
+        Some(b't') => literal(bytes, start, b"true"),
+        Some(b'f') => literal(bytes, start, b"false"),
+        Some(b'n') => literal(bytes, start, b"null"),
+        Some(b'-' | b'0'..=b'9') => number(bytes, start),
+        _ => Err(Stop { at: start, expected: "a value" }),
+    }
+}
+
+/// The end of a string that nobody reads: most are short, but an annotation may hold a whole manifest.
+fn unread_string(bytes: &[u8], start: usize) -> End {
+    let mut at = start + 1;
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk).filter(|_| at - start <= SHORT) {
+        let plain = plain_bytes(*word);
+        at += plain;
+        match bytes.get(at) {
+            Some(b'"') => return Ok(at + 1),
+            Some(b'\\') => break,
+            _ => {}
+        }
+    }
+    blocks::after_string(bytes, at).ok_or(Stop { at: bytes.len(), expected: "`\"`" })
+}
+
+pub(super) fn literal(bytes: &[u8], at: usize, word: &[u8]) -> End {
+    let found = bytes.get(at..).is_some_and(|rest| rest.starts_with(word));
+    if found { Ok(at + word.len()) } else { Err(Stop { at, expected: "a value" }) }
+}
+
+/// The end of the string whose quote is at `start`, and whether it has escapes. Control characters are taken as they are.
+pub(super) fn string(bytes: &[u8], start: usize) -> Result<(usize, bool), Stop> {
+    let mut escaped = false;
+    let mut at = start + 1;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        if let Some(word) = rest.first_chunk() {
+            let plain = plain_bytes(*word);
+            at += plain;
+            if plain == word.len() {
+                continue;
+            }
+        }
+        match bytes.get(at) {
+            Some(b'"') => return Ok((at + 1, escaped)),
+            Some(b'\\') => {
+                escaped = true;
+                at += escape(bytes.get(at + 1..).unwrap_or_default()).ok_or(Stop { at, expected: "an escape" })?;
+            }
+            Some(_) => at += 1,
+            None => return Err(Stop { at, expected: "`\"`" }),
+        }
+    }
+}
+
+/// How many bytes come before the first `"` or `\`. Strings of a review have about ten bytes: eight at a time is quicker than
+/// vectors.
+#[inline]
+fn plain_bytes(word: [u8; 8]) -> usize {
+    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let word = u64::from_le_bytes(word);
+    // The lowest byte of the difference that is zero has the lowest bit that is set here.
+    let is = |byte: u8| {
+        let difference = word ^ (LOW * u64::from(byte));
+        difference.wrapping_sub(LOW) & !difference & HIGH
+    };
+    ((is(b'"') | is(b'\\')).trailing_zeros() / 8) as usize
+}
+
+/// The length of an escape, by what follows the backslash.
+fn escape(after: &[u8]) -> Option<usize> {
+    match after {
+        [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Some(2),
+        [b'u', a, b, c, d, ..] if [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit) => Some(6),
+        _ => None,
+    }
+}
+
+pub(super) fn number(bytes: &[u8], start: usize) -> End {
+    let digits = |at: usize| bytes.get(at..).map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_digit()).count());
+    let mut at = start + usize::from(bytes.get(start) == Some(&b'-'));
+    let whole = digits(at);
+    let leading_zero = whole > 1 && bytes.get(at) == Some(&b'0');
+    at += whole;
+    let mut valid = whole > 0 && !leading_zero;
+    if bytes.get(at) == Some(&b'.') {
+        let fraction = digits(at + 1);
+        valid &= fraction > 0;
+        at += 1 + fraction;
+    }
+    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+        at += 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+        let exponent = digits(at);
+        valid &= exponent > 0;
+        at += exponent;
+    }
+    if valid { Ok(at) } else { Err(Stop { at: start, expected: "a number" }) }
+}
