@@ -18,28 +18,47 @@ pub(crate) fn push_displayed(json: &mut String, value: impl fmt::Display) {
 }
 
 /// Appends `text` as it stands inside a JSON string.
-fn push_escaped(json: &mut String, text: &str) {
-    let mut from = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= b' ' && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        json.push_str(text.get(from..at).unwrap_or_default());
-        from = at + 1;
-        match byte {
-            b'"' => json.push_str("\\\""),
-            b'\\' => json.push_str("\\\\"),
-            b'\n' => json.push_str("\\n"),
-            b'\r' => json.push_str("\\r"),
-            b'\t' => json.push_str("\\t"),
-            control => {
+fn push_escaped(json: &mut String, mut text: &str) {
+    loop {
+        let plain = plain_length(text.as_bytes());
+        let (run, rest) = text.split_at_checked(plain).unwrap_or((text, ""));
+        json.push_str(run);
+        match rest.bytes().next() {
+            None => return,
+            Some(b'"') => json.push_str("\\\""),
+            Some(b'\\') => json.push_str("\\\\"),
+            Some(b'\n') => json.push_str("\\n"),
+            Some(b'\r') => json.push_str("\\r"),
+            Some(b'\t') => json.push_str("\\t"),
+            Some(control) => {
                 let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
                 json.push_str("\\u00");
                 json.extend([digit(control >> 4), digit(control & 15)]);
             }
         }
+        text = rest.get(1..).unwrap_or_default();
     }
-    json.push_str(text.get(from..).unwrap_or_default());
+}
+
+/// How many bytes come before the first that JSON escapes: looks at eight at a time.
+fn plain_length(bytes: &[u8]) -> usize {
+    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    let (words, rest) = bytes.as_chunks();
+    for (position, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // The lowest byte that is zero, or less than a blank, has the lowest bit that is set here.
+        let zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
+        let special = zero(word ^ (LOW * u64::from(b'"')))
+            | zero(word ^ (LOW * u64::from(b'\\')))
+            | (word.wrapping_sub(LOW * u64::from(b' ')) & !word & HIGH);
+        if special != 0 {
+            return position * 8 + (special.trailing_zeros() / 8) as usize;
+        }
+    }
+    let tail = rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len());
+    words.len() * 8 + tail
 }
 
 struct Escaping<'j>(&'j mut String);
@@ -58,7 +77,8 @@ mod tests {
     #[test]
     fn strings_read_back() {
         let all: String = ('\0'..='\u{2ff}').chain(['\u{2028}', '\u{ffff}', '\u{1f600}']).collect();
-        for text in ["", "plain", "\"", "\\", "a\"b\\c\nd", &all] {
+        let places: String = (0..20).map(|n| format!("{}\u{1f}\"", "\u{e9}x".repeat(n))).collect();
+        for text in ["", "plain", "\"", "\\", "a\"b\\c\nd", &all, &places] {
             let mut json = "[".to_owned();
             push_string(&mut json, text);
             json.push(',');
