@@ -103,11 +103,10 @@ enum Why<'c> {
 impl<'c> Decision<'c> {
     /// Decides for the image that is written `image`.
     pub fn of(image: &str, policy: &Policy, catalog: &'c Catalog) -> Self {
-        if is_placeholder(image) {
-            return Self::kept(Why::Placeholder);
-        }
         let reference: Reference = match image.parse() {
+            Ok(_) if image == INJECTED => return Self::kept(Why::Placeholder),
             Ok(reference) => reference,
+            Err(_) if is_placeholder(image) => return Self::kept(Why::Placeholder),
             Err(error) => return Self::kept(Why::Unparsable(error)),
         };
         if let Some(name) = hardened_name(&reference, policy, catalog) {
@@ -203,9 +202,12 @@ impl fmt::Display for Because<'_, '_> {
     }
 }
 
-/// What templates and injectors put where an image will be: Istio's `auto`, `<image_url>`, `{{ .Values.image }}`, `$(IMAGE)`.
+/// What Istio's injector puts where an image will be, and is a reference by its looks.
+const INJECTED: &str = "auto";
+
+/// What templates put where an image will be: `<image_url>`, `{{ .Values.image }}`, `$(IMAGE)`, nothing.
 fn is_placeholder(image: &str) -> bool {
-    image.is_empty() || image == "auto" || image.bytes().any(|b| matches!(b, b'<' | b'{' | b'$'))
+    image.is_empty() || image.bytes().any(|b| matches!(b, b'<' | b'{' | b'$'))
 }
 
 /// The hardened name that the reference has, where it is hardened already. The catalog need not know it.
