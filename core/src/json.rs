@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn strings_read_back() {
         let all: String = ('\0'..='\u{2ff}').chain(['\u{2028}', '\u{ffff}', '\u{1f600}']).collect();
-        let places: String = (0..20).map(|n| format!("{}\u{1f}\"", "\u{e9}x".repeat(n))).collect();
+        let places = (0..20).fold(String::new(), |text, n| text + &"\u{e9}x".repeat(n) + "\u{1f}\"");
         for text in ["", "plain", "\"", "\\", "a\"b\\c\nd", &all, &places] {
             let mut json = "[".to_owned();
             push_string(&mut json, text);
