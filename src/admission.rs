@@ -119,10 +119,10 @@ impl Admission {
             (name, _) => name,
         };
         info!(
-            uid = %printable(&review.uid, MAX_LOGGED),
+            uid = &*printable(&review.uid, MAX_LOGGED),
             kind,
-            namespace = %printable(&review.namespace, MAX_LOGGED),
-            name = %printable(name, MAX_LOGGED),
+            namespace = &*printable(&review.namespace, MAX_LOGGED),
+            name = &*printable(name, MAX_LOGGED),
             operation,
             dry_run = review.dry_run,
             images = outcome.images().len(),

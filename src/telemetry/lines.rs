@@ -68,7 +68,7 @@ impl Visit for Fields<'_, '_> {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.member(field, |line| write!(line, "{value}"));
+        self.member(field, |line| line.write_str(itoa::Buffer::new().format(value)));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
@@ -85,9 +85,10 @@ impl Visit for Fields<'_, '_> {
     }
 }
 
+/// The names of fields are Rust identifiers or literals of ours: nothing to escape.
 fn write_name(line: &mut Writer<'_>, name: &str) -> fmt::Result {
     line.write_str(",\"")?;
-    escape(line, name)?;
+    line.write_str(name)?;
     line.write_str("\":")
 }
 
