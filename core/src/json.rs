@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::word::Marks;
+
 /// Appends `text` as a JSON string.
 pub(crate) fn push_string(json: &mut String, text: &str) {
     json.push('"');
@@ -40,25 +42,17 @@ fn push_escaped(json: &mut String, mut text: &str) {
     }
 }
 
-/// How many bytes come before the first that JSON escapes: looks at eight at a time.
+/// How many bytes come before the first that JSON escapes.
 fn plain_length(bytes: &[u8]) -> usize {
-    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    let is_special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
     let (words, rest) = bytes.as_chunks();
     for (position, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        // The lowest byte that is zero, or less than a blank, has the lowest bit that is set here.
-        let zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
-        let special = zero(word ^ (LOW * u64::from(b'"')))
-            | zero(word ^ (LOW * u64::from(b'\\')))
-            | (word.wrapping_sub(LOW * u64::from(b' ')) & !word & HIGH);
-        if special != 0 {
-            return position * 8 + (special.trailing_zeros() / 8) as usize;
+        let before = Marks::of_escaped(*word).before();
+        if before < word.len() {
+            return position * word.len() + before;
         }
     }
-    let tail = rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len());
-    words.len() * 8 + tail
+    bytes.len() - rest.len() + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
 struct Escaping<'j>(&'j mut String);

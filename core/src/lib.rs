@@ -21,4 +21,5 @@ mod settle;
 pub mod tag;
 pub mod warning;
 pub mod wire;
+mod word;
 pub mod workload;

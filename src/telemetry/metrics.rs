@@ -268,6 +268,9 @@ fn position(known: &[&str], value: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use quench_core::decision::Match;
+    use quench_core::hazard::Code;
+
     use super::*;
 
     #[test]
@@ -297,6 +300,14 @@ mod tests {
             assert!(text.lines().any(|written| written == line), "{line} is not in\n{text}");
         }
         assert!(text.ends_with("# EOF\n") && !text.contains("Evil"), "{text}");
+    }
+
+    /// What the core can say has a label value of its own.
+    #[test]
+    fn nothing_that_is_decided_counts_as_other() {
+        let known = |list: &[&str], name: &str| assert!(list.contains(&name), "{name} is not in {list:?}");
+        Code::ALL.iter().map(|code| code.name()).chain(Code::RESERVED).for_each(|code| known(HAZARDS, code));
+        Match::ALL.iter().for_each(|matched| known(MATCHES, matched.name()));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! passed over only has to end.
 
 use super::blocks;
+use crate::word::Marks;
 
 /// Strings up to this length are passed over in words, others in blocks.
 const SHORT: usize = 32;
@@ -48,7 +49,7 @@ pub(super) fn value(bytes: &[u8], at: usize) -> End {
 fn unread_string(bytes: &[u8], start: usize) -> End {
     let mut at = start + 1;
     while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk).filter(|_| at - start <= SHORT) {
-        let plain = plain_bytes(*word);
+        let plain = Marks::of_quotes(*word).before();
         at += plain;
         match bytes.get(at) {
             Some(b'"') => return Ok(at + 1),
@@ -71,7 +72,7 @@ pub(super) fn string(bytes: &[u8], start: usize) -> Result<(usize, bool), Stop> 
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
         if let Some(word) = rest.first_chunk() {
-            let plain = plain_bytes(*word);
+            let plain = Marks::of_quotes(*word).before();
             at += plain;
             if plain == word.len() {
                 continue;
@@ -87,21 +88,6 @@ pub(super) fn string(bytes: &[u8], start: usize) -> Result<(usize, bool), Stop> 
             None => return Err(Stop { at, expected: "`\"`" }),
         }
     }
-}
-
-/// How many bytes come before the first `"` or `\`. Strings of a review have about ten bytes: eight at a time is quicker than
-/// vectors.
-#[inline]
-fn plain_bytes(word: [u8; 8]) -> usize {
-    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    let word = u64::from_le_bytes(word);
-    // The lowest byte of the difference that is zero has the lowest bit that is set here.
-    let is = |byte: u8| {
-        let difference = word ^ (LOW * u64::from(byte));
-        difference.wrapping_sub(LOW) & !difference & HIGH
-    };
-    ((is(b'"') | is(b'\\')).trailing_zeros() / 8) as usize
 }
 
 /// The length of an escape, by what follows the backslash.

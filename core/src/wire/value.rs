@@ -29,12 +29,6 @@ impl Deref for Text<'_> {
     }
 }
 
-impl<'a> From<&'a str> for Text<'a> {
-    fn from(text: &'a str) -> Self {
-        Self(Cow::Borrowed(text))
-    }
-}
-
 impl<'a> Read<'a> for Text<'a> {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError> {
         match cursor.peek() {
