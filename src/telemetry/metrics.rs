@@ -305,9 +305,12 @@ mod tests {
     /// What the core can say has a label value of its own.
     #[test]
     fn nothing_that_is_decided_counts_as_other() {
-        let known = |list: &[&str], name: &str| assert!(list.contains(&name), "{name} is not in {list:?}");
-        Code::ALL.iter().map(|code| code.name()).chain(Code::RESERVED).for_each(|code| known(HAZARDS, code));
-        Match::ALL.iter().for_each(|matched| known(MATCHES, matched.name()));
+        for code in Code::ALL.into_iter().map(Code::name).chain(Code::RESERVED) {
+            assert!(HAZARDS.contains(&code), "{code} is not in {HAZARDS:?}");
+        }
+        for matched in Match::ALL.map(Match::name) {
+            assert!(MATCHES.contains(&matched), "{matched} is not in {MATCHES:?}");
+        }
     }
 
     #[test]
