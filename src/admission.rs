@@ -13,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http_body_util::LengthLimitError;
 use quench_core::catalog::Catalog;
-use quench_core::hazard::Action;
 use quench_core::outcome::{Change, Outcome};
 use quench_core::plan::{self, plan};
 use quench_core::policy::{Mode, Policy};
@@ -79,7 +78,7 @@ impl Admission {
         let mode = if self.own_namespace.as_deref() == Some(&*review.namespace) {
             Mode::Off
         } else {
-            path_mode.unwrap_or(self.policy.mode)
+            path_mode.unwrap_or_else(|| self.policy.mode_in(&review.namespace))
         };
         let request = plan::Request::of(&review, mode);
         let outcome = match &request {
@@ -107,7 +106,7 @@ impl Admission {
             self.metrics.image(if *rewrites { "rewrite" } else { "keep" }, matched.name());
         }
         for (code, action) in outcome.hazards() {
-            self.metrics.hazard(code.name(), action_name(*action));
+            self.metrics.hazard(code.name(), action.name());
         }
         let secrets = outcome.changes().iter().filter(|change| matches!(change, Change::AddPullSecret { .. })).count();
         self.metrics.pull_secrets(secrets);
@@ -133,15 +132,6 @@ impl Admission {
             micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
             "reviewed"
         );
-    }
-}
-
-fn action_name(action: Action) -> &'static str {
-    match action {
-        Action::Ignore => "ignore",
-        Action::Warn => "warn",
-        Action::Keep => "keep",
-        Action::Deny => "deny",
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::catalog::{Catalog, Class, Facts, Image, Reason, Resolution};
 use crate::hazard::Counterpart;
-use crate::policy::{PUBLIC_REGISTRY, Policy};
+use crate::policy::{Compat, Effect, PUBLIC_REGISTRY, Policy, ReplaceError, Rule};
 use crate::reference::{ParseError, Reference};
 
 /// How an image relates to what is hardened.
@@ -29,12 +29,26 @@ pub enum Match {
     None,
     /// The image is hardened already.
     Hardened,
+    /// The same image from a mirror.
+    Mirror,
+    /// What a rule of the policy says.
+    Rule,
 }
 
 impl Match {
     /// Every class.
-    pub const ALL: [Self; 8] =
-        [Self::Exact, Self::Alias, Self::Past, Self::Line, Self::Floating, Self::Unlisted, Self::None, Self::Hardened];
+    pub const ALL: [Self; 10] = [
+        Self::Exact,
+        Self::Alias,
+        Self::Past,
+        Self::Line,
+        Self::Floating,
+        Self::Unlisted,
+        Self::None,
+        Self::Hardened,
+        Self::Mirror,
+        Self::Rule,
+    ];
 
     /// The class as policies, `explain` and metrics spell it.
     pub fn name(self) -> &'static str {
@@ -47,6 +61,8 @@ impl Match {
             Self::Unlisted => "unlisted",
             Self::None => "none",
             Self::Hardened => "hardened",
+            Self::Mirror => "mirror",
+            Self::Rule => "rule",
         }
     }
 }
@@ -87,7 +103,11 @@ pub struct Decision<'c> {
     /// Whether the policy says to use the target.
     pub rewrites: bool,
     /// What hazards need to know of the hardened image.
-    pub counterpart: Counterpart,
+    pub counterpart: Counterpart<'c>,
+    /// The same image from a mirror, for where a hazard takes the target away.
+    pub(crate) mirror: Option<Reference>,
+    /// The image as it is written, where it is a reference that is a target already: hardened, mirrored or given by a rule.
+    pub(crate) arrived: Option<Reference>,
     name: Option<&'c str>,
     why: Why<'c>,
 }
@@ -96,41 +116,117 @@ pub struct Decision<'c> {
 enum Why<'c> {
     Placeholder,
     Unparsable(ParseError),
-    Hardened(Option<&'c Image>),
-    Resolved { resolution: Resolution<'c>, digest: bool, invalid: Option<ParseError> },
+    Hardened,
+    Mirrored,
+    Rule(&'c Rule, Ruled),
+    Resolved(Box<Resolved<'c>>),
+}
+
+/// What a rule comes to.
+#[derive(Debug)]
+enum Ruled {
+    Kept,
+    Replaced {
+        digest: bool,
+    },
+    /// The image is what the rule gives.
+    Same,
+    /// What the rule gives would not stay: a second pass would rewrite it.
+    Again(Option<Reference>),
+    Nothing(ReplaceError),
+}
+
+/// What the catalog and the mirrors come to.
+#[derive(Debug)]
+struct Resolved<'c> {
+    resolution: Resolution<'c>,
+    class: Match,
+    digest: bool,
+    /// Why the policy's repository gives no target.
+    invalid: Option<ParseError>,
+    mirror: Option<Result<(), ParseError>>,
 }
 
 impl<'c> Decision<'c> {
     /// Decides for the image that is written `image`.
-    pub fn of(image: &str, policy: &Policy, catalog: &'c Catalog) -> Self {
+    pub fn of(image: &str, policy: &'c Policy, catalog: &'c Catalog) -> Self {
         let reference: Reference = match image.parse() {
-            Ok(_) if image == INJECTED => return Self::kept(Why::Placeholder),
+            Ok(_) if image == INJECTED => return Self::kept(Match::None, Why::Placeholder),
             Ok(reference) => reference,
-            Err(_) if is_placeholder(image) => return Self::kept(Why::Placeholder),
-            Err(error) => return Self::kept(Why::Unparsable(error)),
+            Err(_) if is_placeholder(image) => return Self::kept(Match::None, Why::Placeholder),
+            Err(error) => return Self::kept(Match::None, Why::Unparsable(error)),
         };
-        if let Some(name) = hardened_name(&reference, policy, catalog) {
-            let image = catalog.get(name);
-            return Self {
-                matched: Match::Hardened,
-                counterpart: Counterpart::Hardened { uid: image.map(|image| image.facts().run_as) },
-                name: image.map(Image::name),
-                target: Some(reference),
-                rewrites: false,
-                why: Why::Hardened(image),
-            };
-        }
-        Self::resolved(&reference, catalog.resolve(&reference), policy)
+        let mut decision = Self::about(&reference, policy, catalog, Pass::First);
+        let has_arrived = matches!(decision.why, Why::Hardened | Why::Mirrored) || policy.is_given_by_rule(&reference);
+        decision.arrived = Some(reference).filter(|_| has_arrived);
+        decision
     }
 
-    fn kept(why: Why<'c>) -> Self {
-        Self { matched: Match::None, target: None, rewrites: false, counterpart: Counterpart::None, name: None, why }
+    fn kept(matched: Match, why: Why<'c>) -> Self {
+        Self {
+            matched,
+            target: None,
+            rewrites: false,
+            counterpart: Counterpart::None,
+            mirror: None,
+            arrived: None,
+            name: None,
+            why,
+        }
+    }
+
+    fn about(reference: &Reference, policy: &'c Policy, catalog: &'c Catalog, pass: Pass) -> Self {
+        // An alias that gives no reference is as good as none.
+        let original = policy.original_of(reference).and_then(Result::ok);
+        let looked_up = original.as_ref().unwrap_or(reference);
+        if let Some(name) = hardened_name(looked_up, policy, catalog) {
+            let image = catalog.get(name);
+            return Self {
+                counterpart: Counterpart::Hardened(image.map(|image| facts_of(image, looked_up))),
+                name: image.map(Image::name),
+                ..Self::kept(Match::Hardened, Why::Hardened)
+            };
+        }
+        // A mirror that is an alias as well is asked to be looked up.
+        if original.is_none() && policy.is_mirrored(reference) {
+            return Self::kept(Match::Mirror, Why::Mirrored);
+        }
+        match policy.rule_for(reference) {
+            Some(rule) => Self::ruled(reference, rule, policy, catalog, pass),
+            None => Self::resolved(reference, catalog.resolve(looked_up), policy),
+        }
+    }
+
+    fn ruled(reference: &Reference, rule: &'c Rule, policy: &'c Policy, catalog: &'c Catalog, pass: Pass) -> Self {
+        let kept = |ruled| Self::kept(Match::Rule, Why::Rule(rule, ruled));
+        let Effect::Replace(replacement) = rule.effect() else { return kept(Ruled::Kept) };
+        let target = match replacement.of(reference) {
+            Ok(target) => target,
+            Err(error) => return kept(Ruled::Nothing(error)),
+        };
+        if target == *reference {
+            return Self { target: Some(target), ..kept(Ruled::Same) };
+        }
+        let mut counterpart = Counterpart::None;
+        if pass == Pass::First {
+            let next = Self::about(&target, policy, catalog, Pass::Second);
+            if next.rewrites {
+                return Self { target: Some(target), ..kept(Ruled::Again(next.target)) };
+            }
+            if let Counterpart::Hardened(Some(facts)) = next.counterpart {
+                counterpart = Counterpart::Candidate(facts);
+            }
+        }
+        let name = hardened_name(&target, policy, catalog).and_then(|name| catalog.get(name)).map(Image::name);
+        let mirror = policy.mirror_of(reference).and_then(Result::ok);
+        let digest = reference.digest().is_some();
+        Self { target: Some(target), rewrites: true, counterpart, name, mirror, ..kept(Ruled::Replaced { digest }) }
     }
 
     fn resolved(reference: &Reference, resolution: Resolution<'c>, policy: &Policy) -> Self {
         let name = resolution.image.map(Image::name);
         let used = |matched: &Match| policy.matches.contains(matched);
-        let (matched, tag) = match (Match::from(resolution.class), &resolution.reason) {
+        let (class, tag) = match (Match::from(resolution.class), &resolution.reason) {
             // A version that is gone, where the policy would rather have the live patch of its line.
             (Match::Past, Reason::Withdrawn { live: Some(live) }) if !used(&Match::Past) && used(&Match::Line) => {
                 (Match::Line, Some(Cow::Owned(live.to_string())))
@@ -139,16 +235,30 @@ impl<'c> Decision<'c> {
         };
         let target = name.zip(tag).map(|(name, tag)| policy.repository.reference(name, &tag)).transpose();
         let (target, invalid) = target.map_or_else(|error| (None, Some(error)), |target| (target, None));
-        Self {
-            matched,
-            rewrites: target.is_some() && used(&matched),
-            target,
-            counterpart: resolution
-                .facts()
-                .map_or(Counterpart::None, |facts| Counterpart::Candidate { uid: facts.run_as }),
-            name,
-            why: Why::Resolved { digest: reference.digest().is_some(), resolution, invalid },
+        let mirrored = policy.mirror_of(reference).transpose();
+        let (mirror, broken) = mirrored.map_or_else(|error| (None, Some(Err(error))), |mirror| (mirror, None));
+        let mirror = mirror.filter(|mirror| mirror != reference);
+        let counterpart = resolution.facts().map_or(Counterpart::None, Counterpart::Candidate);
+        let digest = reference.digest().is_some();
+        let why = |mirror| Why::Resolved(Box::new(Resolved { resolution, class, digest, invalid, mirror }));
+        if target.is_some() && used(&class) {
+            return Self { target, rewrites: true, counterpart, mirror, name, ..Self::kept(class, why(broken)) };
         }
+        if mirror.is_some() {
+            // The same bytes: nothing about the image changes.
+            return Self { target: mirror, rewrites: true, name, ..Self::kept(Match::Mirror, why(Some(Ok(())))) };
+        }
+        Self { target, counterpart, name, ..Self::kept(class, why(broken)) }
+    }
+
+    /// The build of the target with a shell and the upstream's ways, where the policy allows it and the catalog declares it.
+    pub(crate) fn compat(&self, policy: &Policy) -> Option<(Reference, Facts<'c>)> {
+        let Why::Resolved(resolved) = &self.why else { return None };
+        if policy.compat == Compat::Never || self.matched == Match::Mirror {
+            return None;
+        }
+        let build = resolved.resolution.compat()?;
+        Some((policy.repository.reference(self.name?, &build.to_string()).ok()?, build.facts()))
     }
 
     /// The catalog's name of the hardened image, where one corresponds.
@@ -166,11 +276,16 @@ impl<'c> Decision<'c> {
 
     /// What the hardened image is like to run: the candidate, or what has its name.
     pub fn facts(&self) -> Option<Facts<'c>> {
-        match &self.why {
-            Why::Resolved { resolution, .. } => resolution.facts(),
-            Why::Hardened(image) => image.map(Image::facts),
-            Why::Placeholder | Why::Unparsable(_) => None,
+        match (&self.why, self.counterpart) {
+            (_, Counterpart::Candidate(facts) | Counterpart::Hardened(Some(facts))) => Some(facts),
+            (Why::Resolved(resolved), _) => resolved.resolution.facts(),
+            _ => None,
         }
+    }
+
+    /// The image as it is written, where it is a target already: hardened, mirrored or given by a rule.
+    pub fn arrived(&self) -> Option<&Reference> {
+        self.arrived.as_ref()
     }
 
     /// The reason, for people to read.
@@ -179,22 +294,53 @@ impl<'c> Decision<'c> {
     }
 }
 
+/// Whether a decision is about what is written, or about what a rule gave.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    First,
+    Second,
+}
+
+/// The facts of the build that a reference to a hardened image names; where the catalog does not declare it, of the default one.
+fn facts_of<'c>(image: &'c Image, reference: &Reference) -> Facts<'c> {
+    reference.tag().and_then(|tag| image.tag(tag)).map_or_else(|| image.facts(), |build| build.facts())
+}
+
 struct Because<'d, 'c>(&'d Decision<'c>);
 
 impl fmt::Display for Because<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.why {
+        const DROPPED: &str = "; the digest names the upstream image and is dropped";
+        let Decision { target, rewrites, why, .. } = self.0;
+        match why {
             Why::Placeholder => f.write_str("a placeholder, not an image reference"),
             Why::Unparsable(error) => write!(f, "not an image reference: {error}"),
-            Why::Hardened(_) => f.write_str("hardened already"),
-            Why::Resolved { invalid: Some(error), .. } => {
-                write!(f, "the policy's repository gives no valid target: {error}")
+            Why::Hardened => f.write_str("hardened already"),
+            Why::Mirrored => f.write_str("mirrored already"),
+            Why::Rule(rule, Ruled::Kept) => write!(f, "the rule `{rule}` keeps it"),
+            Why::Rule(rule, Ruled::Same) => write!(f, "it is what the rule `{rule}` gives"),
+            Why::Rule(rule, Ruled::Nothing(error)) => write!(f, "the rule `{rule}` {error}"),
+            Why::Rule(rule, Ruled::Replaced { digest }) => {
+                write!(f, "the rule `{rule}`{}", if *digest { DROPPED } else { "" })
             }
-            Why::Resolved { resolution, digest, .. } => {
-                write!(f, "{}", resolution.reason)?;
-                match (&self.0.target, self.0.rewrites) {
-                    (Some(_), true) if *digest => f.write_str("; the digest names the upstream image and is dropped"),
-                    (Some(_), false) => write!(f, "; the policy's `matches` does not have `{}`", self.0.matched),
+            Why::Rule(rule, Ruled::Again(next)) => {
+                let [target, next] = [target, next].map(|reference| reference.as_ref().map_or("", Reference::as_str));
+                write!(f, "the rule `{rule}` gives {target}, which would become {next} in turn")
+            }
+            Why::Resolved(resolved) => {
+                let Resolved { resolution, class, digest, invalid, mirror } = &**resolved;
+                match invalid {
+                    Some(error) => write!(f, "the policy's repository gives no valid target: {error}")?,
+                    None => write!(f, "{}", resolution.reason)?,
+                }
+                let excluded = resolution.tag.is_some() && invalid.is_none() && (!rewrites || *mirror == Some(Ok(())));
+                if excluded {
+                    write!(f, "; the policy's `matches` does not have `{class}`")?;
+                }
+                match mirror {
+                    Some(Ok(())) => f.write_str("; the policy's mirror has the same image"),
+                    Some(Err(error)) if !rewrites => write!(f, "; the policy's mirror gives no valid target: {error}"),
+                    _ if *rewrites && *digest => f.write_str(DROPPED),
                     _ => Ok(()),
                 }
             }
@@ -233,7 +379,7 @@ mod tests {
         let policy = Policy::parse(&text, "policy.yaml").unwrap();
         let catalog = Catalog::embedded();
         let decision = Decision::of(image, &policy, &catalog);
-        let target = decision.target.as_ref().map_or("-", Reference::as_str);
+        let target = decision.target.as_ref().or(decision.arrived()).map_or("-", Reference::as_str);
         format!("{} {target} {}", decision.matched, decision.rewrites)
     }
 
@@ -281,6 +427,60 @@ mod tests {
         ] {
             assert_eq!(decide(image, policy), expected, "{image} {policy}");
         }
+    }
+
+    #[test]
+    fn rules_go_before_the_catalog_and_mirrors_behind() {
+        let rules = "rules: [{match: docker.io/library/nginx, tag: '1.25*', replace: 'dhi.io/nginx:1.31'}, \
+                     {match: 'ghcr.io/acme/**', action: keep}, {match: 'ghcr.io/**', replace: 'r.example.com/{repository}:{tag}'}, \
+                     {match: quay.io/org/a, replace: 'docker.io/library/nginx:{tag}'}, {match: quay.io/org/b, replace: 'quay.io/org/b:2'}]";
+        let mirrors = "mirrors: [{from: docker.io, to: mirror.example.com/hub}]";
+        let both = "mirrors: [{from: docker.io, to: mirror.example.com/hub}]\naliases: [{from: mirror.example.com/hub, to: docker.io}]";
+        let pinned = format!("nginx:1.25.3@sha256:{}", "a".repeat(64));
+        let mirrored = format!("mirror mirror.example.com/hub/library/{pinned} true");
+        for (image, policy, expected) in [
+            ("nginx:1.25.3", rules, "rule dhi.io/nginx:1.31 true"),
+            (&*pinned, rules, "rule dhi.io/nginx:1.31 true"),
+            ("nginx:1.31.4", rules, "exact dhi.io/nginx:1.31.4 true"),
+            ("ghcr.io/acme/app:1", rules, "rule - false"),
+            ("ghcr.io/other/app:1", rules, "rule r.example.com/other/app:1 true"),
+            ("r.example.com/other/app:1", rules, "none r.example.com/other/app:1 false"),
+            ("ghcr.io/other/app", rules, "rule - false"),
+            // A second pass would go on to the catalog.
+            ("quay.io/org/a:1.31.4", rules, "rule docker.io/library/nginx:1.31.4 false"),
+            ("quay.io/org/b:1", rules, "rule quay.io/org/b:2 true"),
+            ("quay.io/org/b:2", rules, "rule quay.io/org/b:2 false"),
+            ("nginx:1.31.4", mirrors, "exact dhi.io/nginx:1.31.4 true"),
+            (&*pinned, mirrors, &*mirrored),
+            ("acme/app", mirrors, "mirror mirror.example.com/hub/acme/app true"),
+            ("mirror.example.com/hub/acme/app:1", mirrors, "mirror mirror.example.com/hub/acme/app:1 false"),
+            (
+                "mirror.example.com/hub/library/nginx:1.31.4",
+                mirrors,
+                "mirror mirror.example.com/hub/library/nginx:1.31.4 false",
+            ),
+            ("mirror.example.com/hub/library/nginx:1.31.4", both, "exact dhi.io/nginx:1.31.4 true"),
+            ("mirror.example.com/hub/acme/app:1", both, "none - false"),
+            (
+                "harbor.example.com/hub/nginx:1.31.4",
+                "aliases: [{from: harbor.example.com/hub, to: docker.io}]",
+                "exact dhi.io/nginx:1.31.4 true",
+            ),
+            (
+                "harbor.example.com/hubs/nginx:1.31.4",
+                "aliases: [{from: harbor.example.com/hub, to: docker.io}]",
+                "none - false",
+            ),
+            (
+                "harbor.example.com/h/nginx:1",
+                "aliases: [{from: harbor.example.com/h, to: dhi.io}]",
+                "hardened harbor.example.com/h/nginx:1 false",
+            ),
+        ] {
+            assert_eq!(decide(image, policy), expected, "{image} {policy}");
+        }
+        let growing = "rules: [{match: ghcr.io/a/b, replace: 'ghcr.io/a/b:{tag}-x'}]";
+        assert_eq!(decide("ghcr.io/a/b:1", growing), "rule ghcr.io/a/b:1-x false");
     }
 
     #[test]

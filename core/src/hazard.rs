@@ -1,9 +1,15 @@
 //! What would break or is unwise about a container, one function each, with a stable code.
 
+mod code;
+mod platform;
+mod shell;
+
 use std::fmt;
 
-use serde::Deserialize;
-
+pub(crate) use self::code::About;
+pub use self::code::{Action, Code};
+use crate::catalog::Facts;
+use crate::policy::Platform;
 use crate::warning::printable;
 use crate::workload::{Container, PodSpec};
 
@@ -11,93 +17,6 @@ use crate::workload::{Container, PodSpec};
 const MAX_NAME: usize = 63;
 /// The first port that any user may bind (Linux, `ip_unprivileged_port_start`).
 const FIRST_UNPRIVILEGED_PORT: i64 = 1024;
-
-/// The public name of a hazard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Code {
-    /// A container port below 1024 that a nonroot user may not be allowed to bind.
-    PrivilegedPort,
-    /// Nothing says that the container runs as a nonroot user.
-    MissingNonroot,
-    /// Told to run as root, on an image that is made for a nonroot user.
-    RunsAsRoot,
-    /// Does what only root can do, on an image whose default user is not root.
-    NeedsRoot,
-    /// The pod cannot be given the pull secret that the target needs.
-    PullSecretMissing,
-}
-
-impl Code {
-    /// Every hazard that is evaluated.
-    pub const ALL: [Self; 5] =
-        [Self::PrivilegedPort, Self::MissingNonroot, Self::RunsAsRoot, Self::NeedsRoot, Self::PullSecretMissing];
-
-    /// Codes that are reserved for hazards which this version does not evaluate.
-    pub const RESERVED: [&'static str; 18] = [
-        "privileged-port-host",
-        "named-user",
-        "no-shell",
-        "program-missing",
-        "program-unknown",
-        "entrypoint-differs",
-        "no-entrypoint",
-        "no-package-manager",
-        "data-path-moved",
-        "data-owner-differs",
-        "volume-ownership",
-        "ports-differ",
-        "platform-missing",
-        "fips-unavailable",
-        "digest-dropped",
-        "dev-variant",
-        "foreign-owner",
-        "operator-managed",
-    ];
-
-    /// The code as policies, warnings, audit annotations and metrics spell it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::PrivilegedPort => "privileged-port",
-            Self::MissingNonroot => "missing-nonroot",
-            Self::RunsAsRoot => "runs-as-root",
-            Self::NeedsRoot => "needs-root",
-            Self::PullSecretMissing => "pull-secret-missing",
-        }
-    }
-
-    /// The code of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.name() == name)
-    }
-
-    /// What happens where the policy does not say.
-    pub fn default_action(self) -> Action {
-        match self {
-            Self::PrivilegedPort | Self::MissingNonroot | Self::RunsAsRoot => Action::Warn,
-            Self::NeedsRoot | Self::PullSecretMissing => Action::Keep,
-        }
-    }
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// What a hazard does to the decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    /// Nothing, not even a warning.
-    Ignore,
-    /// The image is rewritten and the user warned.
-    Warn,
-    /// The image stays and the user is warned.
-    Keep,
-    /// The object is refused.
-    Deny,
-}
 
 /// A hazard that a container has; displayed as what a user reads after the container's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,10 +42,27 @@ pub enum Hazard<'a> {
         /// The user that the hardened image runs as.
         uid: u32,
     },
+    /// See [`Code::NoShell`].
+    NoShell {
+        /// The shell.
+        program: &'a str,
+    },
+    /// See [`Code::PlatformMissing`].
+    PlatformMissing {
+        /// The architecture that has no build.
+        architecture: &'a str,
+    },
     /// See [`Code::PullSecretMissing`].
     PullSecretMissing {
         /// The secret that the target needs.
         secret: &'a str,
+    },
+    /// See [`Code::ForeignOwner`].
+    ForeignOwner {
+        /// The API version of the controller.
+        api_version: &'a str,
+        /// Its kind.
+        kind: &'a str,
     },
 }
 
@@ -138,7 +74,10 @@ impl Hazard<'_> {
             Self::MissingNonroot => Code::MissingNonroot,
             Self::RunsAsRoot { .. } => Code::RunsAsRoot,
             Self::NeedsRoot { .. } => Code::NeedsRoot,
+            Self::NoShell { .. } => Code::NoShell,
+            Self::PlatformMissing { .. } => Code::PlatformMissing,
             Self::PullSecretMissing { .. } => Code::PullSecretMissing,
+            Self::ForeignOwner { .. } => Code::ForeignOwner,
         }
     }
 }
@@ -158,53 +97,61 @@ impl fmt::Display for Hazard<'_> {
                 let reason = printable(reason, MAX_NAME);
                 write!(f, "{reason} needs root, hardened runs as uid {uid}; set `runAsUser: 0`")
             }
+            Self::NoShell { program } => {
+                write!(f, "starts `{program}`, which the hardened image lacks; start the program itself")
+            }
+            Self::PlatformMissing { architecture } => {
+                write!(f, "hardened has no build for {architecture} nodes; set `nodeSelector` kubernetes.io/arch")
+            }
             Self::PullSecretMissing { secret } => write!(f, "the pod does not name the pull secret `{secret}`"),
+            Self::ForeignOwner { api_version, kind } => {
+                let group = api_version.split_once('/').map_or("", |(group, _)| group);
+                let (group, kind) = (printable(group, MAX_NAME), printable(kind, MAX_NAME));
+                write!(f, "its controller may undo it; set the image in {group}/{kind}, or tolerate it")
+            }
         }
     }
 }
 
 /// What is known of the hardened image that a container has, or could have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counterpart {
+pub enum Counterpart<'c> {
     /// Nothing hardened has that name.
     None,
-    /// There is a candidate, or at least an image of that name, which runs as `uid`.
-    Candidate {
-        /// Its default user.
-        uid: u32,
-    },
-    /// The container's image is hardened already; its default user, where the catalog knows the image.
-    Hardened {
-        /// Its default user.
-        uid: Option<u32>,
-    },
+    /// There is a candidate, or at least an image of that name, with these facts.
+    Candidate(Facts<'c>),
+    /// The container's image is hardened already; its facts, where the catalog knows the image.
+    Hardened(Option<Facts<'c>>),
 }
 
-impl Counterpart {
-    fn uid(self) -> Option<u32> {
+impl Counterpart<'_> {
+    fn uid(&self) -> Option<u32> {
         match self {
-            Self::None => None,
-            Self::Candidate { uid } => Some(uid),
-            Self::Hardened { uid } => uid,
+            Self::None | Self::Hardened(None) => None,
+            Self::Candidate(facts) | Self::Hardened(Some(facts)) => Some(facts.run_as),
         }
     }
 }
 
 /// What containers have from their pod.
 #[derive(Debug, Clone, Copy)]
-pub struct Inherited {
+pub struct Inherited<'p> {
+    pod: &'p PodSpec<'p>,
+    nodes: &'p [Platform],
     run_as_non_root: Option<bool>,
     run_as_user: Option<i64>,
     host_pid: bool,
     first_unprivileged_port: i64,
 }
 
-impl Inherited {
-    /// From a pod's specification.
-    pub fn of(pod: &PodSpec<'_>) -> Self {
+impl<'p> Inherited<'p> {
+    /// From a pod's specification, and what its nodes may be.
+    pub fn of(pod: &'p PodSpec<'p>, nodes: &'p [Platform]) -> Self {
         let context = &pod.security_context;
         let sysctl = context.sysctls.iter().find(|sysctl| &*sysctl.name == "net.ipv4.ip_unprivileged_port_start");
         Self {
+            pod,
+            nodes,
             run_as_non_root: context.run_as_non_root,
             run_as_user: context.run_as_user,
             host_pid: pod.host_pid,
@@ -218,25 +165,35 @@ impl Inherited {
 /// The hazards that a container has by what its pod says.
 pub fn of_container<'c>(
     container: &'c Container<'_>,
-    pod: &Inherited,
-    counterpart: Counterpart,
+    pod: &Inherited<'c>,
+    counterpart: &Counterpart<'_>,
 ) -> impl Iterator<Item = Hazard<'c>> {
+    let candidate = match counterpart {
+        Counterpart::Candidate(facts) => Some(facts),
+        Counterpart::None | Counterpart::Hardened(_) => None,
+    };
     [
         privileged_port(container, pod, counterpart),
         missing_nonroot(container, pod),
         runs_as_root(container, pod, counterpart),
-        needs_root(container, pod, counterpart),
+        candidate.and_then(|facts| needs_root(container, pod, facts)),
+        candidate.and_then(|facts| shell::no_shell(container, facts)),
+        candidate.and_then(|facts| platform::platform_missing(pod.pod, pod.nodes, facts)),
     ]
     .into_iter()
     .flatten()
 }
 
 /// The user that the pod specification asks for; a container's setting goes before its pod's, as in the kubelet.
-fn effective_user(container: &Container<'_>, pod: &Inherited) -> Option<i64> {
+fn effective_user(container: &Container<'_>, pod: &Inherited<'_>) -> Option<i64> {
     container.security_context.run_as_user.or(pod.run_as_user)
 }
 
-fn privileged_port(container: &Container<'_>, pod: &Inherited, counterpart: Counterpart) -> Option<Hazard<'static>> {
+fn privileged_port(
+    container: &Container<'_>,
+    pod: &Inherited<'_>,
+    counterpart: &Counterpart<'_>,
+) -> Option<Hazard<'static>> {
     let refused = 1..pod.first_unprivileged_port;
     let port = container.ports.iter().map(|port| port.container_port).filter(|port| refused.contains(port)).min()?;
     let user = effective_user(container, pod);
@@ -250,14 +207,18 @@ fn privileged_port(container: &Container<'_>, pod: &Inherited, counterpart: Coun
     }
 }
 
-fn missing_nonroot(container: &Container<'_>, pod: &Inherited) -> Option<Hazard<'static>> {
+fn missing_nonroot(container: &Container<'_>, pod: &Inherited<'_>) -> Option<Hazard<'static>> {
     let own = &container.security_context;
     let asked_for = own.run_as_non_root == Some(true) || pod.run_as_non_root == Some(true);
     let numeric = [own.run_as_user, pod.run_as_user].into_iter().flatten().any(|uid| uid > 0);
     (!asked_for && !numeric).then_some(Hazard::MissingNonroot)
 }
 
-fn runs_as_root(container: &Container<'_>, pod: &Inherited, counterpart: Counterpart) -> Option<Hazard<'static>> {
+fn runs_as_root(
+    container: &Container<'_>,
+    pod: &Inherited<'_>,
+    counterpart: &Counterpart<'_>,
+) -> Option<Hazard<'static>> {
     let uid = counterpart.uid().filter(|uid| *uid != 0)?;
     let non_root = container.security_context.run_as_non_root.or(pod.run_as_non_root);
     let root = match effective_user(container, pod) {
@@ -267,8 +228,8 @@ fn runs_as_root(container: &Container<'_>, pod: &Inherited, counterpart: Counter
     root.then_some(Hazard::RunsAsRoot { uid })
 }
 
-fn needs_root<'c>(container: &'c Container<'_>, pod: &Inherited, counterpart: Counterpart) -> Option<Hazard<'c>> {
-    let Counterpart::Candidate { uid } = counterpart else { return None };
+fn needs_root<'c>(container: &'c Container<'_>, pod: &Inherited<'_>, facts: &Facts<'_>) -> Option<Hazard<'c>> {
+    let uid = facts.run_as;
     if uid == 0 || effective_user(container, pod).is_some() {
         return None;
     }

@@ -23,6 +23,7 @@ pub struct Outcome<'p> {
     pub(crate) audit: AuditAnnotations,
     pub(crate) images: Vec<(Match, bool)>,
     pub(crate) hazards: Vec<(Code, Action)>,
+    pub(crate) pull_secrets: Vec<&'p str>,
 }
 
 impl<'p> Outcome<'p> {
@@ -36,6 +37,7 @@ impl<'p> Outcome<'p> {
             audit: AuditAnnotations::default(),
             images: Vec::new(),
             hazards: Vec::new(),
+            pull_secrets: Vec::new(),
         }
     }
 
@@ -67,6 +69,11 @@ impl<'p> Outcome<'p> {
     /// The hazards that were found, and what each does.
     pub fn hazards(&self) -> &[(Code, Action)] {
         &self.hazards
+    }
+
+    /// The pull secrets that the pod's targets need and the pod did not name, added here or not.
+    pub fn pull_secrets(&self) -> &[&'p str] {
+        &self.pull_secrets
     }
 
     /// The changes as JSON Patch (RFC 6902), written without a document in between.

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::catalog::Catalog;
-use crate::decision::Decision;
-use crate::hazard::{self, Action, Hazard, Inherited};
-use crate::policy::{Mode, Policy, Treatment};
+use crate::decision::{Decision, Match};
+use crate::hazard::{self, Action, Code, Counterpart, Hazard, Inherited};
+use crate::policy::{GitOps, Mode, OptOut, Policy, Treatment};
 use crate::reference::Reference;
 use crate::review::{self, Operation};
-use crate::workload::{Image, ImageList, Kind, Object, PodSpec};
+use crate::workload::{Image, ImageList, Kind, Metadata, Object, OwnerReference, PodSpec};
 
 /// What a decision is about: a pod, or the template of a workload.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,20 @@ pub struct Request<'r> {
     pub ephemeral: bool,
     /// How far the decision may go, before the object's own annotations.
     pub mode: Mode,
+    /// Where the outcome goes.
+    pub purpose: Purpose<'r>,
+}
+
+/// Where an outcome goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Purpose<'r> {
+    /// To the API server, about an object on its way there.
+    Review,
+    /// Into a manifest, before any cluster sees it: every kind that is not off is rewritten, and nothing is recorded.
+    Manifest {
+        /// Where pull secrets are to be added as well: those of the service account, which pods that name any would go without.
+        account_secrets: Option<&'r [&'r str]>,
+    },
 }
 
 impl<'r> Request<'r> {
@@ -42,7 +56,8 @@ impl<'r> Request<'r> {
             Operation::Update => review.old_object.as_ref(),
             Operation::Delete | Operation::Connect => return None,
         };
-        Some(Self { object: review.object.as_ref()?, old, kind, operation: review.operation, ephemeral, mode })
+        let (object, operation, purpose) = (review.object.as_ref()?, review.operation, Purpose::Review);
+        Some(Self { object, old, kind, operation, ephemeral, mode, purpose })
     }
 }
 
@@ -55,6 +70,8 @@ pub struct Plan<'p> {
     pub(crate) treatment: Treatment,
     /// Those of the policy's pull secrets that the pod names.
     pub(crate) named_secrets: Vec<&'p str>,
+    /// A pod's controller that may mind what becomes of it.
+    foreign_owner: Option<&'p OwnerReference<'p>>,
     pub(crate) items: Vec<Item<'p>>,
     pub(crate) findings: Vec<Finding<'p>>,
 }
@@ -64,8 +81,36 @@ pub struct Plan<'p> {
 pub(crate) struct Item<'p> {
     pub(crate) image: Image<'p, 'p>,
     pub(crate) decision: Decision<'p>,
+    pub(crate) choice: Choice,
     /// Its part of the plan's findings.
     pub(crate) findings: Range<usize>,
+}
+
+/// The candidate that hazards leave.
+#[derive(Debug)]
+pub(crate) enum Choice {
+    /// There was none.
+    Nothing,
+    /// None: a hazard keeps the image.
+    Kept,
+    /// The decision's target.
+    Target,
+    /// The target's build with a shell.
+    Compat(Reference),
+    /// The same image from a mirror.
+    Mirror(Reference),
+}
+
+impl Item<'_> {
+    /// What the image is to become, and by which match.
+    pub(crate) fn to(&self) -> Option<(&Reference, Match)> {
+        match &self.choice {
+            Choice::Nothing | Choice::Kept => None,
+            Choice::Target => Some((self.decision.target.as_ref()?, self.decision.matched)),
+            Choice::Compat(to) => Some((to, self.decision.matched)),
+            Choice::Mirror(to) => Some((to, Match::Mirror)),
+        }
+    }
 }
 
 /// A hazard that the policy does not ignore.
@@ -77,24 +122,26 @@ pub(crate) struct Finding<'p> {
 
 /// Decides for every image that the request may change.
 pub fn plan<'p>(request: &Request<'p>, policy: &'p Policy, catalog: &'p Catalog) -> Plan<'p> {
-    let treatment = policy.treatment(request.kind);
+    let treatment = treatment(request, policy);
     let mut plan = Plan {
         request: *request,
         policy,
         mode: Mode::Off,
         treatment,
         named_secrets: Vec::new(),
+        foreign_owner: None,
         items: Vec::new(),
         findings: Vec::new(),
     };
     let Some(pod) = request.object.pod(request.kind) else { return plan };
-    plan.mode = effective_mode(request, pod);
+    plan.mode = effective_mode(request, pod, policy.opt_out);
     if plan.mode == Mode::Off || treatment == Treatment::Off || is_not_ours(request.object, pod) {
         return plan;
     }
     plan.named_secrets = named_secrets(pod.spec(), policy);
-    let inherited = Inherited::of(pod.spec());
-    let skipped = Skipped::of([request.object, pod]);
+    plan.foreign_owner = foreign_owner(request, policy);
+    let inherited = Inherited::of(pod.spec(), &policy.platforms);
+    let skipped = Skipped::of([request.object, pod], policy.opt_out);
     let mut before = Before::of(request.old.and_then(|old| old.pod(request.kind)).map(Object::spec));
     plan.items.reserve_exact(pod.spec().container_count());
     for image in pod.spec().images() {
@@ -107,19 +154,75 @@ pub fn plan<'p>(request: &Request<'p>, policy: &'p Policy, catalog: &'p Catalog)
 }
 
 impl<'p> Plan<'p> {
-    fn add(&mut self, image: Image<'p, 'p>, inherited: &Inherited, catalog: &'p Catalog) {
-        let decision = Decision::of(image.reference, self.policy, catalog);
+    fn add(&mut self, image: Image<'p, 'p>, inherited: &Inherited<'p>, catalog: &'p Catalog) {
+        let mut decision = Decision::of(image.reference, self.policy, catalog);
         let first = self.findings.len();
+        let target = decision.target.as_ref().filter(|_| decision.rewrites);
+        self.evaluate(&image, inherited, &decision.counterpart, target);
+        let choice = if !decision.rewrites {
+            Choice::Nothing
+        } else if self.allows(first, decision.matched) {
+            Choice::Target
+        } else {
+            self.other_candidate(&image, inherited, &mut decision, first)
+        };
+        self.items.push(Item { image, decision, choice, findings: first..self.findings.len() });
+    }
+
+    /// What is left where hazards take the target away: its build with a shell, or the mirror.
+    fn other_candidate(
+        &mut self,
+        image: &Image<'p, 'p>,
+        inherited: &Inherited<'p>,
+        decision: &mut Decision<'p>,
+        first: usize,
+    ) -> Choice {
+        if let Some((to, facts)) = decision.compat(self.policy) {
+            let of_target = self.findings.split_off(first);
+            self.evaluate(image, inherited, &Counterpart::Candidate(facts), Some(&to));
+            if self.allows(first, decision.matched) {
+                return Choice::Compat(to);
+            }
+            self.findings.truncate(first);
+            self.findings.extend(of_target);
+        }
+        let found = self.findings.get(first..).unwrap_or_default();
+        let refused = found.iter().any(|finding| finding.action == Action::Deny);
+        match decision.mirror.take().filter(|_| !refused && self.allows(first, Match::Mirror)) {
+            Some(mirror) if self.missing_secret(&mirror).is_none() => Choice::Mirror(mirror),
+            _ => Choice::Kept,
+        }
+    }
+
+    /// Adds the hazards of an image that would become `target`.
+    fn evaluate(
+        &mut self,
+        image: &Image<'p, 'p>,
+        inherited: &Inherited<'p>,
+        counterpart: &Counterpart<'_>,
+        target: Option<&Reference>,
+    ) {
         if let Some(container) = image.container {
-            for hazard in hazard::of_container(container, inherited, decision.counterpart) {
+            for hazard in hazard::of_container(container, inherited, counterpart) {
                 self.find(hazard);
             }
         }
-        let target = decision.target.as_ref().filter(|_| decision.rewrites && self.secrets_are_fixed());
+        let has_candidate = target.is_some() || matches!(counterpart, Counterpart::Candidate(_));
+        if let Some(owner) = self.foreign_owner.filter(|_| has_candidate) {
+            self.find(Hazard::ForeignOwner { api_version: &owner.api_version, kind: &owner.kind });
+        }
         if let Some(secret) = target.and_then(|target| self.missing_secret(target)) {
             self.find(Hazard::PullSecretMissing { secret });
         }
-        self.items.push(Item { image, decision, findings: first..self.findings.len() });
+    }
+
+    /// Whether the findings from `first` on let an image become a target by a match. One from a mirror is the same image: only what
+    /// is about the change itself counts.
+    fn allows(&self, first: usize, matched: Match) -> bool {
+        let about_the_change = |code| matches!(code, Code::ForeignOwner | Code::PullSecretMissing);
+        let found = self.findings.get(first..).unwrap_or_default();
+        let mut keeping = found.iter().filter(|finding| finding.action >= Action::Keep);
+        keeping.all(|finding| matched == Match::Mirror && !about_the_change(finding.hazard.code()))
     }
 
     fn find(&mut self, hazard: Hazard<'p>) {
@@ -134,8 +237,11 @@ impl<'p> Plan<'p> {
         self.request.kind == Kind::Pod && self.request.operation == Operation::Update
     }
 
-    /// The secret that the target needs, where the pod names none of those that would do.
+    /// The secret that the target needs, where the pod names none of those that would do and can be given none.
     fn missing_secret(&self, target: &Reference) -> Option<&'p str> {
+        if !self.secrets_are_fixed() {
+            return None;
+        }
         let named = |secret: &str| self.named_secrets.contains(&secret);
         let mut needed = self.policy.pull_secrets_for(target);
         let first = needed.next()?;
@@ -143,12 +249,35 @@ impl<'p> Plan<'p> {
     }
 }
 
-/// The request's mode, lowered by the annotations of object and template.
-fn effective_mode(request: &Request<'_>, pod: &Object<'_>) -> Mode {
-    [request.object, pod]
-        .into_iter()
-        .filter_map(|object| Mode::named(object.annotations()?.mode.as_deref()?))
-        .fold(request.mode, Mode::min)
+/// What is done with objects of the request's kind.
+fn treatment(request: &Request<'_>, policy: &Policy) -> Treatment {
+    let treatment = policy.treatment(request.kind);
+    let is_template = request.kind != Kind::Pod;
+    match (request.purpose, treatment) {
+        (Purpose::Manifest { .. }, Treatment::Warn) => Treatment::Rewrite,
+        (Purpose::Review, Treatment::Rewrite) if is_template && policy.workloads.gitops == GitOps::Warn => {
+            let tracked = request.object.metadata.as_ref().is_some_and(Metadata::is_tracked);
+            if tracked { Treatment::Warn } else { treatment }
+        }
+        _ => treatment,
+    }
+}
+
+/// The request's mode, lowered by the annotations of object and template where they may. A manifest is rewritten or it is not.
+fn effective_mode(request: &Request<'_>, pod: &Object<'_>, opt_out: OptOut) -> Mode {
+    let asked = [request.object, pod].into_iter().filter(|_| opt_out >= OptOut::Object);
+    let mode =
+        asked.filter_map(|object| Mode::named(object.annotations()?.mode.as_deref()?)).fold(request.mode, Mode::min);
+    match (request.purpose, mode) {
+        (Purpose::Manifest { .. }, Mode::Warn) => Mode::Enforce,
+        (_, mode) => mode,
+    }
+}
+
+/// The controller of a pod that may compare its images with what it wrote.
+fn foreign_owner<'p>(request: &Request<'p>, policy: &Policy) -> Option<&'p OwnerReference<'p>> {
+    let owner = request.object.metadata.as_ref()?.controller().filter(|_| request.kind == Kind::Pod)?;
+    (!policy.owners.tolerate(&owner.api_version, &owner.kind)).then_some(owner)
 }
 
 /// Static pods' mirrors, objects that are going away, Windows.
@@ -203,8 +332,9 @@ impl<'p> Before<'p> {
 struct Skipped<'p>(HashSet<&'p str>);
 
 impl<'p> Skipped<'p> {
-    fn of(objects: [&'p Object<'p>; 2]) -> Self {
-        let annotations = objects.into_iter().filter_map(|object| object.annotations()?.skip.as_deref());
+    fn of(objects: [&'p Object<'p>; 2], opt_out: OptOut) -> Self {
+        let asked = objects.into_iter().filter(|_| opt_out == OptOut::Container);
+        let annotations = asked.filter_map(|object| object.annotations()?.skip.as_deref());
         let names = annotations.flat_map(|names| names.split(',')).map(str::trim);
         Self(names.filter(|name| !name.is_empty()).collect())
     }

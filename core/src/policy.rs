@@ -1,15 +1,25 @@
 //! The user's file: what may be rewritten to what, and what each hazard means.
 
 mod file;
+mod glob;
 mod mode;
+mod owners;
+mod prefix;
 mod repository;
+mod rule;
+mod schema;
+mod written;
 
 pub use self::file::{PolicyError, Problem};
-pub use self::mode::{Mode, Treatment};
+pub use self::glob::{Glob, GlobError};
+pub use self::mode::{GitOps, Mode, NamespaceMode, OptOut, Treatment, Workloads};
+pub use self::owners::Owners;
+pub use self::prefix::{Mapping, Prefix};
 pub use self::repository::{Repository, RepositoryError};
+pub use self::rule::{Effect, ReplaceError, Replacement, ReplacementError, Rule};
 use crate::decision::Match;
 use crate::hazard::{Action, Code};
-use crate::reference::Reference;
+use crate::reference::{ParseError, Reference};
 use crate::workload::Kind;
 
 /// Where hardened images are published.
@@ -26,34 +36,67 @@ pub(crate) const PUBLIC_REGISTRY: &str = "dhi.io";
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// What happens where neither path nor annotation says otherwise.
+    /// What happens where neither path, namespace nor annotation says otherwise.
     pub mode: Mode,
     /// How hardened images are named here.
     pub repository: Repository,
     /// The match classes whose candidates are used.
     pub matches: Vec<Match>,
+    /// Whether builds with a shell take the place of those that would not run.
+    pub compat: Compat,
+    /// What nodes may be, where a pod does not say.
+    pub platforms: Vec<Platform>,
+    /// What becomes of a pinned image.
+    pub digest: Digest,
+    /// What goes before the catalog; the first match holds.
+    pub rules: Vec<Rule>,
+    /// Where images are that have no hardened candidate: the same bytes.
+    pub mirrors: Vec<Mapping>,
+    /// Copies, which are looked up as what they copy.
+    pub aliases: Vec<Mapping>,
     /// The pull secrets that targets need.
     pub pull_secrets: Vec<PullSecret>,
+    /// What the webhook does with each kind.
+    pub workloads: Workloads,
+    /// The modes of namespaces; the first match holds.
+    pub namespaces: Vec<NamespaceMode>,
+    /// The controllers that do not mind changed pods.
+    pub owners: Owners,
+    /// Who may lower the mode.
+    pub opt_out: OptOut,
     actions: [Action; Code::ALL.len()],
 }
 
 impl Default for Policy {
-    /// What holds without a file: `dhi.io/{name}`, exact and alias matches, `dhi-pull-secret`.
+    /// What holds without a file; [`Policy::DEFAULT_TEXT`] is the same for people.
     fn default() -> Self {
         Self {
             mode: Mode::Enforce,
             repository: Repository::public(),
             matches: vec![Match::Exact, Match::Alias],
+            compat: Compat::Auto,
+            platforms: Platform::default_list(),
+            digest: Digest::Pin,
+            rules: Vec::new(),
+            mirrors: Vec::new(),
+            aliases: Vec::new(),
             pull_secrets: vec![PullSecret {
                 name: "dhi-pull-secret".to_owned(),
-                registries: vec![PUBLIC_REGISTRY.to_owned()],
+                registries: Prefix::parse(PUBLIC_REGISTRY).into_iter().collect(),
             }],
+            workloads: Workloads::default(),
+            namespaces: Vec::new(),
+            owners: Owners::default(),
+            opt_out: OptOut::Container,
             actions: Code::ALL.map(Code::default_action),
         }
     }
 }
 
 impl Policy {
+    /// The default policy as a file, with a remark for each key.
+    pub const DEFAULT_TEXT: &str = include_str!("../data/policy.yaml");
+
     /// What a hazard does.
     pub fn action(&self, code: Code) -> Action {
         self.actions.get(code as usize).copied().unwrap_or_else(|| code.default_action())
@@ -66,21 +109,59 @@ impl Policy {
         }
     }
 
+    /// The mode of a namespace: that of the first entry which fits it, else the policy's.
+    ///
+    /// ```
+    /// use quench_core::policy::{Mode, Policy};
+    ///
+    /// let text = "apiVersion: quench.dev/v1alpha1\nkind: Policy\nnamespaces: [{match: 'legacy-*', mode: warn}]\n";
+    /// let policy = Policy::parse(text, "policy.yaml")?;
+    /// assert_eq!((policy.mode_in("legacy-shop"), policy.mode_in("shop")), (Mode::Warn, Mode::Enforce));
+    /// # Ok::<(), quench_core::policy::PolicyError>(())
+    /// ```
+    pub fn mode_in(&self, namespace: &str) -> Mode {
+        self.namespaces.iter().find(|entry| entry.names.matches(namespace)).map_or(self.mode, |entry| entry.mode)
+    }
+
     /// What the webhook does with objects of that kind.
     pub fn treatment(&self, kind: Kind) -> Treatment {
-        match kind {
-            Kind::Pod | Kind::DaemonSet => Treatment::Rewrite,
-            Kind::ReplicaSet => Treatment::Off,
-            _ => Treatment::Warn,
-        }
+        self.workloads.treatment(kind)
     }
 
     /// The names of the secrets that pulling `image` may need, in the policy's order.
     pub fn pull_secrets_for(&self, image: &Reference) -> impl Iterator<Item = &str> {
         self.pull_secrets
             .iter()
-            .filter(|secret| secret.registries.iter().any(|prefix| image.is_below(prefix)))
+            .filter(|secret| secret.registries.iter().any(|prefix| prefix.holds(image)))
             .map(|secret| secret.name.as_str())
+    }
+
+    /// The rule for an image.
+    pub fn rule_for(&self, image: &Reference) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.matches(image))
+    }
+
+    /// What an image is a copy of, where `aliases` says so.
+    pub fn original_of(&self, image: &Reference) -> Option<Result<Reference, ParseError>> {
+        Mapping::of(&self.aliases, image).map(|alias| alias.apply(image))
+    }
+
+    /// Where `mirrors` has an image.
+    pub fn mirror_of(&self, image: &Reference) -> Option<Result<Reference, ParseError>> {
+        Mapping::of(&self.mirrors, image).map(|mirror| mirror.apply(image))
+    }
+
+    /// Whether an image lies where `mirrors` leads.
+    pub fn is_mirrored(&self, image: &Reference) -> bool {
+        self.mirrors.iter().any(|mirror| mirror.to.holds(image))
+    }
+
+    /// Whether an image may be what a rule gave for another.
+    pub fn is_given_by_rule(&self, image: &Reference) -> bool {
+        self.rules.iter().any(|rule| match rule.effect() {
+            Effect::Keep => false,
+            Effect::Replace(replacement) => replacement.may_give(image),
+        })
     }
 }
 
@@ -90,5 +171,54 @@ pub struct PullSecret {
     /// The secret's name, in each namespace that needs it.
     pub name: String,
     /// Registries, or registries and paths, whose images need it.
-    pub registries: Vec<String>,
+    pub registries: Vec<Prefix>,
+}
+
+/// Whether builds with a shell take the place of those that would not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Compat {
+    /// The `-compat` build, where it takes a hazard away that keeps the image.
+    Auto,
+    /// Only the plain build.
+    Never,
+}
+
+/// What becomes of an image that is pinned by digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Digest {
+    /// What was pinned stays pinned, to the hardened image's digest.
+    Pin,
+    /// Every target is pinned.
+    Always,
+    /// Targets have a tag only.
+    Drop,
+}
+
+/// What a node may be: an operating system, which is Linux, and an architecture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Platform {
+    architecture: Box<str>,
+}
+
+impl Platform {
+    /// What hardened images are built for.
+    fn default_list() -> Vec<Self> {
+        ["amd64", "arm64"].map(|architecture| Self { architecture: architecture.into() }).into()
+    }
+
+    /// Reads `linux/amd64`, or `linux/arm/v7`; None for what is not like that.
+    fn parse(written: &str) -> Option<Self> {
+        let architecture = written.strip_prefix("linux/")?;
+        let architecture = architecture.split_once('/').map_or(architecture, |(architecture, _)| architecture);
+        let known =
+            !architecture.is_empty() && architecture.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        known.then(|| Self { architecture: architecture.into() })
+    }
+
+    /// The architecture as image indexes and node labels spell it.
+    pub fn architecture(&self) -> &str {
+        &self.architecture
+    }
 }

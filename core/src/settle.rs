@@ -6,15 +6,15 @@ use std::fmt;
 use std::ptr;
 
 use crate::audit::{self, AuditAnnotations, Entries};
-use crate::decision::{Decision, Match};
-use crate::hazard::{Action, Code, Hazard};
+use crate::decision::Decision;
+use crate::hazard::{About, Action, Hazard};
 use crate::outcome::{Change, Outcome, Parent};
-use crate::plan::{Finding, Item, Plan};
+use crate::plan::{Choice, Finding, Item, Plan, Purpose};
 use crate::policy::{Mode, Treatment};
 use crate::reference::Reference;
 use crate::review::Operation;
 use crate::warning::{Lines, line, printable};
-use crate::workload::Kind;
+use crate::workload::{Kind, Object};
 
 /// The longest written image that a warning repeats: the reason must fit behind it.
 const MAX_WRITTEN: usize = 40;
@@ -43,21 +43,29 @@ impl<'p> Plan<'p> {
         let refusing = self.refusing();
         let verdicts: Vec<Verdict> = self.items.iter().map(|item| self.verdict(item, refusing.is_some())).collect();
         let images = self.items.iter().zip(&verdicts);
+        let pull_secrets = self.needed_secrets(&verdicts);
+        let added = self.added_secrets(&pull_secrets);
         Outcome {
             kind: self.request.kind,
             warnings: self.warnings(&verdicts, refusing),
             denial: refusing.map(|(item, finding)| line_of(item, finding)),
             audit: self.audit(&verdicts),
-            images: images.map(|(item, verdict)| (item.decision.matched, *verdict == Verdict::Rewritten)).collect(),
+            images: images
+                .map(|(item, verdict)| match (verdict, item.to()) {
+                    (Verdict::Rewritten, Some((_, matched))) => (matched, true),
+                    _ => (item.decision.matched, false),
+                })
+                .collect(),
+            pull_secrets,
             hazards: self.findings.iter().map(|finding| (finding.hazard.code(), finding.action)).collect(),
-            changes: self.into_changes(&verdicts),
+            changes: self.into_changes(&verdicts, added),
         }
     }
 
     fn verdict(&self, item: &Item<'p>, refused: bool) -> Verdict {
-        if !item.decision.rewrites {
+        if let Choice::Nothing = item.choice {
             Verdict::Undecided
-        } else if self.findings_of(item).iter().any(|finding| finding.action >= Action::Keep) {
+        } else if let Choice::Kept = item.choice {
             Verdict::Hazardous
         } else if self.mode != Mode::Enforce {
             Verdict::OnlyWarned
@@ -100,13 +108,13 @@ impl<'p> Plan<'p> {
         // What refuses the object is told by itself.
         let told = |finding: &Finding<'p>| refusing.is_some_and(|(_, refusing)| ptr::eq(refusing, finding));
         for (item, verdict) in self.items.iter().zip(verdicts).filter(|_| self.is_heard()) {
-            let Item { image, decision, .. } = item;
-            if let Some(error) = decision.parse_error() {
+            let image = &item.image;
+            if let Some(error) = item.decision.parse_error() {
                 let written = printable(image.reference, MAX_WRITTEN);
                 lines.push(|| line(image, format_args!("kept `{written}`: {error}"), None));
             }
-            if let (Verdict::OnlyWarned, Some(target)) = (verdict, &decision.target) {
-                lines.push(|| line(image, format_args!("would become {target}"), None));
+            if let (Verdict::OnlyWarned, Some((to, _))) = (verdict, item.to()) {
+                lines.push(|| line(image, format_args!("would become {to}"), None));
             }
             for finding in self.findings_of(item).iter().filter(|finding| !told(finding)) {
                 lines.push(|| line_of(item, finding));
@@ -117,8 +125,7 @@ impl<'p> Plan<'p> {
 
     /// The finding that refuses the object. Those about a candidate do where there is one.
     fn refusing(&self) -> Option<(&Item<'p>, &Finding<'p>)> {
-        let of_candidate =
-            |finding: &Finding<'_>| matches!(finding.hazard.code(), Code::NeedsRoot | Code::PullSecretMissing);
+        let of_candidate = |finding: &Finding<'_>| finding.hazard.code().about() == About::Candidate;
         let items = self.items.iter().filter(|_| self.changes_objects());
         items.flat_map(|item| self.findings_of(item).iter().map(move |finding| (item, finding))).find(
             |(item, finding)| finding.action == Action::Deny && (item.decision.rewrites || !of_candidate(finding)),
@@ -133,36 +140,42 @@ impl<'p> Plan<'p> {
             if !findings.is_empty() {
                 hazards.put_hazards(&image.key(), findings.iter().map(|finding| finding.hazard.code()));
             }
-            if let (Verdict::Rewritten, Some(to)) = (verdict, &decision.target) {
-                rewrites.put_rewritten(&image.key(), image.reference, to, decision.matched);
+            if let (Verdict::Rewritten, Some((to, matched))) = (verdict, item.to()) {
+                rewrites.put_rewritten(&image.key(), image.reference, to, matched);
                 continue;
             }
             let keeping = || findings.iter().filter(|finding| finding.action >= Action::Keep);
             let codes = keeping().map(|finding| finding.hazard.code());
             let hazard = keeping().map(|finding| finding.hazard).next();
-            let reason = KeptBecause { decision, verdict: *verdict, hazard };
+            let to = item.to().map(|(to, _)| to).or(decision.target.as_ref());
+            let reason = KeptBecause { decision, to, verdict: *verdict, hazard };
             kept.put_kept(&image.key(), image.reference, decision.matched, codes, reason);
         }
         AuditAnnotations { rewrites: rewrites.finish(), kept: kept.finish(), hazards: hazards.finish() }
     }
 
-    fn into_changes(self, verdicts: &[Verdict]) -> Vec<Change<'p>> {
+    fn into_changes(self, verdicts: &[Verdict], secrets: Vec<&'p str>) -> Vec<Change<'p>> {
         let request = self.request;
         let mut changes = Vec::with_capacity(self.items.len() + 2);
-        let secrets = if request.kind == Kind::Pod && request.operation == Operation::Create && self.changes_objects() {
-            self.new_secrets(verdicts)
-        } else {
-            Vec::new()
-        };
+        let pod = request.object.pod(request.kind).map(Object::spec);
+        let named = pod.and_then(|pod| pod.image_pull_secrets.as_ref());
         let mut originals = BTreeMap::new();
         for (item, _) in self.items.into_iter().zip(verdicts).filter(|(_, verdict)| **verdict == Verdict::Rewritten) {
+            let to = match item.choice {
+                Choice::Compat(to) | Choice::Mirror(to) => Some(to),
+                Choice::Target => item.decision.target,
+                Choice::Nothing | Choice::Kept => None,
+            };
             originals.insert(item.image.key(), Cow::Borrowed(item.image.reference));
-            changes.extend(item.decision.target.map(|to| Change::SetImage { at: item.image.place, to }));
+            changes.extend(to.map(|to| Change::SetImage { at: item.image.place, to }));
         }
-        let mut append = request.object.spec().image_pull_secrets.is_some();
+        let mut append = named.is_some();
         for name in secrets {
             changes.push(Change::AddPullSecret { name, append });
             append = true;
+        }
+        if let Purpose::Manifest { .. } = request.purpose {
+            return changes;
         }
         // The record of a pod cannot be complete once it exists, and ephemeral containers may change nothing else.
         let existing_pod = request.kind == Kind::Pod && request.operation == Operation::Update;
@@ -182,13 +195,29 @@ impl<'p> Plan<'p> {
         changes
     }
 
-    /// The secrets that the pod's hardened images need, rewritten here or written so, and that it does not name.
-    fn new_secrets(&self, verdicts: &[Verdict]) -> Vec<&'p str> {
+    /// Those of the needed secrets that are added, in order: with those of the service account where the pod would lose them.
+    fn added_secrets(&self, needed: &[&'p str]) -> Vec<&'p str> {
+        let request = &self.request;
+        match request.purpose {
+            Purpose::Review if request.kind == Kind::Pod && request.operation == Operation::Create => needed.to_vec(),
+            Purpose::Manifest { account_secrets: Some(account) } if !needed.is_empty() => {
+                let pod = request.object.pod(request.kind).map(Object::spec);
+                let names_any =
+                    pod.and_then(|pod| pod.image_pull_secrets.as_ref()).is_some_and(|named| !named.is_empty());
+                let inherited = account.iter().filter(|name| !names_any && !needed.contains(name));
+                inherited.chain(needed).copied().collect()
+            }
+            Purpose::Review | Purpose::Manifest { .. } => Vec::new(),
+        }
+    }
+
+    /// The secrets that the pod's targets need, rewritten here or written so, and that it does not name.
+    fn needed_secrets(&self, verdicts: &[Verdict]) -> Vec<&'p str> {
         let mut secrets: Vec<&'p str> = Vec::new();
-        for (item, verdict) in self.items.iter().zip(verdicts) {
-            let is_target = *verdict == Verdict::Rewritten || item.decision.matched == Match::Hardened;
-            let targets = item.decision.target.iter().filter(|_| is_target);
-            for secret in targets.flat_map(|target: &Reference| self.policy.pull_secrets_for(target)) {
+        for (item, verdict) in self.items.iter().zip(verdicts).filter(|_| self.changes_objects()) {
+            let rewritten = item.to().map(|(to, _)| to).filter(|_| *verdict == Verdict::Rewritten);
+            let target = rewritten.or(item.decision.arrived());
+            for secret in target.into_iter().flat_map(|target| self.policy.pull_secrets_for(target)) {
                 if !secrets.contains(&secret) && !self.named_secrets.contains(&secret) {
                     secrets.push(secret);
                 }
@@ -205,13 +234,14 @@ fn line_of(item: &Item<'_>, finding: &Finding<'_>) -> String {
 /// Why an image stays, for people to read.
 struct KeptBecause<'f, 'p> {
     decision: &'f Decision<'p>,
+    to: Option<&'f Reference>,
     verdict: Verdict,
     hazard: Option<Hazard<'p>>,
 }
 
 impl fmt::Display for KeptBecause<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let target = self.decision.target.as_ref().map_or("", Reference::as_str);
+        let target = self.to.map_or("", Reference::as_str);
         match (self.verdict, self.hazard) {
             (Verdict::OnlyWarned, _) => write!(f, "the mode is warn; would become {target}"),
             (Verdict::InPods, _) => write!(f, "pods made from this template become {target}"),

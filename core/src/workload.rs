@@ -5,6 +5,7 @@
 mod container;
 mod image;
 mod metadata;
+mod node;
 mod pod;
 
 pub use self::container::{Capabilities, Container, Port, SecurityContext};
@@ -31,6 +32,18 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Pod,
+        Self::DaemonSet,
+        Self::Deployment,
+        Self::StatefulSet,
+        Self::ReplicaSet,
+        Self::Job,
+        Self::CronJob,
+        Self::ReplicationController,
+    ];
+
     /// The kind of that API group, where it has a pod specification.
     pub fn of(group: &str, kind: &str) -> Option<Self> {
         Some(match (group, kind) {

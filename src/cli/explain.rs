@@ -75,7 +75,7 @@ struct Line<'a> {
     decision: &'static str,
     #[serde(rename = "match")]
     matched: Match,
-    /// Null where the image is hardened already, or nothing corresponds.
+    /// Null where the image is a target already, a rule keeps it, or nothing corresponds.
     target: Option<&'a Reference>,
     /// The catalog's name of the hardened image.
     name: Option<&'a str>,
@@ -88,7 +88,7 @@ impl<'a> Line<'a> {
             image,
             decision: if decision.rewrites { "rewrite" } else { "keep" },
             matched: decision.matched,
-            target: decision.target.as_ref().filter(|_| decision.matched != Match::Hardened),
+            target: decision.target.as_ref(),
             name: decision.name(),
             reason: decision.reason().to_string(),
         }
@@ -105,12 +105,12 @@ fn write_text(out: &mut impl Write, image: &str, decision: &Decision<'_>, policy
     }
     match (line.target, decision.rewrites) {
         (Some(target), true) => field("decision", &format_args!("rewrite to {target}"))?,
-        (Some(target), false) => field("decision", &format_args!("keep; the policy does not use {target}"))?,
+        (Some(target), false) => field("decision", &format_args!("keep; not {target}"))?,
         (None, _) => field("decision", &"keep")?,
     }
     field("match", &line.matched)?;
     field("reason", &line.reason)?;
-    if let Some(target) = &decision.target {
+    if let Some(target) = decision.target.as_ref().or(decision.arrived()) {
         let secrets: Vec<&str> = policy.pull_secrets_for(target).collect();
         field("pull secret", &if secrets.is_empty() { "none".to_owned() } else { secrets.join(", ") })?;
     }

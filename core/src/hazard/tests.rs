@@ -1,16 +1,33 @@
 use super::*;
 use crate::workload::ImageList;
 
-const NONROOT: Counterpart = Counterpart::Candidate { uid: 65532 };
+/// The facts of an image that runs as `uid` and of which nothing else is known.
+pub(super) fn runs_as(run_as: u32) -> Facts<'static> {
+    Facts {
+        run_as,
+        run_as_name: None,
+        ports: &[],
+        entrypoint: &[],
+        cmd: &[],
+        shell: &[],
+        platforms: &[],
+        workdir: None,
+        contents: None,
+    }
+}
+
+fn candidate(uid: u32) -> Counterpart<'static> {
+    Counterpart::Candidate(runs_as(uid))
+}
 
 /// The codes that a pod's first container has, from the rest of its fields and those of its pod.
-fn codes(container: &str, pod: &str, counterpart: Counterpart) -> Vec<&'static str> {
+fn codes(container: &str, pod: &str, counterpart: Counterpart<'_>) -> Vec<&'static str> {
     let comma = if pod.is_empty() { "" } else { "," };
     let json = format!(r#"{{"containers":[{{"name":"c","image":"i"{container}}}]{comma}{pod}}}"#);
     let spec: PodSpec<'_> = crate::wire::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
     let image = spec.images().find(|image| image.place.list == ImageList::Containers).unwrap();
-    let inherited = Inherited::of(&spec);
-    let codes = of_container(image.container.unwrap(), &inherited, counterpart).map(|hazard| hazard.code().name());
+    let inherited = Inherited::of(&spec, &[]);
+    let codes = of_container(image.container.unwrap(), &inherited, &counterpart).map(|hazard| hazard.code().name());
     codes.filter(|code| *code != "missing-nonroot").collect()
 }
 
@@ -31,8 +48,8 @@ fn privileged_ports() {
         let found = codes(&format!("{port}{container}"), pod, Counterpart::None);
         assert_eq!(found.contains(&"privileged-port"), speaks, "{container} {pod}");
     }
-    assert!(codes(port, "", Counterpart::Candidate { uid: 0 }).is_empty());
-    assert!(codes(r#","ports":[{"containerPort":1024},{"containerPort":0}]"#, "", NONROOT).is_empty());
+    assert!(codes(port, "", candidate(0)).is_empty());
+    assert!(codes(r#","ports":[{"containerPort":1024},{"containerPort":0}]"#, "", candidate(65532)).is_empty());
     let message = Hazard::PrivilegedPort { port: 80, uid: Some(65532) }.to_string();
     assert_eq!(message, "port 80 may be refused as uid 65532; use a port above 1023");
 }
@@ -53,7 +70,7 @@ fn missing_nonroot_settings() {
         let spec: PodSpec<'_> = crate::wire::read(&json).unwrap();
         let image = spec.images().next().unwrap();
         assert_eq!(
-            missing_nonroot(image.container.unwrap(), &Inherited::of(&spec)).is_some(),
+            missing_nonroot(image.container.unwrap(), &Inherited::of(&spec, &[])).is_some(),
             missing,
             "{container} {pod}"
         );
@@ -63,16 +80,16 @@ fn missing_nonroot_settings() {
 #[test]
 fn root_on_purpose() {
     for (container, pod, counterpart, speaks) in [
-        (r#"{"runAsUser":0}"#, "{}", NONROOT, true),
-        (r#"{"runAsNonRoot":false}"#, "{}", NONROOT, true),
-        ("{}", r#"{"runAsUser":0}"#, NONROOT, true),
-        (r#"{"runAsUser":0,"runAsNonRoot":false}"#, r#"{"runAsNonRoot":true}"#, NONROOT, true),
-        (r#"{"runAsUser":0}"#, "{}", Counterpart::Hardened { uid: Some(65532) }, true),
-        (r#"{"runAsUser":0}"#, "{}", Counterpart::Candidate { uid: 0 }, false),
+        (r#"{"runAsUser":0}"#, "{}", candidate(65532), true),
+        (r#"{"runAsNonRoot":false}"#, "{}", candidate(65532), true),
+        ("{}", r#"{"runAsUser":0}"#, candidate(65532), true),
+        (r#"{"runAsUser":0,"runAsNonRoot":false}"#, r#"{"runAsNonRoot":true}"#, candidate(65532), true),
+        (r#"{"runAsUser":0}"#, "{}", Counterpart::Hardened(Some(runs_as(65532))), true),
+        (r#"{"runAsUser":0}"#, "{}", candidate(0), false),
         (r#"{"runAsUser":0}"#, "{}", Counterpart::None, false),
-        (r#"{"runAsUser":1000,"runAsNonRoot":false}"#, "{}", NONROOT, false),
-        (r#"{"runAsUser":1000}"#, r#"{"runAsUser":0}"#, NONROOT, false),
-        ("{}", "{}", NONROOT, false),
+        (r#"{"runAsUser":1000,"runAsNonRoot":false}"#, "{}", candidate(65532), false),
+        (r#"{"runAsUser":1000}"#, r#"{"runAsUser":0}"#, candidate(65532), false),
+        ("{}", "{}", candidate(65532), false),
     ] {
         let found =
             codes(&format!(r#","securityContext":{container}"#), &format!(r#""securityContext":{pod}"#), counterpart);
@@ -83,19 +100,24 @@ fn root_on_purpose() {
 #[test]
 fn work_that_only_root_can_do() {
     for (container, pod, counterpart, speaks) in [
-        (r#","securityContext":{"privileged":true}"#, "", NONROOT, true),
-        ("", r#""hostPID":true"#, NONROOT, true),
-        (r#","command":["nsenter","-t","1","-m"]"#, "", NONROOT, true),
-        (r#","lifecycle":{"preStop":{"exec":{"command":["nsenter","--target=1"]}}}"#, "", NONROOT, true),
-        (r#","securityContext":{"capabilities":{"add":["NET_ADMIN"]}}"#, "", NONROOT, true),
-        (r#","securityContext":{"capabilities":{"add":["NET_BIND_SERVICE"]}}"#, "", NONROOT, false),
-        (r#","securityContext":{"capabilities":{"add":["cap_net_bind_service",null,""]}}"#, "", NONROOT, false),
-        (r#","securityContext":{"privileged":true,"runAsUser":0}"#, "", NONROOT, false),
-        ("", r#""hostPID":true,"securityContext":{"runAsUser":65534}"#, NONROOT, false),
-        (r#","securityContext":{"privileged":true}"#, "", Counterpart::Candidate { uid: 0 }, false),
+        (r#","securityContext":{"privileged":true}"#, "", candidate(65532), true),
+        ("", r#""hostPID":true"#, candidate(65532), true),
+        (r#","command":["nsenter","-t","1","-m"]"#, "", candidate(65532), true),
+        (r#","lifecycle":{"preStop":{"exec":{"command":["nsenter","--target=1"]}}}"#, "", candidate(65532), true),
+        (r#","securityContext":{"capabilities":{"add":["NET_ADMIN"]}}"#, "", candidate(65532), true),
+        (r#","securityContext":{"capabilities":{"add":["NET_BIND_SERVICE"]}}"#, "", candidate(65532), false),
+        (
+            r#","securityContext":{"capabilities":{"add":["cap_net_bind_service",null,""]}}"#,
+            "",
+            candidate(65532),
+            false,
+        ),
+        (r#","securityContext":{"privileged":true,"runAsUser":0}"#, "", candidate(65532), false),
+        ("", r#""hostPID":true,"securityContext":{"runAsUser":65534}"#, candidate(65532), false),
+        (r#","securityContext":{"privileged":true}"#, "", candidate(0), false),
         (r#","securityContext":{"privileged":true}"#, "", Counterpart::None, false),
-        (r#","securityContext":{"privileged":true}"#, "", Counterpart::Hardened { uid: Some(65532) }, false),
-        (r#","securityContext":{"privileged":false}"#, r#""hostNetwork":true"#, NONROOT, false),
+        (r#","securityContext":{"privileged":true}"#, "", Counterpart::Hardened(Some(runs_as(65532))), false),
+        (r#","securityContext":{"privileged":false}"#, r#""hostNetwork":true"#, candidate(65532), false),
     ] {
         let found = codes(container, pod, counterpart);
         assert_eq!(found.contains(&"needs-root"), speaks, "{container} {pod} {counterpart:?}");
@@ -104,9 +126,44 @@ fn work_that_only_root_can_do() {
 
 #[test]
 fn codes_are_unique() {
-    let mut names: Vec<_> = Code::ALL.iter().map(|code| code.name()).chain(Code::RESERVED).collect();
+    let mut names: Vec<_> = Code::ALL.iter().map(|code| code.name()).collect();
     assert!(Code::ALL.iter().all(|code| Code::named(code.name()) == Some(*code)));
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), Code::ALL.len() + Code::RESERVED.len());
+    assert_eq!(names.len(), Code::ALL.len());
+}
+
+#[test]
+fn shells_that_the_image_lacks() {
+    let words = |words: &[&str]| words.iter().map(|word| Box::from(*word)).collect::<Vec<Box<str>>>();
+    let entrypoint = words(&["/app"]);
+    let exec = |field: &str, program: &str| format!(r#","{field}":{{"exec":{{"command":["{program}","-c","x"]}}}}"#);
+    for (container, shell, speaks) in [
+        (r#","command":["/bin/sh","-c","x"]"#.to_owned(), &[][..], true),
+        (r#","command":["bash"]"#.to_owned(), &["dash"], true),
+        (r#","command":["/usr/bin/env","x"]"#.to_owned(), &[], true),
+        (exec("livenessProbe", "sh"), &[], true),
+        (exec("readinessProbe", "/bin/bash"), &["busybox"], true),
+        (exec("startupProbe", "ash"), &["bash"], true),
+        (r#","lifecycle":{"preStop":{"exec":{"command":["sh"]}}}"#.to_owned(), &[], true),
+        (r#","command":["/bin/sh","-c","x"]"#.to_owned(), &["dash"], false),
+        (r#","command":["bash"]"#.to_owned(), &["bash"], false),
+        (r#","command":["ash"]"#.to_owned(), &["busybox"], false),
+        (r#","command":["/usr/bin/env","x"]"#.to_owned(), &["busybox"], false),
+        (r#","command":["/app/shell","sh"]"#.to_owned(), &[], false),
+        (r#","args":["sh","-c"]"#.to_owned(), &[], false),
+        (r#","command":[],"livenessProbe":{"httpGet":{"path":"/sh"}},"lifecycle":null"#.to_owned(), &[], false),
+    ] {
+        let shell = words(shell);
+        let facts = Facts { shell: &shell, entrypoint: &entrypoint, ..runs_as(65532) };
+        let found = codes(&container, "", Counterpart::Candidate(facts));
+        assert_eq!(found.contains(&"no-shell"), speaks, "{container} {shell:?}");
+    }
+    // An init alone runs what it is given.
+    let (init, args) = (words(&["/usr/bin/tini", "--"]), r#","args":["sh","-c","x"]"#);
+    let facts = Facts { entrypoint: &init, ..runs_as(65532) };
+    assert_eq!(codes(args, "", Counterpart::Candidate(facts)), ["no-shell"]);
+    let command = r#","command":["sh"]"#;
+    assert!(codes(command, "", Counterpart::None).is_empty());
+    assert!(codes(command, "", Counterpart::Hardened(Some(runs_as(65532)))).is_empty());
 }

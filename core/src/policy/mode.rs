@@ -1,8 +1,13 @@
-//! How far a decision goes.
+//! How far a decision goes, by namespace, by kind and by who asks.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Visitor};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+
+use super::glob::Glob;
+use crate::workload::Kind;
 
 /// How far a decision goes; ordered from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,31 +36,6 @@ impl Mode {
     }
 }
 
-impl<'de> Deserialize<'de> for Mode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ModeVisitor;
-
-        impl Visitor<'_> for ModeVisitor {
-            type Value = Mode;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("enforce, warn or off")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Mode, E> {
-                Mode::named(text).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
-            }
-
-            /// YAML 1.1 reads an unquoted `off` as false, and so do tools that write policies.
-            fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Mode, E> {
-                if value { Err(E::invalid_value(serde::de::Unexpected::Bool(value), &self)) } else { Ok(Mode::Off) }
-            }
-        }
-
-        deserializer.deserialize_any(ModeVisitor)
-    }
-}
-
 /// What the webhook does with objects of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
@@ -65,4 +45,132 @@ pub enum Treatment {
     Warn,
     /// Leaves them alone.
     Off,
+}
+
+impl Treatment {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "rewrite" => Self::Rewrite,
+            "warn" => Self::Warn,
+            "off" => Self::Off,
+            _ => return None,
+        })
+    }
+}
+
+/// Reads one of a few words. YAML 1.1 reads an unquoted `off` as false, and so do tools that write policies.
+struct Word<T> {
+    expected: &'static str,
+    named: fn(&str) -> Option<T>,
+}
+
+impl<T> Visitor<'_> for Word<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        (self.named)(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<T, E> {
+        let off = || (self.named)("off").filter(|_| !value);
+        off().ok_or_else(|| E::invalid_value(Unexpected::Bool(value), &self))
+    }
+}
+
+impl<'de> Deserialize<'de> for Mode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Word { expected: "enforce, warn or off", named: Self::named })
+    }
+}
+
+impl<'de> Deserialize<'de> for Treatment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Word { expected: "rewrite, warn or off", named: Self::named })
+    }
+}
+
+impl JsonSchema for Mode {
+    fn schema_name() -> Cow<'static, str> {
+        "Mode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "How far a decision goes.", "enum": ["enforce", "warn", "off", false]})
+    }
+}
+
+impl JsonSchema for Treatment {
+    fn schema_name() -> Cow<'static, str> {
+        "Treatment".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"description": "What the webhook does with objects of a kind.", "enum": ["rewrite", "warn", "off", false]})
+    }
+}
+
+/// What the webhook does with each kind of workload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workloads {
+    treatments: [Treatment; Kind::ALL.len()],
+    /// What it does with templates that a tool keeps equal to Git, where their kind says `Rewrite`.
+    pub gitops: GitOps,
+}
+
+impl Workloads {
+    /// What the webhook does with objects of that kind.
+    pub fn treatment(&self, kind: Kind) -> Treatment {
+        self.treatments.get(kind as usize).copied().unwrap_or(Treatment::Off)
+    }
+
+    pub(super) fn set(&mut self, kind: Kind, treatment: Treatment) {
+        if let Some(slot) = self.treatments.get_mut(kind as usize) {
+            *slot = treatment;
+        }
+    }
+}
+
+impl Default for Workloads {
+    /// Pods and the pods of nodes are rewritten where they are made. Other templates would roll or drift: their pods are rewritten.
+    fn default() -> Self {
+        let treatments = Kind::ALL.map(|kind| match kind {
+            Kind::Pod | Kind::DaemonSet => Treatment::Rewrite,
+            Kind::ReplicaSet => Treatment::Off,
+            _ => Treatment::Warn,
+        });
+        Self { treatments, gitops: GitOps::Warn }
+    }
+}
+
+/// What happens to templates that Argo CD or Flux track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GitOps {
+    /// They are rewritten as others: the tool sees a difference from Git.
+    Rewrite,
+    /// Whoever applies them is warned; their pods are what is rewritten.
+    Warn,
+}
+
+/// The mode of some namespaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamespaceMode {
+    pub(super) names: Glob,
+    pub(super) mode: Mode,
+}
+
+/// Who may lower the mode; each includes the ones before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OptOut {
+    /// A namespace, by its label `quench.dev/mode`.
+    Namespace,
+    /// An object or template, by its annotation `quench.dev/mode`.
+    Object,
+    /// A container, by the annotation `quench.dev/skip` around it.
+    Container,
 }

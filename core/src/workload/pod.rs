@@ -3,7 +3,8 @@
 use super::Object;
 use super::container::Container;
 use super::image::{Image, ImageList, Place};
-use crate::wire::{Cursor, List, Read, Text, WireError, fields};
+use super::node::{NodeSelector, affinity_allows};
+use crate::wire::{List, Raw, Text, fields};
 
 /// A pod specification; or that of a workload, which holds it in a template.
 #[derive(Debug, Default)]
@@ -19,7 +20,8 @@ pub struct PodSpec<'a> {
     /// Whether the pod sees the node's processes.
     pub host_pid: bool,
     os: OperatingSystem<'a>,
-    node_selector: NodeSelector,
+    node_selector: NodeSelector<'a>,
+    affinity: Raw<'a>,
     pub(super) template: Option<Box<Object<'a>>>,
     pub(super) job_template: Option<Box<Object<'a>>>,
 }
@@ -34,6 +36,7 @@ fields!(PodSpec<'a> {
     "hostPID" => host_pid,
     "os" => os,
     "nodeSelector" => node_selector,
+    "affinity" => affinity,
     "template" => template,
     "jobTemplate" => job_template,
 });
@@ -59,7 +62,13 @@ impl<'a> PodSpec<'a> {
 
     /// Whether the pod can only run on Windows nodes.
     pub fn is_windows(&self) -> bool {
-        &*self.os.name == "windows" || self.node_selector.windows
+        &*self.os.name == "windows" || &*self.node_selector.os == "windows"
+    }
+
+    /// Whether nodes of that architecture satisfy the node selector and the required node affinity.
+    pub fn may_run_on(&self, architecture: &str) -> bool {
+        let selected = &self.node_selector.architecture;
+        (selected.is_empty() || **selected == *architecture) && affinity_allows(self.affinity, architecture)
     }
 
     fn images_of(&self, list: ImageList) -> impl Iterator<Item = Image<'_, 'a>> {
@@ -141,24 +150,6 @@ struct ImageSource<'a> {
 }
 
 fields!(ImageSource<'a> { "reference" => reference });
-
-/// Of a node selector, whether it asks for Windows.
-#[derive(Debug, Default)]
-struct NodeSelector {
-    windows: bool,
-}
-
-impl<'a> Read<'a> for NodeSelector {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError> {
-        let mut selector = Self::default();
-        cursor.object(|cursor, key| {
-            let value = Text::read(cursor)?;
-            selector.windows |= matches!(key, "kubernetes.io/os" | "beta.kubernetes.io/os") && &*value == "windows";
-            Ok(())
-        })?;
-        Ok(selector)
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,236 @@
+//! Patterns over names: `*` stands for any text without a `/`, `**` for any text at all, everything else for itself.
+
+use std::fmt;
+
+use regex::Regex;
+
+use crate::reference::{ParseError, Reference};
+
+/// A pattern that a whole text must fit.
+#[derive(Clone)]
+pub struct Glob {
+    pattern: Box<str>,
+    regex: Regex,
+}
+
+impl Glob {
+    /// A pattern for canonical repositories, such as `ghcr.io/acme/**`.
+    pub(super) fn of_repositories(pattern: &str) -> Result<Self, GlobError> {
+        if pattern.is_empty() {
+            return Err(GlobError::Empty);
+        }
+        // Something that the pattern fits: were it no canonical repository, nothing that the pattern fits would be one.
+        let sample = match pattern.strip_prefix("**") {
+            Some(rest) => ["a.a/a", rest].concat(),
+            None => match pattern.strip_prefix("*/") {
+                Some(rest) => ["a.a/", rest].concat(),
+                None => pattern.to_owned(),
+            },
+        };
+        let sample = sample.replace("**", "a/a").replace('*', "a");
+        if !sample.contains('/') {
+            return Err(GlobError::NoRepository { registry: pattern.contains(['.', ':']) });
+        }
+        let reference: Reference = sample.parse().map_err(GlobError::Reference)?;
+        if reference.tag().is_some() || reference.digest().is_some() {
+            return Err(GlobError::Tagged);
+        }
+        if reference.as_str() != sample {
+            let canonical = match (reference.registry(), pattern.split_once('/')) {
+                ("docker.io", Some(("docker.io", rest))) => format!("docker.io/library/{rest}"),
+                ("docker.io", Some((host, rest))) if host.ends_with(".docker.io") => format!("docker.io/{rest}"),
+                _ => format!("docker.io/{pattern}"),
+            };
+            return Err(GlobError::NotCanonical { canonical });
+        }
+        if reference.registry().bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Err(GlobError::NotCanonical { canonical: pattern.to_ascii_lowercase() });
+        }
+        Self::new(pattern)
+    }
+
+    /// A pattern for tags, such as `1.25*`.
+    pub(super) fn of_tags(pattern: &str) -> Result<Self, GlobError> {
+        Self::of_words(pattern, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+    }
+
+    /// A pattern for names of namespaces, such as `team-*`.
+    pub(super) fn of_namespaces(pattern: &str) -> Result<Self, GlobError> {
+        Self::of_words(pattern, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    }
+
+    fn of_words(pattern: &str, allowed: impl Fn(char) -> bool) -> Result<Self, GlobError> {
+        if pattern.is_empty() {
+            return Err(GlobError::Empty);
+        }
+        if pattern.contains("**") {
+            return Err(GlobError::Stars { allowed: "`*`" });
+        }
+        match pattern.chars().find(|c| *c != '*' && !allowed(*c)) {
+            Some(character) => Err(GlobError::Character { character }),
+            None => Self::new(pattern),
+        }
+    }
+
+    fn new(pattern: &str) -> Result<Self, GlobError> {
+        if pattern.contains("***") {
+            return Err(GlobError::Stars { allowed: "`*` or `**`" });
+        }
+        let parts: Vec<String> = pattern
+            .split("**")
+            .map(|part| part.split('*').map(regex::escape).collect::<Vec<_>>().join("[^/]*"))
+            .collect();
+        let regex = Regex::new(&format!("^(?:{})$", parts.join(".*"))).map_err(|_| GlobError::TooLong)?;
+        Ok(Self { pattern: pattern.into(), regex })
+    }
+
+    /// Whether the whole of `text` fits.
+    pub fn matches(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+
+    /// Whether whatever fits `other` fits this one as well, as far as a look at the patterns tells.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let below = || other.pattern.starts_with(self.pattern.strip_suffix("**")?).then_some(());
+        self.pattern == other.pattern || &*self.pattern == "*" && !other.pattern.contains('/') || {
+            let whole_components = &*self.pattern == "**" || self.pattern.ends_with("/**");
+            whole_components && below().is_some()
+        }
+    }
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.pattern)
+    }
+}
+
+impl fmt::Debug for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Glob({})", self.pattern)
+    }
+}
+
+impl PartialEq for Glob {
+    fn eq(&self, other: &Self) -> bool {
+        self.pattern == other.pattern
+    }
+}
+
+impl Eq for Glob {}
+
+/// Why a text is no pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GlobError {
+    /// Nothing.
+    #[error("the pattern is empty; write `*` for any")]
+    Empty,
+    /// More stars than mean something.
+    #[error("only {allowed} stands for other text")]
+    Stars {
+        /// What may be written.
+        allowed: &'static str,
+    },
+    /// It would never fit.
+    #[error("no name has a `{character}`; only `*` stands for other text")]
+    Character {
+        /// The first such character.
+        character: char,
+    },
+    /// Only a registry, or only a word.
+    #[error("a registry and a repository are needed; write {}", if *.registry { "`/**` behind the registry for all of its images" } else { "it out, such as `docker.io/library/nginx`" })]
+    NoRepository {
+        /// Whether it is a registry.
+        registry: bool,
+    },
+    /// Tags have their own pattern.
+    #[error("tag and digest have no place here; write the tag in `tag`")]
+    Tagged,
+    /// Canonical references are what is compared.
+    #[error("it would never match; write it out as `{canonical}`")]
+    NotCanonical {
+        /// The canonical form.
+        canonical: String,
+    },
+    /// No reference is like that.
+    #[error("it can never match: {0}; only `*` (up to a `/`) and `**` stand for other text")]
+    Reference(ParseError),
+    /// Beyond what can be compared.
+    #[error("the pattern is too long")]
+    TooLong,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_anchored_and_stop_at_slashes() {
+        for (pattern, text, fits) in [
+            ("ghcr.io/acme/**", "ghcr.io/acme/app", true),
+            ("ghcr.io/acme/**", "ghcr.io/acme/a/b", true),
+            ("ghcr.io/acme/**", "ghcr.io/acme", false),
+            ("ghcr.io/acme/**", "ghcr.io/acme-evil/app", false),
+            ("ghcr.io/acme/**", "xghcr.io/acme/app", false),
+            ("ghcr.io/acme/*", "ghcr.io/acme/app", true),
+            ("ghcr.io/acme/*", "ghcr.io/acme/a/b", false),
+            ("docker.io/library/nginx", "docker.io/library/nginx", true),
+            ("docker.io/library/nginx", "dockerxio/library/nginx", false),
+            ("docker.io/library/nginx", "docker.io/library/nginx-x", false),
+            ("**/nginx", "docker.io/library/nginx", true),
+            ("**", "ghcr.io/a", true),
+            ("*.gcr.io/**", "eu.gcr.io/a/b", true),
+            ("*.gcr.io/**", "a/eu.gcr.io/a/b", false),
+            ("registry:5000/**", "registry:5000/a", true),
+            ("ghcr.io/*/app-*", "ghcr.io/x/app-1", true),
+        ] {
+            assert_eq!(Glob::of_repositories(pattern).unwrap().matches(text), fits, "{pattern} {text}");
+        }
+        for (pattern, tag, fits) in [("1.25*", "1.25.3-alpine", true), ("1.25*", "11.25", false), ("1.2", "1x2", false)]
+        {
+            assert_eq!(Glob::of_tags(pattern).unwrap().matches(tag), fits, "{pattern} {tag}");
+        }
+        assert!(Glob::of_namespaces("team-*").unwrap().matches("team-a"));
+    }
+
+    #[test]
+    fn what_never_fits_is_refused() {
+        let canonical = |written: &str| GlobError::NotCanonical { canonical: written.to_owned() };
+        for (pattern, error) in [
+            ("", GlobError::Empty),
+            ("nginx", GlobError::NoRepository { registry: false }),
+            ("ghcr.io", GlobError::NoRepository { registry: true }),
+            ("library/nginx", canonical("docker.io/library/nginx")),
+            ("docker.io/nginx", canonical("docker.io/library/nginx")),
+            ("docker.io/*", canonical("docker.io/library/*")),
+            ("index.docker.io/library/*", canonical("docker.io/library/*")),
+            ("GHCR.io/acme/**", canonical("ghcr.io/acme/**")),
+            ("ghcr.io/acme/app:1", GlobError::Tagged),
+            ("ghcr.io/acme/***", GlobError::Stars { allowed: "`*` or `**`" }),
+            ("ghcr.io/ac?e/app", GlobError::Reference(ParseError::Repository)),
+            ("ghcr.io/Acme/app", GlobError::Reference(ParseError::Uppercase)),
+        ] {
+            assert_eq!(Glob::of_repositories(pattern).unwrap_err(), error, "{pattern}");
+        }
+        assert_eq!(Glob::of_tags("1.[0-9]").unwrap_err(), GlobError::Character { character: '[' });
+        assert_eq!(Glob::of_tags("1.**").unwrap_err(), GlobError::Stars { allowed: "`*`" });
+        assert_eq!(Glob::of_namespaces("Team-*").unwrap_err(), GlobError::Character { character: 'T' });
+    }
+
+    #[test]
+    fn earlier_patterns_cover_later_ones() {
+        for (earlier, later, covered) in [
+            ("ghcr.io/acme/**", "ghcr.io/acme/app", true),
+            ("ghcr.io/acme/**", "ghcr.io/acme/team/*", true),
+            ("ghcr.io/acme/**", "ghcr.io/acme/**", true),
+            ("ghcr.io/acme/**", "ghcr.io/acme2/app", false),
+            ("ghcr.io/acme/*", "ghcr.io/acme/app", false),
+            ("ghcr.io/acme**", "ghcr.io/acme/app", false),
+            ("**", "ghcr.io/acme/app", true),
+        ] {
+            let glob = |pattern| Glob::of_repositories(pattern).unwrap();
+            assert_eq!(glob(earlier).covers(&glob(later)), covered, "{earlier} {later}");
+        }
+    }
+}

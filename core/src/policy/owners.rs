@@ -1,0 +1,77 @@
+//! Which controllers do not mind that the pods they made have other images.
+
+use std::fmt;
+
+use crate::workload::Kind;
+
+/// The controllers that do not mind changed pods, beside those of Kubernetes itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owners(Vec<GroupKind>);
+
+impl Owners {
+    pub(super) fn new(tolerated: Vec<GroupKind>) -> Self {
+        Self(tolerated)
+    }
+
+    /// Whether a controller of that API version and kind leaves changed pods alone.
+    pub fn tolerate(&self, api_version: &str, kind: &str) -> bool {
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        // A node's static pod says that the node owns it.
+        let built_in = Kind::of(group, kind).is_some() || (group, kind) == ("", "Node");
+        built_in || self.0.iter().any(|owner| *owner.group == *group && *owner.kind == *kind)
+    }
+}
+
+/// A kind of an API group, in any version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct GroupKind {
+    group: Box<str>,
+    kind: Box<str>,
+}
+
+impl GroupKind {
+    /// Reads `argoproj.io/Workflow`; None for what is not like that.
+    pub(super) fn parse(written: &str) -> Option<Self> {
+        let (group, kind) = written.split_once('/')?;
+        let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
+        let valid = group.contains('.')
+            && group.bytes().all(lower)
+            && kind.starts_with(|c: char| c.is_ascii_uppercase())
+            && kind.bytes().all(|b| b.is_ascii_alphanumeric());
+        valid.then(|| Self { group: group.into(), kind: kind.into() })
+    }
+}
+
+impl fmt::Display for GroupKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.group, self.kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kubernetes_own_controllers_and_named_ones_are_tolerated() {
+        let owners = Owners::new(GroupKind::parse("argoproj.io/Workflow").into_iter().collect());
+        for (api_version, kind, tolerated) in [
+            ("apps/v1", "ReplicaSet", true),
+            ("batch/v1", "Job", true),
+            ("v1", "ReplicationController", true),
+            ("v1", "Node", true),
+            ("v1", "Service", false),
+            ("argoproj.io/v1alpha1", "Workflow", true),
+            ("argoproj.io/v1alpha1", "Rollout", false),
+            ("postgresql.cnpg.io/v1", "Cluster", false),
+            ("apps.kruise.io/v1alpha1", "CloneSet", false),
+        ] {
+            assert_eq!(owners.tolerate(api_version, kind), tolerated, "{api_version} {kind}");
+        }
+        for written in
+            ["Workflow", "argoproj.io/v1alpha1/Workflow", "argoproj.io/workflow", "argoproj.io/", "apps/Deployment"]
+        {
+            assert_eq!(GroupKind::parse(written), None, "{written}");
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Rules: what happens to some images whatever the catalog says.
+
+use std::fmt;
+
+use regex::Regex;
+
+use super::glob::Glob;
+use crate::reference::{ParseError, Reference};
+
+/// What happens to the images that a pattern fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    pub(super) repositories: Glob,
+    pub(super) tags: Option<Glob>,
+    pub(super) effect: Effect,
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// The image stays.
+    Keep,
+    /// Another one takes its place.
+    Replace(Replacement),
+}
+
+impl Rule {
+    /// Whether the rule is for that image; one without a tag fits only rules that ask for none.
+    pub fn matches(&self, image: &Reference) -> bool {
+        let tag = || self.tags.as_ref().is_none_or(|tags| image.tag().is_some_and(|tag| tags.matches(tag)));
+        self.repositories.matches(image.name()) && tag()
+    }
+
+    /// What it does.
+    pub fn effect(&self) -> &Effect {
+        &self.effect
+    }
+
+    /// Whether it leaves nothing for `later`, as far as a look at the patterns tells.
+    pub(super) fn covers(&self, later: &Self) -> bool {
+        self.repositories.covers(&later.repositories) && (self.tags.is_none() || self.tags == later.tags)
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.repositories)?;
+        self.tags.as_ref().map_or(Ok(()), |tags| write!(f, ":{tags}"))
+    }
+}
+
+/// A reference with placeholders for parts of the image that it replaces.
+#[derive(Clone)]
+pub struct Replacement {
+    text: Box<str>,
+    parts: Vec<Part>,
+    /// What it may give.
+    shape: Regex,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
+    Literal(Box<str>),
+    Placeholder(Placeholder),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Placeholder {
+    Repository,
+    Name,
+    Tag,
+}
+
+impl Placeholder {
+    const ALL: [(Self, &str, &str, &str); 3] = [
+        (Self::Repository, "{repository}", "a/a", "[^:@]+"),
+        (Self::Name, "{name}", "a", "[^/:@]+"),
+        (Self::Tag, "{tag}", "1", "[^:@]+"),
+    ];
+
+    fn sample(self) -> &'static str {
+        Self::ALL.into_iter().find(|(placeholder, ..)| *placeholder == self).map_or("", |(_, _, sample, _)| sample)
+    }
+
+    fn shape(self) -> &'static str {
+        Self::ALL.into_iter().find(|(placeholder, ..)| *placeholder == self).map_or("", |(.., shape)| shape)
+    }
+}
+
+impl Replacement {
+    pub(super) fn parse(written: &str) -> Result<Self, ReplacementError> {
+        let parts = parts(written)?;
+        let registry = match parts.first() {
+            Some(Part::Literal(literal)) => literal.split_once('/').map_or("", |(registry, _)| registry),
+            _ => "",
+        };
+        if registry.is_empty() {
+            return Err(ReplacementError::NoRegistry);
+        }
+        let (mut sample, mut shape) = (String::new(), "^".to_owned());
+        for part in &parts {
+            match part {
+                Part::Literal(literal) => {
+                    sample.push_str(literal);
+                    shape.push_str(&regex::escape(literal));
+                }
+                Part::Placeholder(placeholder) => {
+                    sample.push_str(placeholder.sample());
+                    shape.push_str(placeholder.shape());
+                }
+            }
+        }
+        let reference: Reference = sample.parse().map_err(ReplacementError::Reference)?;
+        if !reference.as_str().starts_with(&format!("{registry}/")) || registry.bytes().any(|b| b.is_ascii_uppercase())
+        {
+            return Err(ReplacementError::NoRegistry);
+        }
+        if reference.as_str() != sample {
+            return Err(ReplacementError::NotCanonical { canonical: written.replacen('/', "/library/", 1) });
+        }
+        if reference.tag().is_none() && reference.digest().is_none() {
+            return Err(ReplacementError::NoTag { written: written.to_owned() });
+        }
+        shape.push_str("(?:@.*)?$");
+        let shape = Regex::new(&shape).map_err(|_| ReplacementError::TooLong)?;
+        Ok(Self { text: written.into(), parts, shape })
+    }
+
+    /// What takes the place of `image`.
+    pub fn of(&self, image: &Reference) -> Result<Reference, ReplaceError> {
+        let repository = image.repository();
+        let mut text = String::with_capacity(self.text.len() + repository.len());
+        for part in &self.parts {
+            text.push_str(match part {
+                Part::Literal(literal) => literal,
+                Part::Placeholder(Placeholder::Repository) => repository,
+                Part::Placeholder(Placeholder::Name) => repository.rsplit('/').next().unwrap_or_default(),
+                Part::Placeholder(Placeholder::Tag) => image.tag().ok_or(ReplaceError::NoTag)?,
+            });
+        }
+        text.try_into().map_err(ReplaceError::Invalid)
+    }
+
+    /// Whether `image` may be what it gave for another one.
+    pub fn may_give(&self, image: &Reference) -> bool {
+        self.shape.is_match(image.as_str())
+    }
+}
+
+impl fmt::Display for Replacement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Replacement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Replacement({})", self.text)
+    }
+}
+
+impl PartialEq for Replacement {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Replacement {}
+
+fn parts(written: &str) -> Result<Vec<Part>, ReplacementError> {
+    let mut parts = Vec::new();
+    let mut rest = written;
+    while !rest.is_empty() {
+        let brace = rest.find('{').unwrap_or(rest.len());
+        let (literal, from) = rest.split_at(brace);
+        if !literal.is_empty() {
+            parts.push(Part::Literal(literal.into()));
+        }
+        let Some(end) = from.find('}') else {
+            if from.is_empty() {
+                break;
+            }
+            return Err(ReplacementError::Placeholder(from.into()));
+        };
+        let (name, after) = from.split_at(end + 1);
+        let placeholder = Placeholder::ALL.into_iter().find(|(_, spelling, ..)| *spelling == name);
+        let (placeholder, ..) = placeholder.ok_or_else(|| ReplacementError::Placeholder(name.into()))?;
+        parts.push(Part::Placeholder(placeholder));
+        rest = after;
+    }
+    Ok(parts)
+}
+
+/// Why a text is no replacement.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplacementError {
+    /// An unknown placeholder.
+    #[error("`{0}` is no placeholder; write `{{repository}}`, `{{name}}` or `{{tag}}`")]
+    Placeholder(Box<str>),
+    /// It might lead anywhere.
+    #[error("begin with a registry in lower case, such as `dhi.io/` or `docker.io/`")]
+    NoRegistry,
+    /// A short form.
+    #[error("write it out as `{canonical}`")]
+    NotCanonical {
+        /// The canonical form.
+        canonical: String,
+    },
+    /// It would mean `latest`.
+    #[error("it has no tag; write `{written}:{{tag}}` to keep the image's own")]
+    NoTag {
+        /// What is written.
+        written: String,
+    },
+    /// Whatever takes the place of the placeholders.
+    #[error("{0}; write something like `dhi.io/{{name}}:{{tag}}`")]
+    Reference(ParseError),
+    /// Beyond what can be compared.
+    #[error("it is too long")]
+    TooLong,
+}
+
+/// Why a replacement gives nothing for an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReplaceError {
+    /// `{tag}` of an image without one.
+    #[error("needs the image's tag, and it has none")]
+    NoTag,
+    /// Such as a tag that is too long.
+    #[error("gives no image reference: {0}")]
+    Invalid(ParseError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_parts_of_the_image() {
+        for (replacement, image, given) in [
+            ("dhi.io/nginx:1.31", "nginx:1.25", Ok("dhi.io/nginx:1.31")),
+            ("r.example.com/{repository}:{tag}", "ghcr.io/a/b:1", Ok("r.example.com/a/b:1")),
+            ("docker.io/acme/{name}:{tag}-x", "nginx:1", Ok("docker.io/acme/nginx:1-x")),
+            ("r.example.com/{name}:{tag}", "nginx", Err(ReplaceError::NoTag)),
+        ] {
+            let image = image.parse().unwrap();
+            let replacement = Replacement::parse(replacement).unwrap();
+            let found = replacement.of(&image);
+            assert_eq!(found.as_ref().map(Reference::as_str).map_err(|error| *error), given, "{replacement} {image}");
+            assert!(
+                !replacement.may_give(&image) && found.is_ok_and(|found| replacement.may_give(&found)) == given.is_ok()
+            );
+        }
+        let long = Replacement::parse("r.example.com/a:{tag}-x")
+            .unwrap()
+            .of(&format!("a:{}", "1".repeat(127)).parse().unwrap());
+        assert_eq!(long, Err(ReplaceError::Invalid(ParseError::Tag)));
+    }
+
+    #[test]
+    fn impossible_targets_are_refused() {
+        for (written, error) in [
+            ("", ReplacementError::NoRegistry),
+            ("nginx:1", ReplacementError::NoRegistry),
+            ("acme/nginx:1", ReplacementError::NoRegistry),
+            ("{repository}:{tag}", ReplacementError::NoRegistry),
+            ("{name}.example.com/a:1", ReplacementError::NoRegistry),
+            ("DHI.io/nginx:1", ReplacementError::NoRegistry),
+            ("docker.io/nginx:1", ReplacementError::NotCanonical { canonical: "docker.io/library/nginx:1".to_owned() }),
+            ("dhi.io/nginx", ReplacementError::NoTag { written: "dhi.io/nginx".to_owned() }),
+            ("dhi.io/{image}:1", ReplacementError::Placeholder("{image}".into())),
+            ("dhi.io/{name:1", ReplacementError::Placeholder("{name:1".into())),
+            ("dhi.io/Nginx:1", ReplacementError::Reference(ParseError::Uppercase)),
+            ("dhi.io/nginx:{tag}:x", ReplacementError::Reference(ParseError::Tag)),
+            ("dhi.io/nginx:{repository}", ReplacementError::Reference(ParseError::Tag)),
+        ] {
+            assert_eq!(Replacement::parse(written), Err(error), "{written}");
+        }
+    }
+}
