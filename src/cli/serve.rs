@@ -81,8 +81,10 @@ impl Serve {
         let mut signals = Signals::new()?;
         let metrics = Arc::new(Metrics::new());
         let own_namespace = self.own_namespace();
+        let policy = live::policy(self.policy.as_deref())?;
+        let workloads = policy.workloads.clone();
         let admission = Admission {
-            policy: live::policy(self.policy.as_deref())?,
+            policy,
             catalog: live::catalog(self.catalog.as_deref())?,
             metrics: metrics.clone(),
             own_namespace: own_namespace.clone(),
@@ -97,7 +99,7 @@ impl Serve {
         info!(address = %running.address(), admin = %running.admin_address(), "serving");
 
         let configuration =
-            || registration::configuration(&url.text, certificate.authorities(), own_namespace.as_deref());
+            || registration::configuration(&url.text, certificate.authorities(), own_namespace.as_deref(), &workloads);
         if self.print_webhook_config || self.register {
             self.check_reachable(&url, &certificate)?;
         }

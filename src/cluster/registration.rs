@@ -13,6 +13,8 @@ use k8s_openapi::api::admissionregistration::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, Preconditions};
 use kube::{Api, Client};
+use quench_core::policy::{Treatment, Workloads};
+use quench_core::workload::Kind;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -36,7 +38,12 @@ const TIMEOUT_SECONDS: i32 = 3;
 ///
 /// One entry for each mode that a namespace's label can ask for, since the API server lets no label into the path; a namespace
 /// that is `off` has none, nor has `own_namespace`.
-pub fn configuration(url: &str, authorities: &str, own_namespace: Option<&str>) -> MutatingWebhookConfiguration {
+pub fn configuration(
+    url: &str,
+    authorities: &str,
+    own_namespace: Option<&str>,
+    workloads: &Workloads,
+) -> MutatingWebhookConfiguration {
     let modes = [
         ("mutate.quench.dev", "/mutate", requirement(MODE, "NotIn", &["off", "warn", "enforce"])),
         ("warn.quench.dev", "/mutate/warn", requirement(MODE, "In", &["warn"])),
@@ -54,7 +61,7 @@ pub fn configuration(url: &str, authorities: &str, own_namespace: Option<&str>) 
             match_expressions: Some([mode].into_iter().chain(others.clone()).collect()),
             match_labels: None,
         }),
-        rules: Some(rules()),
+        rules: Some(rules(workloads)),
         match_conditions: Some(conditions()),
         match_policy: Some("Equivalent".to_owned()),
         reinvocation_policy: Some("IfNeeded".to_owned()),
@@ -81,21 +88,36 @@ pub fn yaml(configuration: &MutatingWebhookConfiguration) -> Result<String> {
     Ok(serde_saphyr::to_string_with_options(configuration, options)?)
 }
 
-/// What quench looks at, wherever its version is `v1` or converts to it.
-fn rules() -> Vec<RuleWithOperations> {
-    let rule = |group: &str, resources: &[&str], operations: &[&str]| RuleWithOperations {
+/// What quench looks at, wherever its version is `v1` or converts to it: the kinds that are not off.
+fn rules(workloads: &Workloads) -> Vec<RuleWithOperations> {
+    let rule = |group: &str, resources: Vec<&str>, operations: &[&str]| RuleWithOperations {
         api_groups: Some(owned(&[group])),
         api_versions: Some(owned(&["v1"])),
-        resources: Some(owned(resources)),
+        resources: Some(owned(&resources)),
         operations: Some(owned(operations)),
         scope: Some("Namespaced".to_owned()),
     };
-    vec![
-        rule("", &["pods", "replicationcontrollers"], &["CREATE", "UPDATE"]),
-        rule("", &["pods/ephemeralcontainers"], &["UPDATE"]),
-        rule("apps", &["daemonsets", "deployments", "statefulsets"], &["CREATE", "UPDATE"]),
-        rule("batch", &["cronjobs", "jobs"], &["CREATE", "UPDATE"]),
-    ]
+    let looked_at = |kinds: &[(&'static str, Kind)]| -> Vec<&'static str> {
+        let kinds = kinds.iter().filter(|(_, kind)| workloads.treatment(*kind) != Treatment::Off);
+        kinds.map(|(resource, _)| *resource).collect()
+    };
+    let both = &["CREATE", "UPDATE"];
+    let rules = [
+        rule("", looked_at(&[("pods", Kind::Pod), ("replicationcontrollers", Kind::ReplicationController)]), both),
+        rule("", looked_at(&[("pods/ephemeralcontainers", Kind::Pod)]), &["UPDATE"]),
+        rule(
+            "apps",
+            looked_at(&[
+                ("daemonsets", Kind::DaemonSet),
+                ("deployments", Kind::Deployment),
+                ("replicasets", Kind::ReplicaSet),
+                ("statefulsets", Kind::StatefulSet),
+            ]),
+            both,
+        ),
+        rule("batch", looked_at(&[("cronjobs", Kind::CronJob), ("jobs", Kind::Job)]), both),
+    ];
+    rules.into_iter().filter(|rule| rule.resources.as_ref().is_some_and(|resources| !resources.is_empty())).collect()
 }
 
 /// What the API server need not send. All of them are evaluated for all kinds, and one that fails to evaluate refuses the request
@@ -260,17 +282,37 @@ fn owned(texts: &[&str]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use quench_core::policy::Policy;
+
     use super::*;
 
     #[test]
     fn the_configuration_is_as_documented() {
-        let configuration = configuration("https://quench.example:8443/", "-----PEM-----\n", Some("quench"));
+        let configuration =
+            configuration("https://quench.example:8443/", "-----PEM-----\n", Some("quench"), &Workloads::default());
         insta::assert_snapshot!(yaml(&configuration).unwrap());
     }
 
     #[test]
+    fn kinds_that_are_off_are_not_asked_for() {
+        let workloads = |body: &str| {
+            let text = format!("apiVersion: quench.dev/v1alpha1\nkind: Policy\nworkloads: {{{body}}}\n");
+            Policy::parse(&text, "policy.yaml").unwrap().workloads
+        };
+        let resources = |body: &str| -> Vec<String> {
+            rules(&workloads(body)).into_iter().flat_map(|rule| rule.resources.unwrap()).collect()
+        };
+        let templates = ["replicationcontrollers", "daemonsets", "deployments", "statefulsets", "cronjobs"];
+        assert_eq!(resources("Pod: off, Job: off"), templates);
+        let all =
+            "DaemonSet: off, Deployment: off, StatefulSet: off, CronJob: off, Job: off, ReplicationController: off";
+        assert_eq!(resources(all), ["pods", "pods/ephemeralcontainers"]);
+        assert_eq!(resources(&format!("{all}, ReplicaSet: warn")), ["pods", "pods/ephemeralcontainers", "replicasets"]);
+    }
+
+    #[test]
     fn yaml_says_what_the_structs_say() {
-        let configuration = configuration("https://127.0.0.1:1", "-----PEM-----\n", None);
+        let configuration = configuration("https://127.0.0.1:1", "-----PEM-----\n", None, &Workloads::default());
         let read: serde_json::Value = serde_saphyr::from_str(&yaml(&configuration).unwrap()).unwrap();
         assert_eq!(read, serde_json::to_value(&configuration).unwrap());
         assert_eq!(read["webhooks"][0]["clientConfig"]["url"], "https://127.0.0.1:1/mutate");
