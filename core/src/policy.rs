@@ -1,20 +1,27 @@
 //! The user's file: what may be rewritten to what, and what each hazard means.
 
+mod check;
+mod covered;
 mod file;
 mod glob;
+mod maps;
 mod mode;
 mod owners;
+mod pattern;
 mod prefix;
+mod problem;
 mod repository;
 mod rule;
 mod schema;
+mod syntax;
 mod written;
 
-pub use self::file::{PolicyError, Problem};
+pub use self::check::Checked;
 pub use self::glob::{Glob, GlobError};
 pub use self::mode::{GitOps, Mode, NamespaceMode, OptOut, Treatment, Workloads};
 pub use self::owners::Owners;
 pub use self::prefix::{Mapping, Prefix};
+pub use self::problem::{PolicyError, Problem};
 pub use self::repository::{Repository, RepositoryError};
 pub use self::rule::{Effect, ReplaceError, Replacement, ReplacementError, Rule};
 use crate::decision::Match;
