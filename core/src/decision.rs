@@ -157,7 +157,10 @@ impl<'c> Decision<'c> {
             Err(error) => return Self::kept(Match::None, Why::Unparsable(error)),
         };
         let mut decision = Self::about(&reference, policy, catalog, Pass::First);
-        let has_arrived = matches!(decision.why, Why::Hardened | Why::Mirrored) || policy.is_given_by_rule(&reference);
+        // A mirror that is an alias as well was looked up, and is a target for all that.
+        let has_arrived = matches!(decision.why, Why::Hardened)
+            || policy.is_mirrored(&reference)
+            || policy.is_given_by_rule(&reference);
         decision.arrived = Some(reference).filter(|_| has_arrived);
         decision
     }
@@ -460,7 +463,8 @@ mod tests {
                 "mirror mirror.example.com/hub/library/nginx:1.31.4 false",
             ),
             ("mirror.example.com/hub/library/nginx:1.31.4", both, "exact dhi.io/nginx:1.31.4 true"),
-            ("mirror.example.com/hub/acme/app:1", both, "none - false"),
+            // Nothing hardened corresponds, and it is where the mirror leads: its pods need the mirror's secret.
+            ("mirror.example.com/hub/acme/app:1", both, "none mirror.example.com/hub/acme/app:1 false"),
             (
                 "harbor.example.com/hub/nginx:1.31.4",
                 "aliases: [{from: harbor.example.com/hub, to: docker.io}]",
