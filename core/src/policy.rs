@@ -16,7 +16,7 @@ mod schema;
 mod syntax;
 mod written;
 
-pub use self::check::Checked;
+pub use self::check::{Checked, Note, Remark};
 pub use self::glob::{Glob, GlobError};
 pub use self::mode::{GitOps, Mode, NamespaceMode, OptOut, Treatment, Workloads};
 pub use self::owners::Owners;
@@ -217,11 +217,12 @@ impl Platform {
 
     /// Reads `linux/amd64`, or `linux/arm/v7`; None for what is not like that.
     fn parse(written: &str) -> Option<Self> {
-        let architecture = written.strip_prefix("linux/")?;
-        let architecture = architecture.split_once('/').map_or(architecture, |(architecture, _)| architecture);
-        let known =
-            !architecture.is_empty() && architecture.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        known.then(|| Self { architecture: architecture.into() })
+        let written = written.strip_prefix("linux/")?;
+        let (architecture, variant) = written.split_once('/').map_or((written, None), |(a, v)| (a, Some(v)));
+        let known = |part: &str| {
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
+        (known(architecture) && variant.is_none_or(known)).then(|| Self { architecture: architecture.into() })
     }
 
     /// The architecture as image indexes and node labels spell it.

@@ -2,6 +2,7 @@
 
 mod certs;
 mod explain;
+mod policy;
 mod serve;
 
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ pub struct Quench {
 enum Command {
     Serve(serve::Serve),
     Explain(explain::Explain),
+    #[command(subcommand)]
+    Policy(policy::Policy),
     Certs(certs::Certs),
 }
 
@@ -58,6 +61,7 @@ impl Quench {
         match self.command {
             Command::Serve(serve) => serve.run(),
             Command::Explain(explain) => explain.run(),
+            Command::Policy(policy) => policy.run(),
             Command::Certs(certs) => certs.run(),
         }
     }

@@ -58,9 +58,16 @@ impl JsonSchema for WrittenWorkloads {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let kinds = Kind::ALL.map(|kind| (kind.name().to_owned(), generator.subschema_for::<Treatment>().into()));
+        let kinds = Kind::ALL.map(|kind| {
+            let mut schema = generator.subschema_for::<Treatment>();
+            schema.insert("description".to_owned(), format!("What happens to each `{}`.", kind.name()).into());
+            (kind.name().to_owned(), schema.into())
+        });
         let mut properties: Map<_, _> = kinds.into_iter().collect();
-        properties.insert(GITOPS.to_owned(), generator.subschema_for::<GitOps>().into());
+        let mut gitops = generator.subschema_for::<GitOps>();
+        let what = "What happens to templates that Argo CD or Flux track, where their kind says `rewrite`.";
+        gitops.insert("description".to_owned(), what.into());
+        properties.insert(GITOPS.to_owned(), gitops.into());
         json_schema!({"type": "object", "properties": properties, "additionalProperties": false})
     }
 }
@@ -103,9 +110,12 @@ impl JsonSchema for WrittenHazards {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let codes = Code::ALL.map(|code| {
             let mut schema = generator.subschema_for::<Action>();
-            if !code.is_evaluated() {
-                schema.insert("description".to_owned(), "Not evaluated yet: without effect.".into());
-            }
+            let what = if code.is_evaluated() {
+                format!("What happens to a container with the hazard `{code}` (docs/hazards.md).")
+            } else {
+                "Not evaluated yet: without effect.".to_owned()
+            };
+            schema.insert("description".to_owned(), what.into());
             (code.name().to_owned(), schema.into())
         });
         let properties: Map<_, _> = codes.into_iter().collect();

@@ -10,7 +10,7 @@ use super::{Compat, Digest, Mode, OptOut};
 /// What quench may rewrite to what, and what each hazard means.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(rename = "Policy")]
+#[schemars(rename = "Policy", title = "A policy of quench")]
 pub(super) struct Written {
     /// The version of this format.
     #[schemars(with = "ApiVersion")]
@@ -31,7 +31,7 @@ pub(super) struct Written {
     pub(super) aliases: Option<Vec<WrittenMapping>>,
     /// The secrets that pods get for the targets that they pull. They must exist in the pods' namespaces.
     pub(super) pull_secrets: Option<Vec<WrittenSecret>>,
-    /// What the webhook does with each kind of workload; `quench rewrite` rewrites every kind that is not `off`.
+    /// What the webhook does with each kind of workload.
     pub(super) workloads: Option<WrittenWorkloads>,
     /// What each hazard does, by its code.
     pub(super) hazards: Option<WrittenHazards>,
@@ -52,7 +52,7 @@ pub(super) struct Written {
 #[schemars(rename = "Hardened")]
 pub(super) struct WrittenHardened {
     /// How they are named: a registry and a path with `{name}` in it, such as `docker.io/acme/dhi-{name}`.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", regex(pattern = r"^[^{}]+/[^{}]*\{name\}[^{}]*$"))]
     pub(super) repository: Option<Spanned<String>>,
     /// The match classes whose candidates are used; the list is final.
     #[schemars(with = "Option<Vec<MatchName>>")]
@@ -60,7 +60,7 @@ pub(super) struct WrittenHardened {
     /// `auto` takes the `-compat` build where it takes away a hazard that keeps the image, `never` only plain builds.
     pub(super) compat: Option<Compat>,
     /// What nodes may be, where a pod does not say.
-    #[schemars(with = "Option<Vec<String>>")]
+    #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = r"^linux/[a-z0-9]+(/[a-z0-9]+)?$")))]
     pub(super) platforms: Option<Vec<Spanned<String>>>,
     /// What becomes of pinned images once a registry is asked: `pin` keeps what was pinned pinned, `always` pins every target, `drop` none.
     #[schemars(with = "Option<Digest>")]
@@ -70,19 +70,22 @@ pub(super) struct WrittenHardened {
 /// What happens to some images whatever the catalog says.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(rename = "Rule")]
+#[schemars(rename = "Rule", extend("oneOf" = [
+    {"required": ["action"], "properties": {"action": {"type": "string"}}},
+    {"required": ["replace"], "properties": {"replace": {"type": "string"}}},
+]))]
 pub(super) struct WrittenRule {
     /// Canonical registry and repository, such as `docker.io/library/nginx`; `*` stands for any text without a `/`, `**` for any text.
     #[serde(rename = "match")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex(pattern = r"/|^\*\*"))]
     pub(super) repositories: Spanned<String>,
     /// The image's tag, with `*` for any text; without it, any tag and none.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", length(min = 1, max = 255), regex(pattern = r"^\*?([A-Za-z0-9_.-]+\*?)*$"))]
     pub(super) tag: Option<Spanned<String>>,
     /// `keep`: the image stays.
     pub(super) action: Option<RuleAction>,
     /// What takes its place, with a tag; `{repository}`, `{name}` (its last component) and `{tag}` stand for those of the image.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", regex(pattern = r"^[^/{}A-Z]+/"))]
     pub(super) replace: Option<Spanned<String>>,
 }
 
@@ -112,10 +115,11 @@ pub(super) struct WrittenMapping {
 #[schemars(rename = "PullSecret")]
 pub(super) struct WrittenSecret {
     /// The secret's name.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", length(max = 253))]
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"))]
     pub(super) name: Spanned<String>,
     /// Registries, or registries and paths, whose images need it.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<String>", length(min = 1))]
     pub(super) registries: Vec<Spanned<String>>,
 }
 
@@ -126,7 +130,7 @@ pub(super) struct WrittenSecret {
 pub(super) struct WrittenNamespace {
     /// The name, with `*` for any text.
     #[serde(rename = "match")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", length(min = 1, max = 255), regex(pattern = r"^\*?([a-z0-9-]+\*?)*$"))]
     pub(super) names: Spanned<String>,
     /// The mode there.
     pub(super) mode: Mode,
@@ -139,6 +143,7 @@ pub(super) struct WrittenNamespace {
 pub(super) struct WrittenOwners {
     /// Those that do not mind that the pods they made have other images, such as `argoproj.io/Workflow`.
     #[schemars(with = "Option<Vec<String>>")]
+    #[schemars(inner(regex(pattern = r"^[a-z0-9.-]*\.[a-z0-9.-]*/[A-Z][A-Za-z0-9]*$")))]
     pub(super) tolerate: Option<Vec<Spanned<String>>>,
 }
 
