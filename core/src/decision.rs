@@ -182,7 +182,8 @@ impl<'c> Decision<'c> {
         // An alias that gives no reference is as good as none.
         let original = policy.original_of(reference).and_then(Result::ok);
         let looked_up = original.as_ref().unwrap_or(reference);
-        if let Some(name) = hardened_name(looked_up, policy, catalog) {
+        let mut named = [Some(reference), original.as_ref()].into_iter().flatten();
+        if let Some(name) = named.find_map(|image| hardened_name(image, policy, catalog)) {
             let image = catalog.get(name);
             return Self {
                 counterpart: Counterpart::Hardened(image.map(|image| facts_of(image, looked_up))),
@@ -196,7 +197,7 @@ impl<'c> Decision<'c> {
         }
         match policy.rule_for(reference) {
             Some(rule) => Self::ruled(reference, rule, policy, catalog, pass),
-            None => Self::resolved(reference, catalog.resolve(looked_up), policy),
+            None => Self::resolved(reference, catalog.resolve(looked_up), policy, catalog, pass),
         }
     }
 
@@ -222,11 +223,33 @@ impl<'c> Decision<'c> {
         }
         let name = hardened_name(&target, policy, catalog).and_then(|name| catalog.get(name)).map(Image::name);
         let mirror = policy.mirror_of(reference).and_then(Result::ok);
+        let mirror = mirror.filter(|mirror| Self::stays(mirror, Some(&target), policy, catalog, pass));
         let digest = reference.digest().is_some();
         Self { target: Some(target), rewrites: true, counterpart, name, mirror, ..kept(Ruled::Replaced { digest }) }
     }
 
-    fn resolved(reference: &Reference, resolution: Resolution<'c>, policy: &Policy) -> Self {
+    /// Whether a second pass leaves an image from a mirror alone. It looks at what an alias covers: there it may find the same target
+    /// again, which the same hazard takes away.
+    fn stays(
+        mirror: &Reference,
+        target: Option<&Reference>,
+        policy: &'c Policy,
+        catalog: &'c Catalog,
+        pass: Pass,
+    ) -> bool {
+        pass == Pass::Second || policy.original_of(mirror).is_none() || {
+            let next = Self::about(mirror, policy, catalog, Pass::Second);
+            !next.rewrites || next.target.as_ref() == target
+        }
+    }
+
+    fn resolved(
+        reference: &Reference,
+        resolution: Resolution<'c>,
+        policy: &'c Policy,
+        catalog: &'c Catalog,
+        pass: Pass,
+    ) -> Self {
         let name = resolution.image.map(Image::name);
         let used = |matched: &Match| policy.matches.contains(matched);
         let (class, tag) = match (Match::from(resolution.class), &resolution.reason) {
@@ -240,7 +263,8 @@ impl<'c> Decision<'c> {
         let (target, invalid) = target.map_or_else(|error| (None, Some(error)), |target| (target, None));
         let mirrored = policy.mirror_of(reference).transpose();
         let (mirror, broken) = mirrored.map_or_else(|error| (None, Some(Err(error))), |mirror| (mirror, None));
-        let mirror = mirror.filter(|mirror| mirror != reference);
+        let mirror =
+            mirror.filter(|mirror| mirror != reference && Self::stays(mirror, target.as_ref(), policy, catalog, pass));
         let counterpart = resolution.facts().map_or(Counterpart::None, Counterpart::Candidate);
         let digest = reference.digest().is_some();
         let why = |mirror| Why::Resolved(Box::new(Resolved { resolution, class, digest, invalid, mirror }));
@@ -479,6 +503,25 @@ mod tests {
                 "harbor.example.com/h/nginx:1",
                 "aliases: [{from: harbor.example.com/h, to: dhi.io}]",
                 "hardened harbor.example.com/h/nginx:1 false",
+            ),
+            (
+                "mirror.example.com/hub/acme/app:1",
+                "mirrors: [{from: mirror.example.com, to: docker.io}, {from: docker.io, to: mirror.example.com/hub}]\n\
+                 aliases: [{from: mirror.example.com/hub, to: docker.io}]",
+                "none mirror.example.com/hub/acme/app:1 false",
+            ),
+            // An alias covers a part of the mirror, and a rule would go on from there.
+            (
+                "mirror.example.com/hub/acme/app:1",
+                "mirrors: [{from: mirror.example.com/hub, to: docker.io}]\naliases: [{from: docker.io/acme, to: docker.io/copy}]\n\
+                 rules: [{match: docker.io/acme/*, replace: 'docker.io/library/{name}:{tag}'}]",
+                "none - false",
+            ),
+            // Hardened by its own name, whatever it is a copy of.
+            (
+                "harbor.example.com/library/redis:7",
+                "hardened: {repository: 'harbor.example.com/library/{name}'}\naliases: [{from: harbor.example.com, to: docker.io}]",
+                "hardened harbor.example.com/library/redis:7 false",
             ),
         ] {
             assert_eq!(decide(image, policy), expected, "{image} {policy}");

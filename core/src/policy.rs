@@ -153,9 +153,10 @@ impl Policy {
         Mapping::of(&self.aliases, image).map(|alias| alias.apply(image))
     }
 
-    /// Where `mirrors` has an image.
+    /// Where `mirrors` has an image; what lies where they lead is not mirrored again.
     pub fn mirror_of(&self, image: &Reference) -> Option<Result<Reference, ParseError>> {
-        Mapping::of(&self.mirrors, image).map(|mirror| mirror.apply(image))
+        let mirror = Mapping::of(&self.mirrors, image).filter(|_| !self.is_mirrored(image))?;
+        Some(mirror.apply(image))
     }
 
     /// Whether an image lies where `mirrors` leads.

@@ -14,5 +14,6 @@ mod policy {
     mod manual;
     mod renewal;
     mod schema;
+    mod stable;
     mod toggles;
 }

@@ -26,15 +26,22 @@ impl Pattern {
 
     /// Whether the whole of `text` fits.
     pub(super) fn matches(&self, text: &str) -> bool {
-        let text = text.as_bytes();
-        let (first, rest) = match self.0.split_first() {
-            Some((Part::Text(first), rest)) => (first.as_bytes(), rest),
-            _ => (&b""[..], &*self.0),
-        };
-        match text.strip_prefix(first) {
-            Some(remaining) if rest.is_empty() => remaining.is_empty(),
-            Some(remaining) => fits(rest, remaining),
-            None => false,
+        let (mut parts, mut text) = (&*self.0, text.as_bytes());
+        // Most texts differ at an end.
+        if let [Part::Text(first), rest @ ..] = parts {
+            let Some(remaining) = text.strip_prefix(first.as_bytes()) else { return false };
+            (parts, text) = (rest, remaining);
+        }
+        if let [rest @ .., Part::Text(last)] = parts {
+            let Some(remaining) = text.strip_suffix(last.as_bytes()) else { return false };
+            (parts, text) = (rest, remaining);
+        }
+        match parts {
+            [] => text.is_empty(),
+            [Part::Gap { without, empty }] => {
+                (*empty || !text.is_empty()) && !text.iter().any(|byte| without.contains(byte))
+            }
+            parts => fits(parts, text),
         }
     }
 }

@@ -44,3 +44,17 @@ fn an_error_says_where_it_is() {
         ("p", 1, 13, "p:1:13: `apiVersion`: write `quench.dev/v1alpha1`: `v1`".to_owned())
     );
 }
+
+#[test]
+fn anchors_aliases_and_merge_keys_are_yaml_too() {
+    let written = parse(
+        "rules:\n  - &nginx {match: docker.io/library/nginx, tag: '1.25*', replace: &new dhi.io/nginx:1.31}\n  \
+         - {<<: *nginx, tag: '1.24*'}\n  - {match: quay.io/org/nginx, replace: *new}\n",
+    );
+    let plain = parse(
+        "rules:\n  - {match: docker.io/library/nginx, tag: '1.25*', replace: dhi.io/nginx:1.31}\n  \
+         - {match: docker.io/library/nginx, tag: '1.24*', replace: dhi.io/nginx:1.31}\n  \
+         - {match: quay.io/org/nginx, replace: dhi.io/nginx:1.31}\n",
+    );
+    assert_eq!((written.is_ok(), &written), (true, &plain));
+}
