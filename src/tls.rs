@@ -12,8 +12,8 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 
-pub use acceptor::{Identity, acceptor};
-pub use certificate::Certificate;
+pub use acceptor::{Acceptor, ClientAuthorities, Identity, acceptor};
+pub use certificate::{Certificate, Pair, Unfit};
 
 /// Why there is no certificate to serve with.
 #[derive(Debug, thiserror::Error)]

@@ -333,7 +333,8 @@ async fn only_clients_of_the_authority_are_served() {
     let file = directory.path().join("clients.crt");
     std::fs::write(&file, authority.pem()).unwrap();
     let certificate = Certificate::development(["localhost"], SystemTime::now()).unwrap();
-    let acceptor = tls::acceptor(Arc::new(Identity::new(&certificate)), Some(&file)).unwrap();
+    let clients = tls::ClientAuthorities::read(&file).unwrap();
+    let acceptor = tls::acceptor(Arc::new(Identity::new(&certificate)), Some(&clients)).unwrap();
     let loopback = "127.0.0.1:0".parse().unwrap();
     let server = Server::bind(loopback, loopback).await.unwrap();
     let running = server.start(Options::default(), routes(), acceptor, Arc::default());

@@ -1,6 +1,7 @@
 //! The acceptor of connections, and the certificate that it shows.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -10,7 +11,8 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, We
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpStream;
+use tokio_rustls::{Accept, TlsAcceptor};
 
 use super::{Certificate, Error, certificates, provider, read};
 
@@ -26,6 +28,11 @@ impl Identity {
     pub fn new(certificate: &Certificate) -> Self {
         Self(ArcSwap::new(certificate.chain.clone()))
     }
+
+    /// Shows `certificate` in handshakes from now on; connections that are open go on.
+    pub fn replace(&self, certificate: &Certificate) {
+        self.0.store(certificate.chain.clone());
+    }
 }
 
 impl ResolvesServerCert for Identity {
@@ -34,11 +41,76 @@ impl ResolvesServerCert for Identity {
     }
 }
 
-/// Accepts TLS 1.2 and 1.3 as `identity`; with `client_authorities`, a PEM file, only clients that they vouch for.
-pub fn acceptor(identity: Arc<Identity>, client_authorities: Option<&Path>) -> Result<TlsAcceptor, Error> {
+/// Whom clients must be vouched for by, as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientAuthorities {
+    path: PathBuf,
+    text: Vec<u8>,
+}
+
+impl ClientAuthorities {
+    /// Reads a PEM file.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        Ok(Self { path: path.into(), text: read(path)? })
+    }
+
+    /// The same file as it is by now.
+    pub fn read_again(&self) -> Result<Self, Error> {
+        Self::read(&self.path)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+        let unusable = || Error::ClientAuthority { path: self.path.clone() };
+        let mut roots = RootCertStore::empty();
+        for authority in certificates(&self.path, &self.text)? {
+            roots.add(authority).map_err(|_| unusable())?;
+        }
+        WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone()).build().map_err(|_| unusable())
+    }
+}
+
+/// Takes TLS connections. The certificate that it shows and the clients that it takes may change in between.
+pub struct Acceptor {
+    identity: Arc<Identity>,
+    config: ArcSwap<ServerConfig>,
+}
+
+impl fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acceptor").finish_non_exhaustive()
+    }
+}
+
+impl Acceptor {
+    /// Takes from now on only clients that `authorities` vouch for. An error changes nothing.
+    pub fn trust(&self, authorities: &ClientAuthorities) -> Result<(), Error> {
+        self.config.store(Arc::new(config(self.identity.clone(), Some(authorities))?));
+        Ok(())
+    }
+
+    pub(crate) fn accept(&self, stream: TcpStream) -> Accept<TcpStream> {
+        TlsAcceptor::from(self.config.load_full()).accept(stream)
+    }
+}
+
+/// Accepts TLS 1.2 and 1.3 as `identity`; with `client_authorities`, only clients that they vouch for.
+pub fn acceptor(
+    identity: Arc<Identity>,
+    client_authorities: Option<&ClientAuthorities>,
+) -> Result<Arc<Acceptor>, Error> {
+    let config = config(identity.clone(), client_authorities)?;
+    Ok(Arc::new(Acceptor { identity, config: ArcSwap::from_pointee(config) }))
+}
+
+fn config(identity: Arc<Identity>, client_authorities: Option<&ClientAuthorities>) -> Result<ServerConfig, Error> {
     let provider = provider();
     let clients = match client_authorities {
-        Some(path) => client_verifier(path, &provider)?,
+        Some(authorities) => authorities.verifier(&provider)?,
         None => WebPkiClientVerifier::no_client_auth(),
     };
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -49,14 +121,5 @@ pub fn acceptor(identity: Arc<Identity>, client_authorities: Option<&Path>) -> R
     // The API server resumes no session: tickets would be work for nothing.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-fn client_verifier(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, Error> {
-    let unusable = || Error::ClientAuthority { path: path.into() };
-    let mut roots = RootCertStore::empty();
-    for authority in certificates(path, &read(path)?)? {
-        roots.add(authority).map_err(|_| unusable())?;
-    }
-    WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone()).build().map_err(|_| unusable())
+    Ok(config)
 }
