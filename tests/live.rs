@@ -1,11 +1,12 @@
 //! Files that change while the program serves, one look at a time.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod volume;
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use quench::live::{Certificates, Rules, Standing};
@@ -144,6 +145,35 @@ fn a_catalog_is_swapped_together_with_the_policy() {
     assert_eq!((told.counts("policy"), told.counts("catalog")), ((2, 0, 1), (2, 1, 1)));
 }
 
+/// Those who write and those who look know nothing of each other.
+#[test]
+fn files_that_are_swapped_while_they_are_read_stay_together() {
+    let told = Told::new();
+    let secret = |round: usize| policy(&format!("pullSecrets: [{{name: secret-{round}, registries: [dhi.io]}}]"));
+    let name = |round: usize| format!("nginx-{round}");
+    let mut volume = Volume::new(&[("policy.yaml", &secret(0)), ("catalog.json", &catalog(&name(0)))]);
+    let [policy, catalog_file] = ["policy.yaml", "catalog.json"].map(|name| volume.path(name));
+    let mut rules = Rules::load(Some(&policy), Some(&catalog_file), &told.standing, now()).unwrap();
+    let live = rules.live();
+    let writer = thread::spawn(move || {
+        for round in 1..=1000 {
+            volume.swap(&[("policy.yaml", &secret(round)), ("catalog.json", &catalog(&name(round)))]);
+        }
+        volume
+    });
+    let target = "dhi.io/nginx".parse().unwrap();
+    while !writer.is_finished() {
+        rules.check(now());
+        let in_force = live.load();
+        let secret = in_force.policy.pull_secrets_for(&target).next().unwrap().to_owned();
+        let image = in_force.catalog.images().next().unwrap().name().to_owned();
+        assert_eq!(secret.strip_prefix("secret-"), image.strip_prefix("nginx-"));
+    }
+    writer.join().unwrap();
+    let (reloads, ..) = told.counts("policy");
+    assert!(reloads > 10, "{reloads}");
+}
+
 /// Certificates of one authority, and the volume that has one of them.
 struct Issuer {
     told: Told,
@@ -233,12 +263,12 @@ fn a_pair_that_is_no_use_does_not_replace_one_that_is() {
     let (mut issuer, mut certificates) = Issuer::with(now(), 2 * DAY);
     let expired = issuer.issue(now() - 10 * DAY, DAY);
     issuer.swap(&expired, &expired);
-    assert_eq!(issuer.look(&mut certificates).0, false);
+    assert!(!issuer.look(&mut certificates).0);
     assert_eq!(issuer.look(&mut certificates), (false, (0, 1, 0)));
     issuer.told.says(&["tls.crt: it expired at ", "and the one in force has not"]);
     let early = issuer.issue(now() + DAY, 3 * DAY);
     issuer.swap(&early, &early);
-    assert_eq!(issuer.look(&mut certificates).0, false);
+    assert!(!issuer.look(&mut certificates).0);
     assert_eq!(issuer.look(&mut certificates), (false, (0, 2, 0)));
     issuer.told.says(&["it is valid only from "]);
     // Its time comes, though no byte changes.
@@ -262,7 +292,7 @@ fn of_two_that_expired_the_younger_is_shown() {
     let (mut issuer, mut certificates) = Issuer::with(now() - 10 * DAY, 2 * DAY);
     let [older, younger] = [1, 3].map(|days| issuer.issue(now() - 10 * DAY, days * DAY));
     issuer.swap(&older, &older);
-    assert_eq!(issuer.look(&mut certificates).0, false);
+    assert!(!issuer.look(&mut certificates).0);
     assert_eq!(issuer.look(&mut certificates), (false, (0, 1, 0)));
     issuer.swap(&younger, &younger);
     assert_eq!(issuer.look(&mut certificates), (true, (1, 1, 1)));
