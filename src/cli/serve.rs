@@ -116,19 +116,9 @@ impl Serve {
         let registration =
             if self.register { Some(Registration::apply(first, SystemTime::now()).await?) } else { None };
 
-        let mut stale = false;
-        let signal = loop {
-            select! {
-                // Cancel-safe: says tokio, of signals and of the watch.
-                signal = signals.next() => break signal,
-                () = changed(&mut authorities), if registration.is_some() => {}
-                // Cancel-safe: a timer.
-                () = sleep(RENEW_AGAIN), if stale => {}
-            }
-            if let Some(registration) = &registration {
-                let renewed = configuration(&authorities.borrow_and_update());
-                stale = registration.renew(renewed).await == Renewal::Failed;
-            }
+        let signal = match &registration {
+            Some(registration) => renew_until_asked(registration, configuration, authorities, &mut signals).await,
+            None => signals.next().await,
         };
         info!(signal, "asked to stop");
         running.fail_readiness();
@@ -202,10 +192,25 @@ impl Serve {
     }
 }
 
-/// Waits for other authorities; for ever, where the files are not read again any more.
-async fn changed(authorities: &mut watch::Receiver<String>) {
-    if authorities.changed().await.is_err() {
-        std::future::pending::<()>().await;
+/// Renews the registration whenever the authorities of the certificate change, until a signal comes. A renewal that has begun
+/// is not cut short: what was applied has to be removed.
+async fn renew_until_asked(
+    registration: &Registration,
+    configuration: impl Fn(&str) -> MutatingWebhookConfiguration,
+    mut authorities: watch::Receiver<String>,
+    signals: &mut Signals,
+) -> &'static str {
+    let mut renewal = Renewal::Done;
+    loop {
+        select! {
+            // Cancel-safe, both: says tokio. Without a sender nothing changes any more.
+            signal = signals.next() => return signal,
+            Ok(()) = authorities.changed() => {}
+            // Cancel-safe: a timer.
+            () = sleep(RENEW_AGAIN), if renewal == Renewal::Failed => {}
+        }
+        let renewed = configuration(&authorities.borrow_and_update());
+        renewal = registration.renew(renewed).await;
     }
 }
 
