@@ -3,6 +3,7 @@
 
 mod client;
 mod process;
+mod volume;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -15,8 +16,15 @@ use hyper::client::conn::http1::SendRequest;
 use process::{Serving, certificates, path, quench, run};
 use serde_json::{Value, json};
 use tokio::time::sleep;
+use volume::Volume;
 
+const PAIR: [&str; 3] = ["ca.crt", "tls.crt", "tls.key"];
 const SOON: Duration = Duration::from_millis(20);
+
+fn named(pair: &[String; 3]) -> [(&str, &str); 3] {
+    let [authority, chain, key] = pair;
+    [(PAIR[0], authority), (PAIR[1], chain), (PAIR[2], key)]
+}
 
 /// Waits until a line of the metrics is there.
 async fn until(admin: SocketAddr, line: &str) {
@@ -43,21 +51,24 @@ async fn patches(connection: &mut SendRequest<Full<Bytes>>) -> bool {
 
 #[tokio::test]
 async fn a_policy_and_a_certificate_come_into_force_without_a_restart() {
-    let (first, second) = (certificates(), certificates());
-    let authorities = |directory: &tempfile::TempDir| fs::read_to_string(directory.path().join("ca.crt")).unwrap();
-    let [first_authority, second_authority] = [&first, &second].map(authorities);
-    let policy_file = first.path().join("policy.yaml");
-    let [certificate, key] = ["tls.crt", "tls.key"].map(|name| path(&first.path().join(name)).to_owned());
+    let [first, second] = [(); 2].map(|()| {
+        let directory = certificates();
+        PAIR.map(|name| fs::read_to_string(directory.path().join(name)).unwrap())
+    });
+    let mut secret = Volume::new(&named(&first));
+    let directory = tempfile::tempdir().unwrap();
+    let policy_file = directory.path().join("policy.yaml");
     let write = |mode: &str| {
         let policy = format!("apiVersion: quench.dev/v1alpha1\nkind: Policy\nmode: {mode}\n");
         // Whole or not at all, as an editor would.
-        fs::write(first.path().join("new"), policy).unwrap();
-        fs::rename(first.path().join("new"), &policy_file).unwrap();
+        fs::write(directory.path().join("new"), policy).unwrap();
+        fs::rename(directory.path().join("new"), &policy_file).unwrap();
     };
     write("enforce");
+    let [certificate, key] = ["tls.crt", "tls.key"].map(|name| path(&secret.path(name)).to_owned());
     let files = ["--policy", path(&policy_file), "--tls-cert", &certificate, "--tls-key", &key];
     let mut serving = Serving::with(&[&files[..], &["--reload-seconds", "1"]].concat());
-    let mut kept = Client::new(serving.address, &first_authority).http1().await.unwrap();
+    let mut kept = Client::new(serving.address, &first[0]).http1().await.unwrap();
     assert!(patches(&mut kept).await);
 
     write("warn");
@@ -77,13 +88,11 @@ async fn a_policy_and_a_certificate_come_into_force_without_a_restart() {
     until(serving.admin, r#"quench_reload_ok{file="policy"} 1"#).await;
     assert!(patches(&mut kept).await);
 
-    for name in ["ca.crt", "tls.crt", "tls.key"] {
-        fs::copy(second.path().join(name), first.path().join(name)).unwrap();
-    }
+    secret.swap(&named(&second));
     until(serving.admin, r#"quench_reloads_total{file="certificate",result="ok"} 1"#).await;
-    let mut anew = Client::new(serving.address, &second_authority).http1().await.unwrap();
+    let mut anew = Client::new(serving.address, &second[0]).http1().await.unwrap();
     assert!(patches(&mut anew).await);
-    assert!(Client::new(serving.address, &first_authority).http1().await.is_err(), "the one before is not shown");
+    assert!(Client::new(serving.address, &first[0]).http1().await.is_err(), "the one before is not shown");
     assert!(patches(&mut kept).await, "a connection that was open goes on");
 
     serving.signal("-TERM");
