@@ -71,7 +71,7 @@ pub(super) struct Serve {
     /// Where the API server reaches this server; without it, https://127.0.0.1:PORT
     #[arg(long, value_name = "URL")]
     webhook_url: Option<WebhookUrl>,
-    /// How often these files are read again, and what changed is taken into force
+    /// How often the files of policy, catalog and certificates are read again
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..))]
     reload_seconds: u16,
     /// How long to take connections after SIGTERM; without it, 5 in a cluster and 1 elsewhere
