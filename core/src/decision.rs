@@ -261,7 +261,12 @@ impl<'c> Decision<'c> {
         }
         if mirror.is_some() {
             // The same bytes: nothing about the image changes.
-            return Self { target: mirror, rewrites: true, name, ..Self::kept(Match::Mirror, why(Some(Mirrored::Used))) };
+            return Self {
+                target: mirror,
+                rewrites: true,
+                name,
+                ..Self::kept(Match::Mirror, why(Some(Mirrored::Used)))
+            };
         }
         Self { target, counterpart, name, ..Self::kept(class, why(broken)) }
     }
@@ -375,7 +380,8 @@ impl fmt::Display for Because<'_, '_> {
                     Some(error) => write!(f, "the policy's repository gives no valid target: {error}")?,
                     None => write!(f, "{}", resolution.reason)?,
                 }
-                let excluded = resolution.tag.is_some() && invalid.is_none() && (!rewrites || *mirror == Some(Mirrored::Used));
+                let excluded =
+                    resolution.tag.is_some() && invalid.is_none() && (!rewrites || *mirror == Some(Mirrored::Used));
                 if excluded {
                     write!(f, "; the policy's `matches` does not have `{class}`")?;
                 }

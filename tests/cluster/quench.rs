@@ -33,8 +33,8 @@ impl Quench {
     }
 
     /// Starts `quench serve --register` against the cluster of a kubeconfig, and waits until it is ready.
-    pub(crate) fn register(dir: &Path, name: &str) -> Self {
-        let quench = Self::spawn(dir, name, &["--register"], Stdio::null());
+    pub(crate) fn register(dir: &Path, name: &str, flags: &[&str]) -> Self {
+        let quench = Self::spawn(dir, name, &[&["--register"], flags].concat(), Stdio::null());
         eventually("registered quench", || {
             fs::read_to_string(&quench.log).unwrap().contains("registered").then_some(())
         });

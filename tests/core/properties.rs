@@ -286,7 +286,8 @@ fn policy() -> impl Strategy<Value = String> {
         "{repository: 'docker.io/library/{name}'}",
         "{repository: 'quay.io/library/dhi-{name}', matches: [exact, alias, past, line, floating]}",
     ]);
-    let secrets = "[{name: a, registries: [dhi.io, quay.io]}, {name: b, registries: [mirror.example.com/hub, docker.io]}]";
+    let secrets =
+        "[{name: a, registries: [dhi.io, quay.io]}, {name: b, registries: [mirror.example.com/hub, docker.io]}]";
     (rules, mirrors, aliases, hardened).prop_map(move |(rules, mirrors, aliases, hardened)| {
         format!(
             "apiVersion: quench.dev/v1alpha1\nkind: Policy\nhardened: {hardened}\nrules: [{}]\nmirrors: [{}]\naliases: [{}]\n\

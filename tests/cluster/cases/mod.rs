@@ -60,6 +60,9 @@ pub(crate) const TOGETHER: &[Case] = cases![
     registration::a_quench_that_is_gone_delays_nobody,
 ];
 
-/// One after the other, with nothing beside them: the first counts all there is, the last takes the default instance.
-pub(crate) const ALONE: &[Case] =
-    cases![thousand_pods::all_arrive_hardened, registration::register_survives_a_kill_and_ends_with_sigterm,];
+/// One after the other, with nothing beside them: the first counts all there is, the others take the default instance.
+pub(crate) const ALONE: &[Case] = cases![
+    thousand_pods::all_arrive_hardened,
+    registration::register_survives_a_kill_and_ends_with_sigterm,
+    registration::a_new_authority_is_registered,
+];
