@@ -12,6 +12,7 @@ pub mod catalog;
 pub mod decision;
 pub mod hazard;
 mod json;
+pub mod manifest;
 pub mod outcome;
 pub mod plan;
 pub mod policy;
