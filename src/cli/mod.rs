@@ -2,6 +2,7 @@
 
 mod certs;
 mod explain;
+mod rewrite;
 mod serve;
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ pub struct Quench {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Rewrite(rewrite::Rewrite),
     Explain(explain::Explain),
     Certs(certs::Certs),
 }
@@ -57,6 +59,7 @@ impl Quench {
         telemetry::init(self.logs.log_format, &self.logs.log_level)?;
         match self.command {
             Command::Serve(serve) => serve.run(),
+            Command::Rewrite(rewrite) => rewrite.run(),
             Command::Explain(explain) => explain.run(),
             Command::Certs(certs) => certs.run(),
         }

@@ -11,7 +11,7 @@ use crate::control_plane::K8S;
 use crate::kubectl::eventually;
 
 /// The binary that cargo built for these tests.
-const QUENCH: &str = env!("CARGO_BIN_EXE_quench");
+pub(crate) const QUENCH: &str = env!("CARGO_BIN_EXE_quench");
 
 /// A serving quench. It is killed when it is dropped, and when the thread that started it ends.
 pub(crate) struct Quench {

@@ -2,6 +2,8 @@
 
 mod audit;
 mod controllers;
+mod files;
+mod modes;
 mod other_workloads;
 mod registration;
 mod requests;
@@ -44,6 +46,11 @@ pub(crate) const TOGETHER: &[Case] = cases![
     requests::kubectl_debug_of_a_pod_without_the_secret,
     requests::kubectl_debug_by_its_default_profile,
     other_workloads::fields_that_types_do_not_know_stay,
+    files::what_is_rewritten_is_accepted_and_the_same,
+    modes::objects_and_containers_opt_out,
+    modes::add_ons_of_the_control_plane_stay,
+    modes::namespaces_of_the_policy,
+    modes::annotations_count_as_far_as_the_policy_says,
     requests::mode_warn_says_and_does_nothing,
     requests::mode_enforce,
     requests::what_is_denied_says_why,
