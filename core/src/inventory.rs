@@ -61,7 +61,7 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Takes note of what a document says. What has not the shape of a Namespace or ServiceAccount says nothing.
+    /// Takes note of what a document says. What has not the shape of a `Namespace` or a `ServiceAccount` says nothing.
     pub fn learn(&mut self, json: &str, default_namespace: &str) {
         let learnt = for_each_object(json, &mut String::new(), 0, &mut |json, _, head| {
             match (&*head.api_version, &*head.kind) {
