@@ -24,7 +24,14 @@ fn rewritten(manifest: &str) -> String {
 
 /// The images of all objects that the API server would store, by kind, name and place.
 fn images(namespace: &Namespace, manifest: &str) -> BTreeMap<String, String> {
-    let said = namespace.kubectl.with(manifest, &["create", "--dry-run=server", "-o", "json", "-f", "-"]);
+    let is_account = |document: &&str| document.contains("kind: ServiceAccount");
+    let (accounts, others): (Vec<&str>, Vec<&str>) = manifest.split("\n---\n").partition(is_account);
+    if !accounts.is_empty() {
+        // Pods are asked for their account even in a dry run.
+        namespace.kubectl.apply(&accounts.join("\n---\n"));
+    }
+    let others = others.join("\n---\n");
+    let said = namespace.kubectl.with(&others, &["create", "--dry-run=server", "-o", "json", "-f", "-"]);
     let mut found = BTreeMap::new();
     // kubectl prints one object after the other.
     for object in serde_json::Deserializer::from_str(&said.stdout).into_iter::<Value>() {
@@ -46,6 +53,9 @@ fn images(namespace: &Namespace, manifest: &str) -> BTreeMap<String, String> {
     found
 }
 
+/// What the webhook only warns of, and `rewrite` does: there the file is what a person or a tool asks for.
+const REWRITTEN_IN_FILES_ONLY: [&str; 2] = ["Pod/warned nginx", "DaemonSet/tracked nginx"];
+
 /// The API server takes what `rewrite` wrote; pods and `DaemonSets` have the images that the webhook gives them, and the webhook
 /// finds nothing more to do.
 pub(crate) fn what_is_rewritten_is_accepted_and_the_same(cluster: &Cluster) {
@@ -62,7 +72,8 @@ pub(crate) fn what_is_rewritten_is_accepted_and_the_same(cluster: &Cluster) {
             cluster.with_temp_ns(Served::ByDefault, |on| {
                 let (by_file, by_webhook) = (images(off, &after), images(on, &manifest));
                 for (place, image) in &by_webhook {
-                    if place.starts_with("Pod/") || place.starts_with("DaemonSet/") {
+                    let decided = place.starts_with("Pod/") || place.starts_with("DaemonSet/");
+                    if decided && !REWRITTEN_IN_FILES_ONLY.contains(&&**place) {
                         assert_eq!(by_file.get(place), Some(image), "{place} of {}", path.display());
                         compared += 1;
                     }
