@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::scalar::Resolved;
-use super::text::{column, line_end, line_start, next_line};
+use super::text::{column, line_end, line_start, next_line, skip_properties, skip_space};
 use super::tree::{Content, Node, Tree};
 use super::write::is_special;
 
@@ -67,28 +67,34 @@ impl BlockText {
 
 fn header(tree: &Tree<'_>, node: &Node<'_>) -> Option<Range<usize>> {
     let text = tree.document.text;
+    if let Some(key) = node.key {
+        let colon = skip_space(text, tree.node(key).span.end);
+        let behind = text.get(colon..)?.starts_with(':').then_some(colon + 1)?;
+        return header_at(text, skip_properties(text, behind));
+    }
+    // An item at the end of the document that has no text begins with its header.
+    let is_empty = matches!(&node.content, Content::Scalar(Resolved::Text(text)) if text.is_empty());
+    if let Some(header) = header_at(text, node.span.start).filter(|_| is_empty) {
+        return Some(header);
+    }
+    // Others have theirs in the last line before their text.
     let mut start = line_start(text, node.span.start);
     loop {
-        start = line_start(text, start.checked_sub(1)?);
-        let end = line_end(text, start);
-        let line = text.get(start..end)?;
-        if line.trim().is_empty() {
-            continue;
+        let line = text.get(start..line_end(text, start))?;
+        if start + line.len() < node.span.start && !line.trim().is_empty() {
+            return line.match_indices(['|', '>']).find_map(|(at, _)| header_at(text, start + at));
         }
-        let key = node.key.map_or(0, |key| tree.node(key).span.end.saturating_sub(start)).min(line.len());
-        let mut from = key;
-        while let Some(found) = line.get(from..)?.find(['|', '>']) {
-            let at = from + found;
-            let indicators = line.get(at + 1..)?;
-            let length = 1 + indicators.bytes().take_while(|byte| matches!(byte, b'+' | b'-' | b'1'..=b'9')).count();
-            let rest = line.get(at + length..)?;
-            let rest_is_comment =
-                rest.trim_start_matches([' ', '\t']).starts_with('#') && rest.starts_with([' ', '\t']);
-            if length <= 3 && (rest.trim().is_empty() || rest_is_comment) {
-                return Some(start + at..start + at + length);
-            }
-            from = at + 1;
-        }
-        return None;
+        let before = text.get(..start)?.trim_end_matches('\u{feff}');
+        start = line_start(text, before.len().checked_sub(1)?);
     }
+}
+
+/// The header that begins there: an indicator, maybe others, and nothing else on the line but a comment.
+fn header_at(text: &str, at: usize) -> Option<Range<usize>> {
+    let line = text.get(at..line_end(text, at))?;
+    let indicators = line.strip_prefix(['|', '>'])?;
+    let rest = indicators.trim_start_matches(|c: char| matches!(c, '+' | '-' | '1'..='9'));
+    let length = line.len() - rest.len();
+    let is_comment = rest.starts_with([' ', '\t']) && rest.trim_start_matches([' ', '\t']).starts_with('#');
+    (length <= 3 && (rest.trim().is_empty() || is_comment)).then_some(at..at + length)
 }

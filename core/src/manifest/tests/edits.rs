@@ -106,9 +106,13 @@ fn a_block_scalar_changes_its_line() {
         ("a: |\nb: c\n", "v", "a: v\nb: c\n"),
         ("a: >2-\n\n     x\n     z\n\nb: c\n", "v", "a: v\n\nb: c\n"),
         ("a: |-\n  x", "", "a: \"\""),
+        // A byte-order mark before it, and nothing in it.
+        ("- |", "v", "- v"),
+        ("\u{feff}- >-\n  ", "v", "\u{feff}- v\n  "),
+        ("- |\n- >\n", "v", "- v\n- >\n"),
     ] {
         let place = match text.as_bytes()[0] {
-            b'-' => "/0",
+            b'-' | 0xef => "/0",
             b'"' => "/a | b",
             _ => "/a",
         };
