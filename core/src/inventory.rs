@@ -132,7 +132,7 @@ fields!(Head<'a> { "apiVersion" => api_version, "kind" => kind });
 impl Head<'_> {
     fn workload(&self) -> Option<Kind> {
         let group = self.api_version.split_once('/').map_or("", |(group, _)| group);
-        Kind::of(group, &self.kind)
+        Kind::of(group, &self.kind).filter(|_| !self.api_version.is_empty())
     }
 }
 
