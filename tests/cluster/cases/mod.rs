@@ -59,6 +59,7 @@ pub(crate) const TOGETHER: &[Case] = cases![
     updates::pods_older_than_quench_can_be_updated,
     updates::templates_older_than_quench_do_not_roll,
     updates::applying_the_original_again_rolls_nothing,
+    updates::what_is_applied_while_quench_is_away,
     updates::one_changed_image_is_the_only_one_rewritten,
     audit::the_audit_log_has_rewrites_and_kept,
     audit::the_audit_log_names_the_live_line,
