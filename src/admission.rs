@@ -12,14 +12,14 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http_body_util::LengthLimitError;
-use quench_core::catalog::Catalog;
 use quench_core::outcome::{Change, Outcome};
 use quench_core::plan::{self, plan};
-use quench_core::policy::{Mode, Policy};
+use quench_core::policy::Mode;
 use quench_core::review::{self, reply};
 use quench_core::warning::printable;
 use tracing::{info, warn};
 
+use crate::live::Live;
 use crate::telemetry::{Metrics, ReviewResult};
 
 /// Two objects of at most 3 MiB each, plus 2 MiB for the rest of the review.
@@ -30,10 +30,8 @@ const MAX_LOGGED: usize = 253;
 /// What a review is decided by.
 #[derive(Debug)]
 pub struct Admission {
-    /// What may be rewritten to what.
-    pub policy: Policy,
-    /// What is published as hardened.
-    pub catalog: Catalog,
+    /// The policy and the catalog in force.
+    pub live: Arc<Live>,
     /// Where reviews are counted.
     pub metrics: Arc<Metrics>,
     /// The namespace of the webhook itself, which it leaves alone.
@@ -75,14 +73,16 @@ impl Admission {
 
     fn review(&self, path_mode: Option<Mode>, body: &[u8], started: Instant) -> Result<Response, Refusal> {
         let review = review::Request::parse(body).map_err(|error| Refusal::from_review(&error))?;
+        // Once, so that all of the review is decided by the same.
+        let in_force = self.live.load();
         let mode = if self.own_namespace.as_deref() == Some(&*review.namespace) {
             Mode::Off
         } else {
-            path_mode.unwrap_or_else(|| self.policy.mode_in(&review.namespace))
+            path_mode.unwrap_or_else(|| in_force.policy.mode_in(&review.namespace))
         };
         let request = plan::Request::of(&review, mode);
         let outcome = match &request {
-            Some(request) => plan(request, &self.policy, &self.catalog).settle(),
+            Some(request) => plan(request, &in_force.policy, &in_force.catalog).settle(),
             None => Outcome::nothing(),
         };
         let answer = reply(&review.uid, &outcome);

@@ -1,34 +1,19 @@
 //! TLS: the certificate that the server shows, and the acceptor that shows it.
 
+mod acceptor;
+mod certificate;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwap;
-use quench_certs::Authority;
-use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{
-    ClientHello, NoServerSessionStorage, ParsedCertificate, ResolvesServerCert, WebPkiClientVerifier,
-};
-use rustls::sign::CertifiedKey;
-use rustls::version::{TLS12, TLS13};
-use rustls::{InconsistentKeys, RootCertStore, ServerConfig};
-use tokio_rustls::TlsAcceptor;
-use tracing::warn;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// The protocols of a review, by preference: the API server speaks HTTP/1.1 to a Service and h2 to a local url.
-const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
-/// How long a development certificate lasts; it is made anew at each start.
-const DEVELOPMENT_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-const END: &str = "-----END CERTIFICATE-----";
+pub use acceptor::{Acceptor, ClientAuthorities, Identity, acceptor};
+pub use certificate::{Certificate, Pair, Unfit};
 
 /// Why there is no certificate to serve with.
 #[derive(Debug, thiserror::Error)]
@@ -100,101 +85,6 @@ pub enum Error {
     Rustls(#[from] rustls::Error),
 }
 
-/// A certificate chain with its key, and what others must know about it.
-#[derive(Debug)]
-pub struct Certificate {
-    chain: Arc<CertifiedKey>,
-    not_after: SystemTime,
-    authorities: String,
-}
-
-impl Certificate {
-    /// The chain in `certificate` and the key in `key`, both PEM.
-    ///
-    /// Its authorities are the file `ca.crt` beside the certificate, as `quench certs` and cert-manager write it; without
-    /// one, the chain itself, which Go's TLS trusts as well.
-    pub fn load(certificate: &Path, key: &Path) -> Result<Self, Error> {
-        let written = read(certificate)?;
-        let chain = certificates(certificate, &written)?;
-        let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| match error {
-            pem::Error::NoItemsFound => Error::NoKey { path: key.into() },
-            source => Error::Pem { path: key.into(), source },
-        })?;
-        let not_after = chain
-            .first()
-            .and_then(|leaf| not_after(leaf))
-            .ok_or_else(|| Error::Certificate { path: certificate.into() })?;
-        let chain = CertifiedKey::from_der(chain, secret, &provider()).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-                Error::Mismatch { certificate: certificate.into(), key: key.into() }
-            }
-            source => Error::Key { path: key.into(), source },
-        })?;
-        let authorities = authorities_beside(certificate).unwrap_or_else(|| blocks(&written));
-        Ok(Self { chain: Arc::new(chain), not_after, authorities })
-    }
-
-    /// A certificate for `names` by an authority that nobody else knows, in memory.
-    pub fn development<'a>(names: impl IntoIterator<Item = &'a str>, now: SystemTime) -> Result<Self, Error> {
-        let authority = Authority::new("quench development authority", now, DEVELOPMENT_LIFETIME)?;
-        let leaf = authority.issue(names, now, DEVELOPMENT_LIFETIME)?;
-        let chain = CertifiedKey::from_der(vec![leaf.certificate_der().clone()], leaf.key_der(), &provider())?;
-        let authorities = authority.certificate_pem();
-        Ok(Self { chain: Arc::new(chain), not_after: now + DEVELOPMENT_LIFETIME, authorities })
-    }
-
-    /// When clients cease to accept it.
-    pub fn not_after(&self) -> SystemTime {
-        self.not_after
-    }
-
-    /// The certificates that a client of ours must trust, as PEM.
-    pub fn authorities(&self) -> &str {
-        &self.authorities
-    }
-
-    /// Whether it is made out to `host`.
-    pub fn covers(&self, host: &str) -> bool {
-        let (Some(leaf), Ok(name)) = (self.chain.cert.first(), ServerName::try_from(host)) else { return false };
-        ParsedCertificate::try_from(leaf).is_ok_and(|leaf| verify_server_name(&leaf, &name).is_ok())
-    }
-}
-
-/// The certificate in use. Handshakes read it without a lock.
-#[derive(Debug)]
-pub struct Identity(ArcSwap<CertifiedKey>);
-
-impl Identity {
-    /// Serves with `certificate`.
-    pub fn new(certificate: &Certificate) -> Self {
-        Self(ArcSwap::new(certificate.chain.clone()))
-    }
-}
-
-impl ResolvesServerCert for Identity {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
-    }
-}
-
-/// Accepts TLS 1.2 and 1.3 as `identity`; with `client_authorities`, a PEM file, only clients that they vouch for.
-pub fn acceptor(identity: Arc<Identity>, client_authorities: Option<&Path>) -> Result<TlsAcceptor, Error> {
-    let provider = provider();
-    let clients = match client_authorities {
-        Some(path) => client_verifier(path, &provider)?,
-        None => WebPkiClientVerifier::no_client_auth(),
-    };
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13, &TLS12])?
-        .with_client_cert_verifier(clients)
-        .with_cert_resolver(identity);
-    config.alpn_protocols = PROTOCOLS.map(Vec::from).into();
-    // The API server resumes no session: tickets would be work for nothing.
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
-    Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
 /// The one provider of cryptography: named everywhere, so that a second one in the dependencies cannot confuse rustls.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
@@ -206,15 +96,6 @@ pub fn install_provider() {
     let _ = aws_lc_rs::default_provider().install_default();
 }
 
-fn client_verifier(path: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, Error> {
-    let unusable = || Error::ClientAuthority { path: path.into() };
-    let mut roots = RootCertStore::empty();
-    for authority in certificates(path, &read(path)?)? {
-        roots.add(authority).map_err(|_| unusable())?;
-    }
-    WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone()).build().map_err(|_| unusable())
-}
-
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
     fs::read(path).map_err(|source| Error::Read { path: path.into(), source })
 }
@@ -224,74 +105,4 @@ fn certificates(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>
         .collect::<Result<_, _>>()
         .map_err(|source| Error::Pem { path: path.into(), source })?;
     if found.is_empty() { Err(Error::NoCertificate { path: path.into() }) } else { Ok(found) }
-}
-
-/// The certificates of a PEM file as text, and nothing of the keys or remarks that it may have as well.
-fn blocks(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let certificates = text.split(BEGIN).skip(1).filter_map(|block| block.split_once(END));
-    certificates.flat_map(|(body, _)| [BEGIN, body, END, "\n"]).collect()
-}
-
-/// The text of the certificates in `ca.crt`. Some issuers leave it empty; nothing that is wrong with it keeps us from serving.
-fn authorities_beside(certificate: &Path) -> Option<String> {
-    let path = certificate.with_file_name("ca.crt");
-    let text = read(&path).inspect_err(|error| match error {
-        Error::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {}
-        error => warn!(%error, "ignored a file of certificate authorities"),
-    });
-    let text = text.ok()?;
-    match certificates(&path, &text) {
-        Ok(_) => Some(blocks(&text)),
-        Err(Error::NoCertificate { .. }) => None,
-        Err(error) => {
-            warn!(%error, "ignored a file of certificate authorities");
-            None
-        }
-    }
-}
-
-fn not_after(certificate: &CertificateDer<'_>) -> Option<SystemTime> {
-    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
-    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DAY: Duration = Duration::from_secs(86_400);
-
-    #[test]
-    fn the_authorities_are_those_beside_the_certificate_or_the_chain() {
-        let now = SystemTime::now();
-        let authority = Authority::new("an authority", now, DAY).unwrap();
-        let leaf = authority.issue(["localhost"], now, DAY).unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        let file = |name: &str| directory.path().join(name);
-        // Both in one file, and remarks: the key must not be told to the API server.
-        let chain = format!("# mine\n{}{}", leaf.certificate_pem(), authority.certificate_pem());
-        fs::write(file("tls.pem"), format!("{}{chain}", leaf.key_pem())).unwrap();
-        let load = || Certificate::load(&file("tls.pem"), &file("tls.pem")).unwrap();
-
-        let certificates = format!("{}{}", leaf.certificate_pem(), authority.certificate_pem()).replace('\r', "");
-        assert_eq!(load().authorities().replace('\r', ""), certificates);
-        for useless in ["", "\n", "no PEM at all", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
-            fs::write(file("ca.crt"), useless).unwrap();
-            assert_eq!(load().authorities().replace('\r', ""), certificates, "{useless:?}");
-        }
-        fs::write(file("ca.crt"), authority.certificate_pem()).unwrap();
-        assert_eq!(load().authorities(), authority.certificate_pem());
-    }
-
-    #[test]
-    fn a_certificate_says_when_it_expires_and_for_whom_it_is() {
-        let now = UNIX_EPOCH + Duration::from_secs(1_795_219_200);
-        let certificate = Certificate::development(["localhost", "::1"], now).unwrap();
-        let written = not_after(certificate.chain.cert.first().unwrap()).unwrap();
-        assert_eq!((certificate.not_after(), written), (now + DEVELOPMENT_LIFETIME, now + DEVELOPMENT_LIFETIME));
-        assert!(certificate.covers("localhost") && certificate.covers("::1"));
-        assert!(!certificate.covers("example.com") && !certificate.covers("127.0.0.1") && !certificate.covers("?"));
-    }
 }

@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use quench::admission::{Admission, MAX_REVIEW, router};
+use quench::live::Live;
 use quench::telemetry::Metrics;
 use quench_core::catalog::Catalog;
 use quench_core::policy::Policy;
@@ -19,8 +20,7 @@ fn app(policy: &str) -> (Router, Arc<Metrics>) {
     let policy = format!("apiVersion: quench.dev/v1alpha1\nkind: Policy\n{policy}");
     let metrics = Arc::new(Metrics::new());
     let admission = Admission {
-        policy: Policy::parse(&policy, "policy.yaml").unwrap(),
-        catalog: Catalog::embedded(),
+        live: Arc::new(Live::new(Policy::parse(&policy, "policy.yaml").unwrap(), Catalog::embedded())),
         metrics: metrics.clone(),
         own_namespace: Some("quench-system".to_owned()),
     };

@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
 use quench::admission::{Admission, router};
+use quench::live::Live;
 use quench::telemetry::Metrics;
 use quench_core::catalog::Catalog;
 use quench_core::policy::Policy;
@@ -145,8 +146,7 @@ fn text_is_for_people() {
 #[tokio::test]
 async fn the_webhook_decides_the_same() {
     let admission = Admission {
-        policy: Policy::default(),
-        catalog: Catalog::embedded(),
+        live: Arc::new(Live::new(Policy::default(), Catalog::embedded())),
         metrics: Arc::new(Metrics::new()),
         own_namespace: None,
     };

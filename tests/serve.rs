@@ -2,16 +2,17 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod client;
+mod process;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::io::Read;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use client::{Client, get, in_time, post, text};
+use process::{Serving, certificates, path, quench, run};
 use quench_certs::Authority;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -23,18 +24,6 @@ const REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionRev
     "kind":{"group":"","version":"v1","kind":"Pod"},"resource":{"group":"","version":"v1","resource":"pods"},
     "namespace":"default","operation":"CREATE","userInfo":{},"dryRun":false,"oldObject":null,
     "object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"nginx"}]}}}}"#;
-
-fn quench(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_quench"));
-    command.args(arguments).env_remove("KUBERNETES_SERVICE_HOST").env_remove("POD_NAMESPACE").env_remove("QUENCH_LOG");
-    command
-}
-
-/// Runs to its end.
-fn run(arguments: &[&str]) -> Output {
-    quench(arguments).output().unwrap()
-}
-
 fn stderr(output: &Output) -> &str {
     str::from_utf8(&output.stderr).unwrap()
 }
@@ -45,70 +34,6 @@ fn refused(mut command: Command, words: &[&str]) {
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(output.stdout.is_empty() && words.iter().all(|word| said.contains(word)), "{words:?} not in: {said}");
-}
-
-/// A process that serves, and ends with the test.
-struct Serving {
-    process: Child,
-    address: SocketAddr,
-    admin: SocketAddr,
-    stderr: BufReader<ChildStderr>,
-    /// What it wrote before it served.
-    said: String,
-}
-
-impl Serving {
-    fn with(arguments: &[&str]) -> Self {
-        Self::of(quench(&[&["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"], arguments].concat()))
-    }
-
-    fn of(mut command: Command) -> Self {
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let stderr = BufReader::new(process.stderr.take().unwrap());
-        let unknown = SocketAddr::from(([0; 4], 0));
-        let mut serving = Self { process, address: unknown, admin: unknown, stderr, said: String::new() };
-        while serving.address == unknown {
-            let mut line = String::new();
-            assert_ne!(serving.stderr.read_line(&mut line).unwrap(), 0, "it ended: {}", serving.said);
-            serving.said += &line;
-            let line: Value = serde_json::from_str(&line).unwrap();
-            if line["message"] == "serving" {
-                serving.address = line["address"].as_str().unwrap().parse().unwrap();
-                serving.admin = line["admin"].as_str().unwrap().parse().unwrap();
-            }
-        }
-        serving
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
-    }
-
-    /// The exit code, and what it wrote to stderr.
-    fn ended(&mut self) -> (Option<i32>, String) {
-        let mut said = String::new();
-        self.stderr.read_to_string(&mut said).unwrap();
-        (self.process.wait().unwrap().code(), said)
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// A directory with the four files of `quench certs`.
-fn certificates() -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    assert!(run(&["certs", "--out", path(directory.path())]).status.success());
-    directory
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 #[test]

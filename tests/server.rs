@@ -318,34 +318,50 @@ async fn a_request_that_does_not_end_is_cut_off_at_the_stop() {
 
 #[tokio::test]
 async fn only_clients_of_the_authority_are_served() {
-    use rcgen::{CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let params_of_an_authority = || {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+    };
+    let params_of_a_client = || {
+        let mut params = CertificateParams::default();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params
+    };
+    let authority = CertifiedIssuer::self_signed(params_of_an_authority(), KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::default();
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    let known = params.signed_by(&key, &authority).unwrap();
-    let stranger = params.self_signed(&key).unwrap();
+    let known = params_of_a_client().signed_by(&key, &authority).unwrap();
+    let stranger = params_of_a_client().self_signed(&key).unwrap();
 
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("clients.crt");
     std::fs::write(&file, authority.pem()).unwrap();
     let certificate = Certificate::development(["localhost"], SystemTime::now()).unwrap();
-    let acceptor = tls::acceptor(Arc::new(Identity::new(&certificate)), Some(&file)).unwrap();
+    let clients = tls::ClientAuthorities::read(&file).unwrap();
+    let acceptor = tls::acceptor(Arc::new(Identity::new(&certificate)), Some(&clients)).unwrap();
     let loopback = "127.0.0.1:0".parse().unwrap();
     let server = Server::bind(loopback, loopback).await.unwrap();
-    let running = server.start(Options::default(), routes(), acceptor, Arc::default());
+    let running = server.start(Options::default(), routes(), acceptor.clone(), Arc::default());
 
     let trusted = certificate.authorities();
     let with = |shown: &str| Client::with_certificate(running.address(), trusted, shown, &key.serialize_pem());
     let mut connection = with(&known.pem()).http1().await.unwrap();
     assert_eq!(text(connection.send_request(post("/length", "1")).await.unwrap()).await, "1");
     // TLS 1.3: the client learns of the refusal only after its own part of the handshake.
-    for refused in [Client::new(running.address(), trusted), with(&stranger.pem())] {
-        if let Ok(mut connection) = refused.http1().await {
-            assert!(in_time(connection.send_request(post("/length", "1"))).await.is_err());
-        }
-    }
+    let is_refused = async |client: Client| match client.http1().await {
+        Ok(mut connection) => in_time(connection.send_request(post("/length", "1"))).await.is_err(),
+        Err(_) => true,
+    };
+    assert!(is_refused(Client::new(running.address(), trusted)).await);
+    assert!(is_refused(with(&stranger.pem())).await);
+
+    // The authorities change: for the connections to come.
+    let other = CertifiedIssuer::self_signed(params_of_an_authority(), KeyPair::generate().unwrap()).unwrap();
+    std::fs::write(&file, other.pem()).unwrap();
+    acceptor.trust(&clients.read_again().unwrap()).unwrap();
+    assert!(is_refused(with(&known.pem())).await);
+    assert!(!is_refused(with(&params_of_a_client().signed_by(&key, &other).unwrap().pem())).await);
+    assert_eq!(text(connection.send_request(post("/length", "12")).await.unwrap()).await, "2");
 }

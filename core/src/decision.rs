@@ -119,7 +119,7 @@ enum Why<'c> {
     Hardened,
     Mirrored,
     Rule(&'c Rule, Ruled),
-    Resolved(Box<Resolved<'c>>),
+    Resolved(Resolved<'c>),
 }
 
 /// What a rule comes to.
@@ -144,7 +144,16 @@ struct Resolved<'c> {
     digest: bool,
     /// Why the policy's repository gives no target.
     invalid: Option<ParseError>,
-    mirror: Option<Result<(), ParseError>>,
+    mirror: Option<Mirrored>,
+}
+
+/// What a mirror comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mirrored {
+    Used,
+    Invalid(ParseError),
+    /// A second pass would take the image elsewhere.
+    Unstable,
 }
 
 impl<'c> Decision<'c> {
@@ -182,11 +191,11 @@ impl<'c> Decision<'c> {
         // An alias that gives no reference is as good as none.
         let original = policy.original_of(reference).and_then(Result::ok);
         let looked_up = original.as_ref().unwrap_or(reference);
-        let mut named = [Some(reference), original.as_ref()].into_iter().flatten();
-        if let Some(name) = named.find_map(|image| hardened_name(image, policy, catalog)) {
+        let hardened = |reference| hardened_name(reference, policy, catalog).map(|name| (name, reference));
+        if let Some((name, hardened)) = hardened(reference).or_else(|| hardened(looked_up)) {
             let image = catalog.get(name);
             return Self {
-                counterpart: Counterpart::Hardened(image.map(|image| facts_of(image, looked_up))),
+                counterpart: Counterpart::Hardened(image.map(|image| facts_of(image, hardened))),
                 name: image.map(Image::name),
                 ..Self::kept(Match::Hardened, Why::Hardened)
             };
@@ -222,25 +231,9 @@ impl<'c> Decision<'c> {
             }
         }
         let name = hardened_name(&target, policy, catalog).and_then(|name| catalog.get(name)).map(Image::name);
-        let mirror = policy.mirror_of(reference).and_then(Result::ok);
-        let mirror = mirror.filter(|mirror| Self::stays(mirror, Some(&target), policy, catalog, pass));
+        let (mirror, _) = mirror_of(reference, Some(&target), policy, catalog, pass);
         let digest = reference.digest().is_some();
         Self { target: Some(target), rewrites: true, counterpart, name, mirror, ..kept(Ruled::Replaced { digest }) }
-    }
-
-    /// Whether a second pass leaves an image from a mirror alone. It looks at what an alias covers: there it may find the same target
-    /// again, which the same hazard takes away.
-    fn stays(
-        mirror: &Reference,
-        target: Option<&Reference>,
-        policy: &'c Policy,
-        catalog: &'c Catalog,
-        pass: Pass,
-    ) -> bool {
-        pass == Pass::Second || policy.original_of(mirror).is_none() || {
-            let next = Self::about(mirror, policy, catalog, Pass::Second);
-            !next.rewrites || next.target.as_ref() == target
-        }
     }
 
     fn resolved(
@@ -261,19 +254,22 @@ impl<'c> Decision<'c> {
         };
         let target = name.zip(tag).map(|(name, tag)| policy.repository.reference(name, &tag)).transpose();
         let (target, invalid) = target.map_or_else(|error| (None, Some(error)), |target| (target, None));
-        let mirrored = policy.mirror_of(reference).transpose();
-        let (mirror, broken) = mirrored.map_or_else(|error| (None, Some(Err(error))), |mirror| (mirror, None));
-        let mirror =
-            mirror.filter(|mirror| mirror != reference && Self::stays(mirror, target.as_ref(), policy, catalog, pass));
+        let usable = target.as_ref().filter(|_| used(&class));
+        let (mirror, broken) = mirror_of(reference, usable, policy, catalog, pass);
         let counterpart = resolution.facts().map_or(Counterpart::None, Counterpart::Candidate);
         let digest = reference.digest().is_some();
-        let why = |mirror| Why::Resolved(Box::new(Resolved { resolution, class, digest, invalid, mirror }));
-        if target.is_some() && used(&class) {
+        let why = |mirror| Why::Resolved(Resolved { resolution, class, digest, invalid, mirror });
+        if usable.is_some() {
             return Self { target, rewrites: true, counterpart, mirror, name, ..Self::kept(class, why(broken)) };
         }
         if mirror.is_some() {
             // The same bytes: nothing about the image changes.
-            return Self { target: mirror, rewrites: true, name, ..Self::kept(Match::Mirror, why(Some(Ok(())))) };
+            return Self {
+                target: mirror,
+                rewrites: true,
+                name,
+                ..Self::kept(Match::Mirror, why(Some(Mirrored::Used)))
+            };
         }
         Self { target, counterpart, name, ..Self::kept(class, why(broken)) }
     }
@@ -328,6 +324,33 @@ enum Pass {
     Second,
 }
 
+/// The same image from a mirror, for an image whose other candidate is `target`; or why there is none.
+fn mirror_of<'c>(
+    reference: &Reference,
+    target: Option<&Reference>,
+    policy: &'c Policy,
+    catalog: &'c Catalog,
+    pass: Pass,
+) -> (Option<Reference>, Option<Mirrored>) {
+    let mirror = match policy.mirror_of(reference) {
+        None => return (None, None),
+        Some(Err(error)) => return (None, Some(Mirrored::Invalid(error))),
+        Some(Ok(mirror)) => mirror,
+    };
+    if mirror == *reference {
+        return (None, None);
+    }
+    // What lies below a mirror stays there, unless it is an alias of something. Then it must be of the same as `reference`.
+    if pass == Pass::First && policy.original_of(&mirror).is_some() {
+        let next = Decision::about(&mirror, policy, catalog, Pass::Second);
+        let same = next.target.as_ref() == target && next.mirror.as_ref().is_none_or(|next| *next == mirror);
+        if next.rewrites && !same {
+            return (None, Some(Mirrored::Unstable));
+        }
+    }
+    (Some(mirror), None)
+}
+
 /// The facts of the build that a reference to a hardened image names; where the catalog does not declare it, of the default one.
 fn facts_of<'c>(image: &'c Image, reference: &Reference) -> Facts<'c> {
     reference.tag().and_then(|tag| image.tag(tag)).map_or_else(|| image.facts(), |build| build.facts())
@@ -355,18 +378,24 @@ impl fmt::Display for Because<'_, '_> {
                 write!(f, "the rule `{rule}` gives {target}, which would become {next} in turn")
             }
             Why::Resolved(resolved) => {
-                let Resolved { resolution, class, digest, invalid, mirror } = &**resolved;
+                let Resolved { resolution, class, digest, invalid, mirror } = resolved;
                 match invalid {
                     Some(error) => write!(f, "the policy's repository gives no valid target: {error}")?,
                     None => write!(f, "{}", resolution.reason)?,
                 }
-                let excluded = resolution.tag.is_some() && invalid.is_none() && (!rewrites || *mirror == Some(Ok(())));
+                let excluded =
+                    resolution.tag.is_some() && invalid.is_none() && (!rewrites || *mirror == Some(Mirrored::Used));
                 if excluded {
                     write!(f, "; the policy's `matches` does not have `{class}`")?;
                 }
                 match mirror {
-                    Some(Ok(())) => f.write_str("; the policy's mirror has the same image"),
-                    Some(Err(error)) if !rewrites => write!(f, "; the policy's mirror gives no valid target: {error}"),
+                    Some(Mirrored::Used) => f.write_str("; the policy's mirror has the same image"),
+                    Some(Mirrored::Invalid(error)) if !rewrites => {
+                        write!(f, "; the policy's mirror gives no valid target: {error}")
+                    }
+                    Some(Mirrored::Unstable) if !rewrites => {
+                        f.write_str("; the policy's mirror is an alias of something else again, and is not used")
+                    }
                     _ if *rewrites && *digest => f.write_str(DROPPED),
                     _ => Ok(()),
                 }

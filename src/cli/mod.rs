@@ -3,6 +3,7 @@
 mod certs;
 mod explain;
 mod policy;
+mod rewrite;
 mod serve;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ pub struct Quench {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Rewrite(rewrite::Rewrite),
     Explain(explain::Explain),
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -60,6 +62,7 @@ impl Quench {
         telemetry::init(self.logs.log_format, &self.logs.log_level)?;
         match self.command {
             Command::Serve(serve) => serve.run(),
+            Command::Rewrite(rewrite) => rewrite.run(),
             Command::Explain(explain) => explain.run(),
             Command::Policy(policy) => policy.run(),
             Command::Certs(certs) => certs.run(),

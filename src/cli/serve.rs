@@ -15,20 +15,25 @@ use axum::http::Uri;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::dns_label;
 use crate::admission::{self, Admission};
-use crate::cluster::registration::{self, Registration};
-use crate::live;
+use crate::cluster::registration::{self, Registration, Renewal};
+use crate::live::{Certificates, Files, Rules, Standing};
 use crate::server::{self, Server};
 use crate::telemetry::Metrics;
-use crate::tls::{self, Certificate, Identity};
+use crate::tls::{Certificate, ClientAuthorities, Pair};
 
 /// Where a pod finds the name of its namespace.
 const SERVICE_ACCOUNT_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 /// How long a stopping server takes new connections in a cluster, where the news that it goes takes its time.
 const DRAIN_IN_CLUSTER: Duration = Duration::from_secs(5);
+/// How long after a failure the registration is renewed again.
+const RENEW_AGAIN: Duration = Duration::from_secs(10);
 
 /// Serve the admission webhook
 #[derive(Debug, clap::Args)]
@@ -66,6 +71,9 @@ pub(super) struct Serve {
     /// Where the API server reaches this server; without it, https://127.0.0.1:PORT
     #[arg(long, value_name = "URL")]
     webhook_url: Option<WebhookUrl>,
+    /// How often the files of policy, catalog and certificates are read again
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..))]
+    reload_seconds: u16,
     /// How long to take connections after SIGTERM; without it, 5 in a cluster and 1 elsewhere
     #[arg(long, value_name = "SECONDS")]
     drain_seconds: Option<u16>,
@@ -81,36 +89,40 @@ impl Serve {
         let mut signals = Signals::new()?;
         let metrics = Arc::new(Metrics::new());
         let own_namespace = self.own_namespace();
-        let policy = live::policy(self.policy.as_deref())?;
-        let workloads = policy.workloads.clone();
-        let admission = Admission {
-            policy,
-            catalog: live::catalog(self.catalog.as_deref())?,
-            metrics: metrics.clone(),
-            own_namespace: own_namespace.clone(),
-        };
+        let standing = Arc::new(Standing::new(metrics.clone()));
+        let rules = Rules::load(self.policy.as_deref(), self.catalog.as_deref(), &standing, SystemTime::now())?;
+        let live = rules.live();
+        let admission =
+            Admission { live: live.clone(), metrics: metrics.clone(), own_namespace: own_namespace.clone() };
 
-        let server = Server::bind(self.listen, self.admin).await?;
+        let server = Server::bind(self.listen, self.admin).await?.telling(standing.clone());
         let url = self.webhook_url.clone().unwrap_or_else(|| WebhookUrl::local(server.address()));
-        let certificate = self.certificate(&url)?;
-        metrics.certificate(certificate.not_after());
-        let acceptor = tls::acceptor(Arc::new(Identity::new(&certificate)), self.client_ca.as_deref())?;
-        let running = server.start(self.options(), admission::router(admission), acceptor, metrics);
+        let certificates = self.certificates(&url, &standing)?;
+        let mut authorities = certificates.authorities();
+        let running = server.start(self.options(), admission::router(admission), certificates.acceptor(), metrics);
         info!(address = %running.address(), admin = %running.admin_address(), "serving");
 
-        let configuration =
-            || registration::configuration(&url.text, certificate.authorities(), own_namespace.as_deref(), &workloads);
+        let configuration = |authorities: &str| {
+            let workloads = &live.load().policy.workloads;
+            registration::configuration(&url.text, authorities, own_namespace.as_deref(), workloads)
+        };
+        let first = configuration(&authorities.borrow_and_update());
         if self.print_webhook_config || self.register {
-            self.check_reachable(&url, &certificate)?;
+            self.check_reachable(&url, certificates.certificate())?;
         }
         if self.print_webhook_config {
-            print(&configuration())?;
+            print(&first)?;
         }
+        let mut polling = JoinSet::new();
+        polling.spawn(Files { rules, certificates }.poll(Duration::from_secs(self.reload_seconds.into())));
         // Not cut short by a signal: what was applied has to be removed.
         let registration =
-            if self.register { Some(Registration::apply(configuration(), SystemTime::now()).await?) } else { None };
+            if self.register { Some(Registration::apply(first, SystemTime::now()).await?) } else { None };
 
-        let signal = signals.next().await;
+        let signal = match &registration {
+            Some(registration) => renew_until_asked(registration, configuration, authorities, &mut signals).await,
+            None => signals.next().await,
+        };
         info!(signal, "asked to stop");
         running.fail_readiness();
         // While we still answer: after this nobody new calls.
@@ -122,6 +134,7 @@ impl Serve {
             // Cancel-safe: dropping `stop` ends all connections, which is what a second signal asks for.
             signal = signals.next() => warn!(signal, "asked again: stopping at once"),
         }
+        polling.shutdown().await;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -132,26 +145,35 @@ impl Serve {
         self.own_namespace.clone().or_else(of_the_pod).or_else(of_the_account)
     }
 
-    /// The files that were named, or a development certificate outside a cluster.
-    fn certificate(&self, url: &WebhookUrl) -> Result<Certificate> {
+    /// Those of the files that were named; outside a cluster, without them, a development certificate.
+    fn certificates(&self, url: &WebhookUrl, standing: &Arc<Standing>) -> Result<Certificates> {
         let now = SystemTime::now();
-        let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) else {
-            if in_cluster() {
-                bail!(
-                    "in a cluster a certificate is needed: --tls-cert FILE --tls-key FILE (`quench certs` makes one)"
-                );
-            }
-            let own = self.listen.ip().to_string();
-            let own = Some(own.as_str()).filter(|_| !self.listen.ip().is_unspecified());
-            let names = ["localhost", "127.0.0.1", "::1", "quench.quench.svc"].into_iter().chain(own);
-            info!("made a development certificate");
-            return Ok(Certificate::development(names.chain([url.host.as_str()]), now)?);
+        let clients = self.client_ca.as_deref().map(ClientAuthorities::read).transpose()?;
+        let pair = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(Pair::read(certificate, key)?),
+            _ => None,
         };
-        let loaded = Certificate::load(certificate, key)?;
-        if loaded.not_after() < now {
-            warn!(file = %certificate.display(), "the certificate has expired: the API server will refuse it");
+        let certificate = match &pair {
+            Some(pair) => pair.certificate()?,
+            None => self.development_certificate(url, now)?,
+        };
+        if let Some(pair) = &pair
+            && certificate.not_after() < now
+        {
+            warn!(file = %pair.path().display(), "the certificate has expired: the API server will refuse it");
         }
-        Ok(loaded)
+        Ok(Certificates::new(certificate, pair, clients, standing, now)?)
+    }
+
+    fn development_certificate(&self, url: &WebhookUrl, now: SystemTime) -> Result<Certificate> {
+        if in_cluster() {
+            bail!("in a cluster a certificate is needed: --tls-cert FILE --tls-key FILE (`quench certs` makes one)");
+        }
+        let own = self.listen.ip().to_string();
+        let own = Some(own.as_str()).filter(|_| !self.listen.ip().is_unspecified());
+        let names = ["localhost", "127.0.0.1", "::1", "quench.quench.svc"].into_iter().chain(own);
+        info!("made a development certificate");
+        Ok(Certificate::development(names.chain([url.host.as_str()]), now)?)
     }
 
     fn options(&self) -> server::Options {
@@ -170,6 +192,28 @@ impl Serve {
             warn!(host = url.host, "the certificate is not made out to the host of the webhook url: calls will fail");
         }
         Ok(())
+    }
+}
+
+/// Renews the registration whenever the authorities of the certificate change, until a signal comes. A renewal that has begun
+/// is not cut short: what was applied has to be removed.
+async fn renew_until_asked(
+    registration: &Registration,
+    configuration: impl Fn(&str) -> MutatingWebhookConfiguration,
+    mut authorities: watch::Receiver<String>,
+    signals: &mut Signals,
+) -> &'static str {
+    let mut renewal = Renewal::Done;
+    loop {
+        select! {
+            // Cancel-safe, both: says tokio. Without a sender nothing changes any more.
+            signal = signals.next() => return signal,
+            Ok(()) = authorities.changed() => {}
+            // Cancel-safe: a timer.
+            () = sleep(RENEW_AGAIN), if renewal == Renewal::Failed => {}
+        }
+        let renewed = configuration(&authorities.borrow_and_update());
+        renewal = registration.renew(renewed).await;
     }
 }
 

@@ -175,6 +175,15 @@ impl fmt::Debug for Registration {
     }
 }
 
+/// Whether a registration is as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    /// It is, or it is not ours any more.
+    Done,
+    /// To be tried again.
+    Failed,
+}
+
 impl Registration {
     /// Applies `configuration` to the cluster of the kubeconfig or, in a pod, of the service account.
     ///
@@ -192,16 +201,50 @@ impl Registration {
                  remove it (kubectl delete mutatingwebhookconfiguration {NAME}) or serve without --register"
             );
         }
-        let ours = labels(&[(REGISTERED, REGISTERED_BY), (INSTANCE, &registration.instance)]);
-        configuration.metadata.labels.get_or_insert_default().extend(ours);
-        let (params, patch) = (PatchParams::apply(NAME).force(), Patch::Apply(&configuration));
-        if let Err(error) = within_deadline(registration.api.patch(NAME, &params, &patch)).await {
+        if let Err(error) = registration.put(&mut configuration).await {
             // It may have arrived after all.
             let _ = registration.delete().await;
             return Err(error).context(format!("cannot apply MutatingWebhookConfiguration `{NAME}`"));
         }
         info!(name = NAME, instance = registration.instance, "registered with the API server");
         Ok(registration)
+    }
+
+    /// Applies `configuration` in the place of the one that this process applied; somebody else's is left alone.
+    pub async fn renew(&self, mut configuration: MutatingWebhookConfiguration) -> Renewal {
+        match self.replace(&mut configuration).await {
+            Ok(true) => {
+                info!(name = NAME, "renewed the registration: the authorities of the certificate changed");
+                Renewal::Done
+            }
+            Ok(false) => {
+                warn!(name = NAME, "left the registration alone: it is gone or somebody else's by now");
+                Renewal::Done
+            }
+            Err(error) => {
+                warn!(%error, "could not renew the registration: the API server may refuse the new certificate");
+                Renewal::Failed
+            }
+        }
+    }
+
+    /// False where there is nothing of ours.
+    async fn replace(&self, configuration: &mut MutatingWebhookConfiguration) -> Result<bool, CallError> {
+        let Some(existing) = within_deadline(self.api.get_opt(NAME)).await? else { return Ok(false) };
+        if label(&existing, INSTANCE) != Some(&self.instance) {
+            return Ok(false);
+        }
+        // Only this very version: a successor may take over between the two calls.
+        configuration.metadata.uid = existing.metadata.uid;
+        configuration.metadata.resource_version = existing.metadata.resource_version;
+        self.put(configuration).await.map(|()| true)
+    }
+
+    async fn put(&self, configuration: &mut MutatingWebhookConfiguration) -> Result<(), CallError> {
+        let ours = labels(&[(REGISTERED, REGISTERED_BY), (INSTANCE, &self.instance)]);
+        configuration.metadata.labels.get_or_insert_default().extend(ours);
+        let (params, patch) = (PatchParams::apply(NAME).force(), Patch::Apply(&*configuration));
+        within_deadline(self.api.patch(NAME, &params, &patch)).await.map(drop)
     }
 
     /// Takes the configuration away, if it is still the one of this process.

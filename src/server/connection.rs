@@ -25,12 +25,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use super::Options;
 use super::activity::{Activity, Observed, drive};
 use crate::telemetry::{Handshake, Metrics};
+use crate::tls::Acceptor;
 
 /// An HTTP/1.1 connection has one body at a time: up to this size the number of connections bounds them well enough.
 const SMALL_BODY: u64 = 64 << 10;
@@ -47,7 +47,7 @@ const PING: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs
 pub(super) struct Service {
     options: Options,
     router: TowerToHyperService<Router>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Acceptor>>,
     metrics: Arc<Metrics>,
     /// Room for large bodies, in [`BODY_UNIT`]s.
     bodies: Semaphore,
@@ -67,7 +67,7 @@ impl fmt::Debug for Service {
 }
 
 impl Service {
-    pub(super) fn new(options: Options, router: Router, tls: Option<TlsAcceptor>, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(options: Options, router: Router, tls: Option<Arc<Acceptor>>, metrics: Arc<Metrics>) -> Self {
         let units = (options.body_budget as u64).div_ceil(BODY_UNIT).clamp(1, u64::from(u32::MAX >> 3));
         let bodies = Semaphore::new(units.try_into().unwrap_or(Semaphore::MAX_PERMITS));
         // Without state a router prepares its routes once, not for each request.

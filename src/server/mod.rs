@@ -18,10 +18,11 @@ use tokio::select;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
-use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
+use crate::live::Standing;
 use crate::telemetry::Metrics;
+use crate::tls::Acceptor;
 use connection::Service;
 
 /// How long to wait after the system refused a connection (no file descriptors, no memory): first, and at most.
@@ -89,6 +90,7 @@ pub struct Server {
     reviews: TcpListener,
     admin: TcpListener,
     addresses: (SocketAddr, SocketAddr),
+    standing: Option<Arc<Standing>>,
 }
 
 impl Server {
@@ -96,7 +98,13 @@ impl Server {
     pub async fn bind(reviews: SocketAddr, admin: SocketAddr) -> Result<Self, Error> {
         let (reviews, address) = listen(reviews).await?;
         let (admin, admin_address) = listen(admin).await?;
-        Ok(Self { reviews, admin, addresses: (address, admin_address) })
+        Ok(Self { reviews, admin, addresses: (address, admin_address), standing: None })
+    }
+
+    /// Says on `/readyz` how the files stand as well.
+    #[must_use]
+    pub fn telling(self, standing: Arc<Standing>) -> Self {
+        Self { standing: Some(standing), ..self }
     }
 
     /// Where reviews are taken.
@@ -110,9 +118,9 @@ impl Server {
     }
 
     /// Answers by `router` from now on, in tasks of the current runtime. Dropping the result ends all of them at once.
-    pub fn start(self, options: Options, router: Router, tls: TlsAcceptor, metrics: Arc<Metrics>) -> Running {
+    pub fn start(self, options: Options, router: Router, tls: Arc<Acceptor>, metrics: Arc<Metrics>) -> Running {
         let ready = Arc::new(AtomicBool::new(true));
-        let admin = admin::router(ready.clone(), metrics.clone());
+        let admin = admin::router(ready.clone(), self.standing, metrics.clone());
         let admin_options = Options { max_connections: MAX_ADMIN_CONNECTIONS, ..options.clone() };
         let (drain, stop_timeout) = (options.drain, options.stop_timeout);
         Running {

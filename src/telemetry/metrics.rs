@@ -1,7 +1,5 @@
 //! The metrics that `/metrics` shows. Label values come from fixed lists only, whatever a request says.
 
-use std::array;
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,6 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+
+use super::counters::Counters;
 
 /// Kinds of reviewed objects; the last stands for every other value, as in the lists below.
 const KINDS: &[&str] = &[
@@ -56,6 +56,8 @@ const HAZARDS: &[&str] = &[
     "other",
 ];
 const ACTIONS: &[&str] = &["warn", "keep", "deny", "ignore", "other"];
+const FILES: &[&str] = &["policy", "catalog", "certificate", "client-ca"];
+const RELOADS: &[&str] = &["ok", "failed"];
 const HANDSHAKES: &[&str] = &["ok", "failed", "timed_out"];
 /// Seconds that a review takes: mostly tens of microseconds.
 const REVIEW_BUCKETS: [f64; 11] = [2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 0.5, 2.5];
@@ -86,6 +88,31 @@ pub enum Handshake {
     TimedOut,
 }
 
+/// A file, or a pair of them, that is read again while the program serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum File {
+    /// What may be rewritten to what.
+    Policy,
+    /// What is published as hardened.
+    Catalog,
+    /// The certificate chain and its key.
+    Certificate,
+    /// The authorities of clients.
+    ClientCa,
+}
+
+impl File {
+    /// Its name in metrics, log lines and `/readyz`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Catalog => "catalog",
+            Self::Certificate => "certificate",
+            Self::ClientCa => "client-ca",
+        }
+    }
+}
+
 /// Every metric of the program.
 ///
 /// Counting is an atomic addition after comparing the values with short lists: it allocates and locks nothing, but where a
@@ -111,6 +138,9 @@ pub struct Metrics {
     pull_secrets: Counter,
     handshakes: Counters<1>,
     not_after: Gauge<f64, AtomicU64>,
+    reloads: Counters<2>,
+    reload_ok: Family<[(&'static str, &'static str); 1], Gauge>,
+    reload_success: Family<[(&'static str, &'static str); 1], Gauge<f64, AtomicU64>>,
     /// Open connections for reviews.
     pub(crate) connections: Gauge,
     /// Handlers that panicked.
@@ -147,6 +177,13 @@ impl Metrics {
         let not_after = Gauge::default();
         let name = "certificate_not_after_timestamp";
         registry.register_with_unit(name, "When the certificate in use expires", Unit::Seconds, not_after.clone());
+        let reloads = Counters::new([("file", FILES), ("result", RELOADS)]);
+        registry.register("reloads", "Changes of files that were taken or refused", reloads.family.clone());
+        let reload_ok = Family::default();
+        registry.register("reload_ok", "Whether the file on disk is the one in force", reload_ok.clone());
+        let reload_success = Family::default();
+        let name = "reload_success_timestamp";
+        registry.register_with_unit(name, "Since when the file is in force", Unit::Seconds, reload_success.clone());
         let connections = Gauge::default();
         registry.register("connections", "Open connections for reviews", connections.clone());
         let panics = Counter::default();
@@ -164,6 +201,9 @@ impl Metrics {
             pull_secrets,
             handshakes,
             not_after,
+            reloads,
+            reload_ok,
+            reload_success,
             connections,
             panics,
             timeouts,
@@ -211,7 +251,37 @@ impl Metrics {
 
     /// Notes when the certificate in use expires.
     pub fn certificate(&self, not_after: SystemTime) {
-        self.not_after.set(not_after.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
+        self.not_after.set(unix_seconds(not_after));
+    }
+
+    /// Shows a file that was read at the start and will be read again.
+    pub fn watched(&self, file: File, now: SystemTime) {
+        for result in RELOADS {
+            self.reloads.show([file.name(), result]);
+        }
+        self.in_force(file, now);
+    }
+
+    /// Counts a change of a file that came into force.
+    pub fn reloaded(&self, file: File, now: SystemTime) {
+        self.reloads.increment([file.name(), "ok"]);
+        self.in_force(file, now);
+    }
+
+    /// Counts a change of a file that was refused.
+    pub fn reload_failed(&self, file: File) {
+        self.reloads.increment([file.name(), "failed"]);
+        self.on_disk(file, false);
+    }
+
+    /// Notes whether a file on disk is the one in force.
+    pub fn on_disk(&self, file: File, in_force: bool) {
+        self.reload_ok.get_or_create(&[("file", file.name())]).set(in_force.into());
+    }
+
+    fn in_force(&self, file: File, since: SystemTime) {
+        self.on_disk(file, true);
+        self.reload_success.get_or_create(&[("file", file.name())]).set(unix_seconds(since));
     }
 
     /// The metrics as `OpenMetrics` text.
@@ -229,41 +299,8 @@ impl Default for Metrics {
     }
 }
 
-/// A counter for each combination of `N` labels, shown from its first use on.
-#[derive(Debug)]
-struct Counters<const N: usize> {
-    labels: [(&'static str, &'static [&'static str]); N],
-    family: Family<[(&'static str, &'static str); N], Counter>,
-    cells: Vec<OnceLock<Counter>>,
-}
-
-impl<const N: usize> Counters<N> {
-    fn new(labels: [(&'static str, &'static [&'static str]); N]) -> Self {
-        let cells = labels.iter().map(|(_, values)| values.len()).product();
-        Self { labels, family: Family::default(), cells: (0..cells).map(|_| OnceLock::new()).collect() }
-    }
-
-    /// A value that is not in its list counts as the list's last.
-    fn increment(&self, values: [&str; N]) {
-        let mut cell = 0;
-        for ((_, known), value) in self.labels.iter().zip(values) {
-            cell = cell * known.len() + position(known, value);
-        }
-        let Some(counter) = self.cells.get(cell) else { return };
-        counter
-            .get_or_init(|| {
-                let mut labels = self.labels.iter().zip(values);
-                self.family.get_or_create_owned(&array::from_fn(|_| match labels.next() {
-                    Some(((name, known), value)) => (*name, known.get(position(known, value)).copied().unwrap_or("")),
-                    None => ("", ""),
-                }))
-            })
-            .inc();
-    }
-}
-
-fn position(known: &[&str], value: &str) -> usize {
-    known.iter().position(|known| *known == value).unwrap_or(known.len() - 1)
+fn unix_seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 #[cfg(test)]
@@ -310,6 +347,34 @@ mod tests {
         }
         for matched in Match::ALL.map(Match::name) {
             assert!(MATCHES.contains(&matched), "{matched} is not in {MATCHES:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_shown_from_the_start_and_says_how_it_stands() {
+        let (metrics, start) = (Metrics::new(), UNIX_EPOCH + Duration::from_secs(1_795_219_200));
+        let shows = |lines: &[&str]| {
+            let text = metrics.encode();
+            let missing = lines.iter().find(|line| !text.lines().any(|written| written == **line));
+            assert_eq!(missing, None, "{text}");
+        };
+        metrics.watched(File::Policy, start);
+        shows(&[
+            r#"quench_reloads_total{file="policy",result="ok"} 0"#,
+            r#"quench_reloads_total{file="policy",result="failed"} 0"#,
+            r#"quench_reload_ok{file="policy"} 1"#,
+            r#"quench_reload_success_timestamp_seconds{file="policy"} 1795219200.0"#,
+        ]);
+        metrics.reload_failed(File::Policy);
+        shows(&[r#"quench_reloads_total{file="policy",result="failed"} 1"#, r#"quench_reload_ok{file="policy"} 0"#]);
+        metrics.reloaded(File::Policy, start + Duration::from_secs(60));
+        shows(&[
+            r#"quench_reloads_total{file="policy",result="ok"} 1"#,
+            r#"quench_reload_ok{file="policy"} 1"#,
+            r#"quench_reload_success_timestamp_seconds{file="policy"} 1795219260.0"#,
+        ]);
+        for file in [File::Policy, File::Catalog, File::Certificate, File::ClientCa] {
+            assert!(FILES.contains(&file.name()));
         }
     }
 

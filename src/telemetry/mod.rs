@@ -1,5 +1,6 @@
 //! What the program says about itself: log lines and metrics.
 
+mod counters;
 mod lines;
 mod metrics;
 
@@ -11,7 +12,7 @@ use tracing::error;
 use tracing_subscriber::EnvFilter;
 
 use lines::JsonLines;
-pub use metrics::{Handshake, Metrics, ReviewResult};
+pub use metrics::{File, Handshake, Metrics, ReviewResult};
 
 /// How a log line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

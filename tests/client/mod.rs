@@ -49,10 +49,9 @@ impl Client {
         TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
     }
 
+    #[allow(dead_code, reason = "one test looks at the certificate first")]
     pub(crate) async fn http1(&self) -> io::Result<http1::SendRequest<Full<Bytes>>> {
-        let (sender, connection) = http1::handshake(TokioIo::new(self.tls("http/1.1").await?)).await.unwrap();
-        tokio::spawn(connection);
-        Ok(sender)
+        Ok(http1_over(self.tls("http/1.1").await?).await)
     }
 
     #[allow(dead_code, reason = "only some tests speak HTTP/2")]
@@ -62,6 +61,12 @@ impl Client {
         tokio::spawn(connection);
         Ok(sender)
     }
+}
+
+pub(crate) async fn http1_over(stream: TlsStream<TcpStream>) -> http1::SendRequest<Full<Bytes>> {
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
 }
 
 fn roots(authorities: &str) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {

@@ -11,7 +11,7 @@ use crate::control_plane::K8S;
 use crate::kubectl::eventually;
 
 /// The binary that cargo built for these tests.
-const QUENCH: &str = env!("CARGO_BIN_EXE_quench");
+pub(crate) const QUENCH: &str = env!("CARGO_BIN_EXE_quench");
 
 /// A serving quench. It is killed when it is dropped, and when the thread that started it ends.
 pub(crate) struct Quench {
@@ -33,8 +33,8 @@ impl Quench {
     }
 
     /// Starts `quench serve --register` against the cluster of a kubeconfig, and waits until it is ready.
-    pub(crate) fn register(dir: &Path, name: &str) -> Self {
-        let quench = Self::spawn(dir, name, &["--register"], Stdio::null());
+    pub(crate) fn register(dir: &Path, name: &str, flags: &[&str]) -> Self {
+        let quench = Self::spawn(dir, name, &[&["--register"], flags].concat(), Stdio::null());
         eventually("registered quench", || {
             fs::read_to_string(&quench.log).unwrap().contains("registered").then_some(())
         });

@@ -254,6 +254,72 @@ fn patches_are_idempotent() {
     });
 }
 
+/// Policies that lead in circles where they can: rules, mirrors and aliases over the registries that images come from.
+fn policy() -> impl Strategy<Value = String> {
+    let some = |entries: &[&'static str]| proptest::sample::subsequence(entries.to_vec(), 0..=entries.len());
+    let rules = some(&[
+        "{match: docker.io/library/nginx, tag: '1.3*', replace: 'docker.io/library/nginx:{tag}-x'}",
+        "{match: docker.io/library/redis, replace: 'docker.io/library/nginx:1.31.4'}",
+        "{match: docker.io/library/python, replace: 'dhi.io/python:{tag}'}",
+        "{match: 'quay.io/**', replace: 'registry.example.com/{repository}:{tag}'}",
+        "{match: docker.io/library/memcached, replace: 'docker.io/library/memcached:1.6.45-alpine'}",
+        "{match: 'docker.io/grafana/*', action: keep}",
+        "{match: 'mirror.example.com/**', replace: 'quay.io/{repository}:{tag}'}",
+    ])
+    .prop_shuffle();
+    let mirrors = some(&[
+        "{from: docker.io, to: mirror.example.com/hub}",
+        "{from: docker.io/library, to: quay.io/library}",
+        "{from: quay.io, to: docker.io/quay}",
+        "{from: registry.example.com, to: quay.io}",
+        "{from: docker.io/grafana, to: docker.io/acme}",
+    ]);
+    let aliases = some(&[
+        "{from: mirror.example.com/hub, to: docker.io}",
+        "{from: quay.io/library, to: docker.io/library}",
+        "{from: docker.io/acme, to: dhi.io}",
+        "{from: docker.io/library, to: registry.example.com}",
+    ]);
+    let hardened = proptest::sample::select(vec![
+        "{}",
+        "{compat: never}",
+        "{repository: 'docker.io/library/{name}'}",
+        "{repository: 'quay.io/library/dhi-{name}', matches: [exact, alias, past, line, floating]}",
+    ]);
+    let secrets =
+        "[{name: a, registries: [dhi.io, quay.io]}, {name: b, registries: [mirror.example.com/hub, docker.io]}]";
+    (rules, mirrors, aliases, hardened).prop_map(move |(rules, mirrors, aliases, hardened)| {
+        format!(
+            "apiVersion: quench.dev/v1alpha1\nkind: Policy\nhardened: {hardened}\nrules: [{}]\nmirrors: [{}]\naliases: [{}]\n\
+             pullSecrets: {secrets}\n",
+            rules.join(", "),
+            mirrors.join(", "),
+            aliases.join(", ")
+        )
+    })
+}
+
+/// Promise 2, whatever the policy says, and where hazards leave another candidate than the first.
+#[test]
+fn patches_are_idempotent_under_any_policy() {
+    let with_shells = (object(), any::<bool>()).prop_map(|((kind, mut object), shell)| {
+        for container in pod_spec(&mut object, kind)["containers"].as_array_mut().unwrap() {
+            if shell {
+                container["command"] = json!(["/bin/sh", "-c", "true"]);
+            }
+        }
+        (kind, object)
+    });
+    check(&(with_shells, policy()), |((kind, object), policy), _, catalog| {
+        let policy = Policy::parse(&policy, "policy.yaml").map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let first = ask(kind, &object, None, &policy, catalog);
+        let second = ask(kind, &first.patched, None, &policy, catalog);
+        prop_assert_eq!(second.operations, Vec::<Value>::new(), "{:?}", images(&first.patched, kind));
+        prop_assert_eq!(untouchable(first.patched.clone(), kind), untouchable(object.clone(), kind));
+        Ok(first.operations.iter().any(|operation| operation["op"] == "replace"))
+    });
+}
+
 /// Promise 3: on UPDATE an image that is equal to the old one is never rewritten.
 #[test]
 fn unchanged_images_stay() {

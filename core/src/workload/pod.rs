@@ -19,6 +19,7 @@ pub struct PodSpec<'a> {
     pub security_context: PodSecurityContext<'a>,
     /// Whether the pod sees the node's processes.
     pub host_pid: bool,
+    service_account: Text<'a>,
     os: OperatingSystem<'a>,
     node_selector: NodeSelector<'a>,
     affinity: Raw<'a>,
@@ -34,6 +35,7 @@ fields!(PodSpec<'a> {
     "imagePullSecrets" => image_pull_secrets,
     "securityContext" => security_context,
     "hostPID" => host_pid,
+    "serviceAccountName" => service_account,
     "os" => os,
     "nodeSelector" => node_selector,
     "affinity" => affinity,
@@ -53,6 +55,11 @@ impl<'a> PodSpec<'a> {
             return self.volumes.get(place.index)?.as_image(place);
         }
         Some(self.containers_of(place.list).get(place.index)?.as_image(place))
+    }
+
+    /// The service account that the pod runs as; empty where it names none.
+    pub fn service_account(&self) -> &str {
+        &self.service_account
     }
 
     /// How many containers the pod has, of any sort.

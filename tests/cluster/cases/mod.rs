@@ -2,6 +2,8 @@
 
 mod audit;
 mod controllers;
+mod files;
+mod modes;
 mod other_workloads;
 mod registration;
 mod requests;
@@ -44,6 +46,11 @@ pub(crate) const TOGETHER: &[Case] = cases![
     requests::kubectl_debug_of_a_pod_without_the_secret,
     requests::kubectl_debug_by_its_default_profile,
     other_workloads::fields_that_types_do_not_know_stay,
+    files::what_is_rewritten_is_accepted_and_the_same,
+    modes::objects_and_containers_opt_out,
+    modes::add_ons_of_the_control_plane_stay,
+    modes::namespaces_of_the_policy,
+    modes::annotations_count_as_far_as_the_policy_says,
     requests::mode_warn_says_and_does_nothing,
     requests::mode_enforce,
     requests::what_is_denied_says_why,
@@ -52,6 +59,7 @@ pub(crate) const TOGETHER: &[Case] = cases![
     updates::pods_older_than_quench_can_be_updated,
     updates::templates_older_than_quench_do_not_roll,
     updates::applying_the_original_again_rolls_nothing,
+    updates::what_is_applied_while_quench_is_away,
     updates::one_changed_image_is_the_only_one_rewritten,
     audit::the_audit_log_has_rewrites_and_kept,
     audit::the_audit_log_names_the_live_line,
@@ -60,6 +68,9 @@ pub(crate) const TOGETHER: &[Case] = cases![
     registration::a_quench_that_is_gone_delays_nobody,
 ];
 
-/// One after the other, with nothing beside them: the first counts all there is, the last takes the default instance.
-pub(crate) const ALONE: &[Case] =
-    cases![thousand_pods::all_arrive_hardened, registration::register_survives_a_kill_and_ends_with_sigterm,];
+/// One after the other, with nothing beside them: the first counts all there is, the others take the default instance.
+pub(crate) const ALONE: &[Case] = cases![
+    thousand_pods::all_arrive_hardened,
+    registration::register_survives_a_kill_and_ends_with_sigterm,
+    registration::a_new_authority_is_registered,
+];

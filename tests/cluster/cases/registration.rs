@@ -1,7 +1,10 @@
 //! How the API server comes to know quench, and what happens when quench is gone.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, await_effect, serving_only};
@@ -72,18 +75,49 @@ pub(crate) fn register_survives_a_kill_and_ends_with_sigterm(cluster: &Cluster) 
             let said = cluster.kubectl.run(&named);
             (!said.stdout.is_empty()).then(|| said.json())
         };
-        let first = Quench::register(&cluster.dir, "registered");
+        let first = Quench::register(&cluster.dir, "registered", &[]);
         await_effect(namespace);
         let registered = configuration().expect("a configuration");
         assert_eq!(entries(&registered), entries(&printed), "registered and printed entries are the same");
         first.kill();
         assert_eq!(image_of_a_new_pod(namespace), "nginx:1.31.4", "failurePolicy Ignore");
         assert_eq!(configuration(), Some(registered), "nobody was there to remove it");
-        let second = Quench::register(&cluster.dir, "registered-again");
+        let second = Quench::register(&cluster.dir, "registered-again", &[]);
         await_effect(namespace);
         assert!(second.terminate().success());
         assert_eq!(configuration(), None);
         eventually("pod as written", || (image_of_a_new_pod(namespace) == "nginx:1.31.4").then_some(()));
+    });
+}
+
+pub(crate) fn a_new_authority_is_registered(cluster: &Cluster) {
+    if let Some(by_default) = cluster.quench.lock().unwrap().take() {
+        assert!(by_default.terminate().success());
+        cluster.kubectl.run(&["delete", "mutatingwebhookconfiguration", "quench"]);
+    }
+    let [serving, next] = ["authority", "next-authority"].map(|name| cluster.dir.join(name));
+    crate::quench::certs(&serving);
+    crate::quench::certs(&next);
+    let file = |name: &str| serving.join(name).to_str().unwrap().to_owned();
+    let (certificate, key) = (file("tls.crt"), file("tls.key"));
+    let flags = ["--tls-cert", &certificate, "--tls-key", &key, "--reload-seconds", "1"];
+    cluster.with_temp_ns(Served::ByDefault, |namespace| {
+        let quench = Quench::register(&cluster.dir, "renewed", &flags);
+        await_effect(namespace);
+        for name in ["ca.crt", "tls.crt", "tls.key"] {
+            fs::copy(next.join(name), serving.join(name)).unwrap();
+        }
+        let authority = BASE64_STANDARD.encode(fs::read(next.join("ca.crt")).unwrap());
+        eventually("the new authority in the registration", || {
+            let bundles = "jsonpath={.webhooks[*].clientConfig.caBundle}";
+            let said = cluster.kubectl.run(&["get", "mutatingwebhookconfiguration", "quench", "-o", bundles]);
+            said.stdout.split(' ').all(|bundle| bundle == authority).then_some(())
+        });
+        await_effect(namespace);
+        assert!(quench.log().contains("renewed the registration"), "{}", quench.log());
+        assert!(quench.terminate().success());
+        let said = cluster.kubectl.run(&["get", "mutatingwebhookconfiguration", "quench", "--ignore-not-found"]);
+        assert_eq!(said.stdout, "", "what was renewed is still ours to remove");
     });
 }
 

@@ -101,15 +101,21 @@ pub(crate) fn mode_enforce(cluster: &Cluster) {
     assert_eq!(by_default.warnings, enforced.warnings);
 }
 
-pub(crate) fn what_is_denied_says_why(cluster: &Cluster) {
-    let policy = cluster.dir.join("strict.yaml");
-    let text =
-        "{apiVersion: quench.dev/v1alpha1, kind: Policy, hazards: {privileged-port: deny, missing-nonroot: ignore}}";
-    fs::write(&policy, text).unwrap();
-    let quench = Quench::start(&cluster.dir, "strict", &["--policy", policy.to_str().unwrap()]);
-    cluster.kubectl.apply(&serving_only("strict", &cluster.kubectl.json_of(&quench.configuration)).to_string());
-    cluster.with_temp_ns(Served::By("strict"), |namespace| {
+/// Runs `test` in a namespace that an instance with this policy serves.
+pub(crate) fn with_policy(cluster: &Cluster, instance: &'static str, keys: &str, test: impl FnOnce(&Namespace)) {
+    let policy = cluster.dir.join(format!("{instance}.yaml"));
+    fs::write(&policy, format!("apiVersion: quench.dev/v1alpha1\nkind: Policy\n{keys}\n")).unwrap();
+    let quench = Quench::start(&cluster.dir, instance, &["--policy", policy.to_str().unwrap()]);
+    cluster.kubectl.apply(&serving_only(instance, &cluster.kubectl.json_of(&quench.configuration)).to_string());
+    cluster.with_temp_ns(Served::By(instance), |namespace| {
         await_effect(namespace);
+        test(namespace);
+    });
+    cluster.kubectl.run(&["delete", "mutatingwebhookconfiguration", &format!("quench-{instance}")]);
+}
+
+pub(crate) fn what_is_denied_says_why(cluster: &Cluster) {
+    with_policy(cluster, "strict", "hazards: {privileged-port: deny, missing-nonroot: ignore}", |namespace| {
         let port_80 = POD.replace("'nginx:1.31.4'", "'nginx:1.31.4', ports: [{containerPort: 80}]");
         let said = namespace.kubectl.try_with(&port_80, &["create", "-f", "-"]);
         let reason = "container `web`: port 80 may be refused as uid 65532; use a port above 1023 [privileged-port]";
@@ -117,7 +123,6 @@ pub(crate) fn what_is_denied_says_why(cluster: &Cluster) {
         assert!(!said.succeeded && said.stderr.contains(&refusal), "{said:?}");
         assert_eq!(namespace.kubectl.list(&["pods"]), Vec::<Value>::new());
     });
-    cluster.kubectl.run(&["delete", "mutatingwebhookconfiguration", "quench-strict"]);
 }
 
 /// Mutation runs before validation: whatever the strings are, the answer is the API server's, and the same as without quench.

@@ -112,6 +112,64 @@ pub(crate) fn applying_the_original_again_rolls_nothing(cluster: &Cluster) {
     }
 }
 
+/// GitOps: the original manifests are applied again while quench is away, and once more when it is back.
+pub(crate) fn what_is_applied_while_quench_is_away(cluster: &Cluster) {
+    cluster.with_temp_ns(Served::ByDefault, |namespace| {
+        let original = [DAEMONS, DEPLOYED].join("---");
+        let by_label = |label: &str| {
+            cluster.kubectl.run(&["label", "--overwrite", "namespace", &namespace.name, label]);
+        };
+        namespace.kubectl.apply(&original);
+        let hardened = stored(namespace);
+        let images = |kind: &str| -> Vec<Value> {
+            let pods = namespace.kubectl.list(&["pods", "-l", &format!("app={kind}")]);
+            pods.iter().map(|pod| pod["spec"]["containers"][0]["image"].clone()).collect()
+        };
+        assert!(images("daemons").iter().chain(&images("deployed")).all(|image| image == "dhi.io/nginx:1.31.4"));
+
+        // The DaemonSet's template is what the manifest says again, and rolls; the Deployment's always was.
+        by_label("quench.dev/mode=off");
+        let pods_of_the_deployment = namespace.kubectl.list(&["pods", "-l", "app=deployed"]);
+        namespace.kubectl.apply(&original);
+        eventually("pods of the original", || {
+            let images = images("daemons");
+            (!images.is_empty() && images.iter().all(|image| image == "nginx:1.31.4")).then_some(())
+        });
+        assert_eq!(namespace.kubectl.get(&["daemonset", "daemons"])["metadata"]["generation"], 2);
+        assert_eq!(namespace.kubectl.get(&["deployment", "deployed"])["metadata"]["generation"], 1);
+        assert_eq!(namespace.kubectl.list(&["pods", "-l", "app=deployed"]).len(), pods_of_the_deployment.len());
+        assert!(images("deployed").iter().all(|image| image == "dhi.io/nginx:1.31.4"));
+
+        // Back again: the template is not touched, since its images are what they were; pods are, as they are made anew.
+        by_label("quench.dev/mode-");
+        await_effect(namespace);
+        let (before, revision) = (stored(namespace), revisions(namespace));
+        namespace.kubectl.apply(&original);
+        let unchanged: Vec<_> = before.keys().map(|name| format!("{name} unchanged")).collect();
+        assert_eq!(changes(&before, &stored(namespace)), unchanged);
+        assert_eq!(revisions(namespace), revision);
+        namespace.kubectl.run(&["delete", "pods", "-l", "app=daemons"]);
+        eventually("hardened pods", || {
+            let images = images("daemons");
+            (!images.is_empty() && images.iter().all(|image| image == "dhi.io/nginx:1.31.4")).then_some(())
+        });
+        assert_eq!(namespace.kubectl.get(&["daemonset", "daemons"])["metadata"]["generation"], 2);
+        assert_eq!(stored(namespace).len(), hardened.len() + 1, "a revision more");
+    });
+}
+
+const DEPLOYED: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: deployed}
+spec:
+  selector: {matchLabels: {app: deployed}}
+  template:
+    metadata: {labels: {app: deployed}}
+    spec:
+      containers: [{name: web, image: 'nginx:1.31.4'}]
+";
+
 pub(crate) fn one_changed_image_is_the_only_one_rewritten(cluster: &Cluster) {
     cluster.with_temp_ns(Served::ByDefault, |namespace| {
         namespace.kubectl.apply(DAEMONS);

@@ -1,0 +1,154 @@
+//! Writes values: as the plain text that needs no quotes, with quotes, in braces or in lines.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::scalar::{self, Resolved};
+use crate::json::push_string;
+
+/// How values in braces and brackets are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// `{name: x}`
+    Yaml,
+    /// `{"name": "x"}`
+    Json,
+    /// `{"name":"x"}`
+    TightJson,
+}
+
+impl Dialect {
+    fn colon(self) -> &'static str {
+        if self == Self::TightJson { ":" } else { ": " }
+    }
+
+    pub(super) fn comma(self) -> &'static str {
+        if self == Self::TightJson { "," } else { ", " }
+    }
+
+    /// A value in one line.
+    pub(super) fn value(self, value: &Value) -> String {
+        match value {
+            Value::String(text) => self.text(text).into_owned(),
+            Value::Array(items) => {
+                let items: Vec<String> = items.iter().map(|item| self.value(item)).collect();
+                format!("[{}]", items.join(self.comma()))
+            }
+            Value::Object(members) => {
+                let members: Vec<String> = members.iter().map(|(key, value)| self.member(key, value)).collect();
+                format!("{{{}}}", members.join(self.comma()))
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// A key and its value.
+    pub(super) fn member(self, key: &str, value: &Value) -> String {
+        format!("{}{}{}", self.text(key), self.colon(), self.value(value))
+    }
+
+    fn text(self, text: &str) -> Cow<'_, str> {
+        if self == Self::Yaml { scalar(text) } else { double_quoted(text).into() }
+    }
+}
+
+/// How values in lines are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout<'t> {
+    pub(super) line_break: &'t str,
+    /// How much deeper than their key the items of a list are.
+    pub(super) list_indent: usize,
+    /// What stands between the dash and the item.
+    pub(super) gap: &'t str,
+}
+
+impl Layout<'_> {
+    /// Appends a value that begins in `column`, where the text is already.
+    pub(super) fn push(self, text: &mut String, value: &Value, column: usize) {
+        match value {
+            Value::Array(items) if !items.is_empty() => {
+                for (position, item) in items.iter().enumerate() {
+                    self.begin(text, position, column);
+                    text.push('-');
+                    text.push_str(self.gap);
+                    self.push(text, item, column + 1 + self.gap.len());
+                }
+            }
+            Value::Object(members) if !members.is_empty() => {
+                for (position, (key, value)) in members.iter().enumerate() {
+                    self.begin(text, position, column);
+                    text.push_str(&scalar(key));
+                    text.push(':');
+                    let deeper = match value {
+                        Value::Array(items) if !items.is_empty() => Some(column + self.list_indent),
+                        Value::Object(members) if !members.is_empty() => Some(column + 2),
+                        _ => None,
+                    };
+                    match deeper {
+                        Some(column) => self.begin(text, 1, column),
+                        None => text.push(' '),
+                    }
+                    self.push(text, value, deeper.unwrap_or(column));
+                }
+            }
+            other => text.push_str(&Dialect::Yaml.value(other)),
+        }
+    }
+
+    /// Begins a line for all but the first of several.
+    fn begin(self, text: &mut String, position: usize, column: usize) {
+        if position > 0 {
+            text.push_str(self.line_break);
+            text.extend(std::iter::repeat_n(' ', column));
+        }
+    }
+}
+
+/// The text as it needs to be in YAML: plain, or else in double quotes.
+pub(super) fn scalar(text: &str) -> Cow<'_, str> {
+    if is_plain(text) { text.into() } else { double_quoted(text).into() }
+}
+
+/// Whether a text needs no quotes, wherever it stands and whatever reads it: far fewer than YAML allows, but every image.
+fn is_plain(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@' | '+');
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && (text.starts_with(|first: char| first.is_ascii_alphabetic()) || text.contains('/'))
+        && text.chars().all(is_part)
+        && !text.ends_with(':')
+        && matches!(scalar::plain(text.into()), Resolved::Text(_))
+}
+
+/// The text in single quotes; none if it has what only double quotes can hold.
+pub(super) fn single_quoted(text: &str) -> Option<String> {
+    let fits = !text.chars().any(is_special);
+    fits.then(|| format!("'{}'", text.replace('\'', "''")))
+}
+
+/// The text in double quotes, as JSON and YAML both have them.
+pub(super) fn double_quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    push_string(&mut quoted, text);
+    if quoted.chars().any(is_special) {
+        let plain = std::mem::take(&mut quoted);
+        for c in plain.chars() {
+            if is_special(c) {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    // Writing to memory does not fail.
+                    let _ = write!(quoted, "\\u{unit:04x}");
+                }
+            } else {
+                quoted.push(c);
+            }
+        }
+    }
+    quoted
+}
+
+/// What one reader or another takes for a line break or refuses.
+pub(super) fn is_special(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}

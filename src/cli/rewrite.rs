@@ -1,0 +1,256 @@
+//! `quench rewrite`: manifests in, rewritten manifests out.
+
+mod file;
+mod input;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use quench_core::inventory::Surroundings;
+use quench_core::rewrite::{Rewriter, RewrittenObject};
+use quench_core::warning::printable;
+use serde::Serialize;
+use similar::TextDiff;
+
+use self::file::RewrittenFile;
+use self::input::Source;
+use super::dns_label;
+use crate::live;
+
+/// The longest name that a message repeats (Kubernetes' longest names).
+const MAX_NAME: usize = 253;
+/// Unchanged lines around a difference.
+const CONTEXT: usize = 3;
+
+/// Rewrite the images in manifests
+///
+/// Takes YAML and JSON: files, folders (every .yaml, .yml and .json below them) or stdin, as a Helm post-renderer or in a pipe.
+/// What is not changed stays as it is, comments and order too. Every kind of workload that the policy does not turn off is
+/// rewritten, also in mode warn.
+#[derive(Debug, clap::Args)]
+pub(super) struct Rewrite {
+    /// Files or folders; `-` or nothing is stdin
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Write the files anew, each of them wholly or not at all
+    #[arg(long, conflicts_with_all = ["diff", "check", "output"])]
+    in_place: bool,
+    /// Show the differences instead of the manifests
+    #[arg(long, conflicts_with = "output")]
+    diff: bool,
+    /// Name the files that would change, and exit with 1 if there are any
+    #[arg(long, conflicts_with = "output")]
+    check: bool,
+    /// What is written; `patch` is a JSON Patch for each changed object, one line each
+    #[arg(long, value_name = "FORMAT", default_value = "manifest")]
+    output: Output,
+    /// The namespace of objects that name none
+    #[arg(long, value_name = "NAMESPACE", default_value = "default", value_parser = dns_label)]
+    namespace: String,
+    /// Add the pull secrets that images need to pods and templates as well
+    ///
+    /// A pod that names any goes without those of its service account: they are written in front, where the account is among the
+    /// manifests. Where it is not, none is added, and the object is named.
+    #[arg(long)]
+    pull_secrets: bool,
+    /// The policy file; without it, the built-in default
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// A catalog file; without it, the embedded one
+    #[arg(long, value_name = "FILE")]
+    catalog: Option<PathBuf>,
+}
+
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    Manifest,
+    Patch,
+}
+
+/// What a run came to: it decides the exit code.
+#[derive(Debug, Default)]
+struct Tally {
+    files: usize,
+    changed: usize,
+    images: usize,
+    broken: usize,
+    denied: usize,
+}
+
+impl Rewrite {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let policy = live::policy(self.policy.as_deref())?;
+        let catalog = live::catalog(self.catalog.as_deref())?;
+        let sources = input::sources(&self.files)?;
+        if self.in_place && sources.contains(&Source::Stdin) {
+            bail!("stdin cannot be written in place; name files, or leave out --in-place");
+        }
+        let mut read = Vec::new();
+        let mut surroundings = Surroundings::default();
+        for source in sources {
+            let bytes = source.read()?;
+            file::learn(&bytes, &self.namespace, &mut surroundings);
+            read.push((source, bytes));
+        }
+        let rewriter = Rewriter {
+            policy: &policy,
+            catalog: &catalog,
+            namespace: &self.namespace,
+            pull_secrets: self.pull_secrets,
+            surroundings,
+        };
+        let mut tally = Tally { files: read.len(), ..Tally::default() };
+        let mut out = io::stdout().lock();
+        let mut boundary = Boundary::default();
+        for (source, before) in read {
+            let rewritten = file::rewrite(before.clone(), &rewriter);
+            tell(&source, &rewritten, &mut tally);
+            match self.put(&mut out, &mut boundary, &source, &before, &rewritten) {
+                // Whoever reads has read enough, as `head` does.
+                Err(error) if is_broken_pipe(&error) => break,
+                put => put?,
+            }
+        }
+        drop(out);
+        if self.in_place || self.check {
+            let Tally { files, changed, images, .. } = tally;
+            let would = if self.in_place { "" } else { "would be " };
+            eprintln!("{images} images {would}rewritten in {changed} of {files} files");
+        }
+        Ok(ExitCode::from(match tally {
+            Tally { broken: 1.., .. } => 2,
+            Tally { denied: 1.., .. } => 1,
+            Tally { changed: 1.., .. } if self.check => 1,
+            _ => 0,
+        }))
+    }
+
+    /// Writes what was asked for.
+    fn put(
+        &self,
+        out: &mut impl Write,
+        boundary: &mut Boundary,
+        source: &Source,
+        before: &[u8],
+        rewritten: &RewrittenFile,
+    ) -> Result<()> {
+        if let (true, Some(path)) = (self.in_place, source.file()) {
+            // A file of which a part could not be handled is left alone.
+            return if rewritten.changed && rewritten.broken.is_empty() {
+                file::replace(path, &rewritten.bytes)
+            } else {
+                Ok(())
+            };
+        }
+        if self.check && rewritten.changed && !self.diff {
+            writeln!(out, "{}", source.name())?;
+        }
+        if self.diff && rewritten.changed {
+            let [before, after] = [before, &rewritten.bytes].map(String::from_utf8_lossy);
+            let diff = TextDiff::from_lines(&*before, &*after);
+            let name = source.name();
+            write!(out, "{}", diff.unified_diff().context_radius(CONTEXT).header(&name, &name))?;
+        }
+        if self.diff || self.check {
+            return Ok(());
+        }
+        match self.output {
+            Output::Manifest => boundary.put(out, &rewritten.bytes)?,
+            Output::Patch => {
+                for object in rewritten.objects.iter().filter(|object| !object.patch.0.is_empty()) {
+                    serde_json::to_writer(&mut *out, &Line::of(source, object)).map_err(io::Error::from)?;
+                    writeln!(out)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Says on stderr what a person should know of a file.
+fn tell(source: &Source, rewritten: &RewrittenFile, tally: &mut Tally) {
+    let name = source.name();
+    for object in &rewritten.objects {
+        let who = who(object);
+        for warning in &object.warnings {
+            eprintln!("warning: {name}: {who}: {warning}");
+        }
+        if let Some(missing) = &object.account_missing {
+            eprintln!("warning: {name}: {who}: {missing}");
+        }
+        if let Some(denial) = &object.denial {
+            eprintln!("denied: {name}: {who}: {denial}");
+            tally.denied += 1;
+        }
+        tally.images += object.patch.0.iter().filter(|operation| is_image(operation)).count();
+    }
+    for broken in &rewritten.broken {
+        eprintln!("error: {name}: {}; left as it is", broken.problem);
+        tally.broken += 1;
+    }
+    tally.changed += usize::from(rewritten.changed);
+}
+
+fn is_image(operation: &json_patch::PatchOperation) -> bool {
+    matches!(operation, json_patch::PatchOperation::Replace(_))
+}
+
+/// `Deployment shop/web`.
+fn who(object: &RewrittenObject) -> String {
+    let name = if object.name.is_empty() { "(no name)" } else { &object.name };
+    format!("{} {}/{}", object.kind.name(), printable(&object.namespace, MAX_NAME), printable(name, MAX_NAME))
+}
+
+/// The stable form of `--output patch`: fields may be added.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    file: String,
+    api_version: &'a str,
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+    patch: &'a json_patch::Patch,
+}
+
+impl<'a> Line<'a> {
+    fn of(source: &Source, object: &'a RewrittenObject) -> Self {
+        Self {
+            file: source.name(),
+            api_version: &object.api_version,
+            kind: object.kind.name(),
+            namespace: &object.namespace,
+            name: &object.name,
+            patch: &object.patch,
+        }
+    }
+}
+
+/// What stands between two files in one stream.
+#[derive(Debug, Default)]
+struct Boundary {
+    last: Option<u8>,
+}
+
+impl Boundary {
+    /// Writes the bytes of one file; a document does not run on into the next file.
+    fn put(&mut self, out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+        if let Some(last) = self.last.filter(|_| !bytes.is_empty()) {
+            if last != b'\n' {
+                out.write_all(b"\n")?;
+            }
+            if !bytes.starts_with(b"---") {
+                out.write_all(b"---\n")?;
+            }
+        }
+        self.last = bytes.last().copied().or(self.last);
+        out.write_all(bytes)
+    }
+}

@@ -1,0 +1,93 @@
+//! A file of manifests, and what becomes of it.
+
+use std::borrow::Cow;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use quench_core::inventory::Surroundings;
+use quench_core::manifest::{Document, documents};
+use quench_core::rewrite::{RewriteError, Rewriter, RewrittenObject};
+use tempfile::NamedTempFile;
+
+/// What a document is that cannot be handled; it passes as it is.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub(super) problem: String,
+}
+
+/// What becomes of a file.
+#[derive(Debug)]
+pub(super) struct RewrittenFile {
+    /// Its bytes; those of before where nothing changes.
+    pub(super) bytes: Vec<u8>,
+    pub(super) changed: bool,
+    pub(super) objects: Vec<RewrittenObject>,
+    pub(super) broken: Vec<Broken>,
+}
+
+/// Takes note of what a file says about the workloads of all files.
+pub(super) fn learn(bytes: &[u8], namespace: &str, surroundings: &mut Surroundings) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for document in documents(text) {
+        // What is wrong with it is told when it is rewritten.
+        if let Ok(Some(parsed)) = document.parse() {
+            surroundings.learn(parsed.json(), namespace);
+        }
+    }
+}
+
+/// Rewrites what is in a file. A document that is broken passes as it is, the others are handled.
+pub(super) fn rewrite(bytes: Vec<u8>, rewriter: &Rewriter<'_>) -> RewrittenFile {
+    let text = match std::str::from_utf8(&bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let line = 1 + bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count();
+            let problem = format!("line {line}: not UTF-8; save the file in that encoding");
+            return RewrittenFile { bytes, changed: false, objects: Vec::new(), broken: vec![Broken { problem }] };
+        }
+    };
+    let (mut objects, mut broken, mut pieces, mut changed) = (Vec::new(), Vec::new(), Vec::new(), false);
+    for document in documents(text) {
+        let piece = match rewrite_document(&document, rewriter, &mut objects) {
+            Ok(text) => text,
+            Err(error) => {
+                let problem = match &error {
+                    RewriteError::Workload(_) => format!("line {}: {error}", document.line),
+                    _ => error.to_string(),
+                };
+                broken.push(Broken { problem });
+                None
+            }
+        };
+        changed |= piece.is_some();
+        pieces.push(piece.map_or(Cow::Borrowed(document.text), Cow::Owned));
+    }
+    let bytes = if changed { pieces.concat().into_bytes() } else { bytes };
+    RewrittenFile { bytes, changed, objects, broken }
+}
+
+fn rewrite_document(
+    document: &Document<'_>,
+    rewriter: &Rewriter<'_>,
+    objects: &mut Vec<RewrittenObject>,
+) -> Result<Option<String>, RewriteError> {
+    let Some(parsed) = document.parse()? else { return Ok(None) };
+    let rewritten = rewriter.rewrite(&parsed)?;
+    objects.extend(rewritten.objects);
+    Ok(rewritten.text)
+}
+
+/// Puts `bytes` in the place of a file: wholly or not at all. A symbolic link stays one; the permissions stay.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = || format!("cannot write {}; it is as it was", path.display());
+    let target = fs::canonicalize(path).with_context(failed)?;
+    let folder = target.parent().unwrap_or(Path::new("."));
+    let mut new = NamedTempFile::new_in(folder).with_context(failed)?;
+    new.write_all(bytes).with_context(failed)?;
+    new.as_file().set_permissions(fs::metadata(&target).with_context(failed)?.permissions()).with_context(failed)?;
+    new.as_file().sync_all().with_context(failed)?;
+    new.persist(&target).map_err(|error| error.error).with_context(failed)?;
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Which files are meant, and what is in them.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// How manifests are called in folders.
+const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
+
+/// Where manifests come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    Stdin,
+    File(PathBuf),
+}
+
+impl Source {
+    /// What messages call it.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Stdin => "stdin".to_owned(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// The file, where it is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Stdin => None,
+            Self::File(path) => Some(path),
+        }
+    }
+
+    pub(super) fn read(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = match self {
+            Self::Stdin => io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes),
+            Self::File(path) => fs::read(path),
+        };
+        read.with_context(|| format!("cannot read {}", self.name()))
+    }
+}
+
+/// The sources that arguments name: files, `-`, and of folders every manifest below them, in the order of their names. Without
+/// arguments, stdin.
+pub(super) fn sources(arguments: &[PathBuf]) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    for argument in arguments {
+        if argument.as_os_str() == "-" {
+            if sources.contains(&Source::Stdin) {
+                bail!("`-` can be read once only; name it once");
+            }
+            sources.push(Source::Stdin);
+        } else if argument.is_dir() {
+            let before = sources.len();
+            collect(argument, &mut sources)?;
+            if sources.len() == before {
+                bail!("no manifest (.yaml, .yml or .json) is in {}", argument.display());
+            }
+        } else {
+            sources.push(Source::File(argument.clone()));
+        }
+    }
+    if arguments.is_empty() {
+        sources.push(Source::Stdin);
+    }
+    Ok(sources)
+}
+
+/// Symbolic links to folders are not followed: they may lead in circles.
+fn collect(folder: &Path, sources: &mut Vec<Source>) -> Result<()> {
+    let unreadable = || format!("cannot read the folder {}", folder.display());
+    let entries: io::Result<Vec<_>> = fs::read_dir(folder).with_context(unreadable)?.collect();
+    let mut entries = entries.with_context(unreadable)?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let is_manifest = path
+            .extension()
+            .and_then(|extension| extension.to_str())
+            .is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)));
+        if entry.file_type().with_context(unreadable)?.is_dir() {
+            collect(&path, sources)?;
+        } else if is_manifest && path.is_file() {
+            sources.push(Source::File(path));
+        }
+    }
+    Ok(())
+}

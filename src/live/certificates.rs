@@ -1,0 +1,120 @@
+//! The certificate that the server shows and the authorities of its clients, from their files into force.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::Chain;
+use tokio::sync::watch;
+
+use super::Standing;
+use super::watched::{Refusal, Watched, at_rest};
+use crate::telemetry::File;
+use crate::tls::{self, Acceptor, Certificate, ClientAuthorities, Error, Identity, Pair};
+
+/// Who the server is and whom it takes, and the files that say so.
+#[derive(Debug)]
+pub struct Certificates {
+    pair: Option<Watched<Pair>>,
+    clients: Option<Watched<ClientAuthorities>>,
+    certificate: Certificate,
+    identity: Arc<Identity>,
+    acceptor: Arc<Acceptor>,
+    authorities: watch::Sender<String>,
+    standing: Arc<Standing>,
+}
+
+impl Certificates {
+    /// Starts with `certificate`, which is that of `pair` where there are files of it; with `clients`, takes only those
+    /// that they vouch for.
+    pub fn new(
+        certificate: Certificate,
+        pair: Option<Pair>,
+        clients: Option<ClientAuthorities>,
+        standing: &Arc<Standing>,
+        now: SystemTime,
+    ) -> Result<Self, Error> {
+        let identity = Arc::new(Identity::new(&certificate));
+        let acceptor = tls::acceptor(identity.clone(), clients.as_ref())?;
+        let pair = pair.and_then(|pair| Watched::start(File::Certificate, pair.path().to_owned(), pair, standing, now));
+        let clients =
+            clients.and_then(|found| Watched::start(File::ClientCa, found.path().to_owned(), found, standing, now));
+        standing.expires(certificate.not_after());
+        let authorities = watch::Sender::new(certificate.authorities().to_owned());
+        Ok(Self { pair, clients, certificate, identity, acceptor, authorities, standing: standing.clone() })
+    }
+
+    /// What takes connections by them.
+    pub fn acceptor(&self) -> Arc<Acceptor> {
+        self.acceptor.clone()
+    }
+
+    /// The one in force.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// The certificates that a client of ours must trust, as PEM, and their changes.
+    pub fn authorities(&self) -> watch::Receiver<String> {
+        self.authorities.subscribe()
+    }
+
+    /// Whether there is a file to read again.
+    pub(super) fn watch_something(&self) -> bool {
+        self.pair.is_some() || self.clients.is_some()
+    }
+
+    /// Reads the files again, and puts what is new and good in force for the connections to come.
+    pub fn check(&mut self, now: SystemTime) {
+        self.check_pair(now);
+        self.check_clients(now);
+    }
+
+    fn check_pair(&mut self, now: SystemTime) {
+        let Some(pair) = &mut self.pair else { return };
+        let found = at_rest(
+            || pair.seen().read_again().map_err(|error| in_one_line(&error)),
+            |found| found.as_ref().is_ok_and(|found| found == pair.seen()),
+        );
+        let Some(found) = found else { return };
+        let new = pair.look(found, now, |pair| {
+            let certificate = pair.certificate().map_err(|error| match error {
+                // One of the two files is about to be written, perhaps.
+                Error::Mismatch { .. } => Refusal::Passing(in_one_line(&error)),
+                error => Refusal::Final(in_one_line(&error)),
+            })?;
+            certificate
+                .may_replace(&self.certificate, now)
+                .map_err(|unfit| Refusal::Passing(format!("{}: {unfit}", pair.path().display())))?;
+            Ok(certificate)
+        });
+        let Some(new) = new else { return };
+        self.identity.replace(&new);
+        self.standing.expires(new.not_after());
+        self.authorities.send_if_modified(|authorities| {
+            let changed = authorities != new.authorities();
+            new.authorities().clone_into(authorities);
+            changed
+        });
+        self.certificate = new;
+        pair.taken(now);
+    }
+
+    fn check_clients(&mut self, now: SystemTime) {
+        let Some(clients) = &mut self.clients else { return };
+        let found = at_rest(
+            || clients.seen().read_again().map_err(|error| in_one_line(&error)),
+            |found| found.as_ref().is_ok_and(|found| found == clients.seen()),
+        );
+        let Some(found) = found else { return };
+        let trust = |clients: &ClientAuthorities| self.acceptor.trust(clients);
+        let new = clients.look(found, now, |found| trust(found).map_err(|error| Refusal::Final(in_one_line(&error))));
+        if new.is_some() {
+            clients.taken(now);
+        }
+    }
+}
+
+/// The error with its causes.
+fn in_one_line(error: &Error) -> String {
+    Chain::new(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,46 @@
+//! The clock of the files.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use tracing::error;
+
+use super::{Certificates, Rules};
+
+/// All files that are read again while the program serves.
+#[derive(Debug)]
+pub struct Files {
+    /// Policy and catalog.
+    pub rules: Rules,
+    /// What TLS needs.
+    pub certificates: Certificates,
+}
+
+impl Files {
+    /// Looks at all of them once.
+    pub fn check(&mut self, now: SystemTime) {
+        self.rules.check(now);
+        self.certificates.check(now);
+    }
+
+    /// Looks at them again and again, with `pause` in between, until it is dropped. Without files, ends at once.
+    ///
+    /// Reading and parsing happen beside the threads that answer reviews.
+    pub async fn poll(mut self, pause: Duration) {
+        while self.rules.watch_something() || self.certificates.watch_something() {
+            sleep(pause).await;
+            let checked = spawn_blocking(move || {
+                self.check(SystemTime::now());
+                self
+            });
+            self = match checked.await {
+                Ok(files) => files,
+                Err(error) => {
+                    error!(%error, "files are not read again any more");
+                    return;
+                }
+            };
+        }
+    }
+}

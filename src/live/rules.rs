@@ -1,0 +1,107 @@
+//! The policy and the catalog, from their files into force.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::Result;
+use quench_core::catalog::Catalog;
+use quench_core::policy::Policy;
+
+use super::watched::{Refusal, Watched, at_rest};
+use super::{Live, Standing, parse_catalog, parse_policy, read};
+use crate::telemetry::File;
+
+/// What reviews are decided by, and the files that it comes from.
+#[derive(Debug)]
+pub struct Rules {
+    policy: Option<Watched<String>>,
+    catalog: Option<Watched<String>>,
+    live: Arc<Live>,
+}
+
+impl Rules {
+    /// Loads the files; what has none is built in.
+    pub fn load(
+        policy: Option<&Path>,
+        catalog: Option<&Path>,
+        standing: &Arc<Standing>,
+        now: SystemTime,
+    ) -> Result<Self> {
+        let (policy, policy_file) = match policy {
+            Some(path) => {
+                let text = read(path, "policy")?;
+                (parse_policy(&text, path)?, Watched::start(File::Policy, path.into(), text, standing, now))
+            }
+            None => (Policy::default(), None),
+        };
+        let (catalog, catalog_file) = match catalog {
+            Some(path) => {
+                let text = read(path, "catalog")?;
+                (parse_catalog(&text, path)?, Watched::start(File::Catalog, path.into(), text, standing, now))
+            }
+            None => (Catalog::embedded(), None),
+        };
+        Ok(Self { policy: policy_file, catalog: catalog_file, live: Arc::new(Live::new(policy, catalog)) })
+    }
+
+    /// What is in force, for those who decide by it.
+    pub fn live(&self) -> Arc<Live> {
+        self.live.clone()
+    }
+
+    /// Whether there is a file to read again.
+    pub(super) fn watch_something(&self) -> bool {
+        self.policy.is_some() || self.catalog.is_some()
+    }
+
+    /// Reads the files again, and puts what is new and good in force: both at once, where they were changed together.
+    pub fn check(&mut self, now: SystemTime) {
+        let found = at_rest(
+            || [read_again(self.policy.as_ref(), "policy"), read_again(self.catalog.as_ref(), "catalog")],
+            |[policy, catalog]| is_known(self.policy.as_ref(), policy) && is_known(self.catalog.as_ref(), catalog),
+        );
+        let Some([policy, catalog]) = found else { return };
+        let policy = look(self.policy.as_mut(), policy, now, parse_policy);
+        let catalog = look(self.catalog.as_mut(), catalog, now, parse_catalog);
+        let taken = [(policy.is_some(), &mut self.policy), (catalog.is_some(), &mut self.catalog)];
+        if policy.is_some() || catalog.is_some() {
+            self.live.replace(policy, catalog);
+        }
+        for (taken, file) in taken {
+            if let (true, Some(file)) = (taken, file) {
+                file.taken(now);
+            }
+        }
+    }
+}
+
+/// What is on disk now, or why it cannot be read.
+type Found = Option<Result<String, String>>;
+
+fn read_again(file: Option<&Watched<String>>, what: &str) -> Found {
+    file.map(|file| read(&file.path, what).map_err(|error| in_one_line(&error)))
+}
+
+fn is_known(file: Option<&Watched<String>>, found: &Found) -> bool {
+    match (file, found) {
+        (Some(file), Some(Ok(found))) => file.seen() == found,
+        (_, found) => found.is_none(),
+    }
+}
+
+fn look<T>(
+    file: Option<&mut Watched<String>>,
+    found: Found,
+    now: SystemTime,
+    parse: impl FnOnce(&str, &Path) -> Result<T>,
+) -> Option<T> {
+    let file = file?;
+    let path = file.path.clone();
+    file.look(found?, now, |text| parse(text, &path).map_err(|error| Refusal::Final(in_one_line(&error))))
+}
+
+/// The error with its causes.
+fn in_one_line(error: &anyhow::Error) -> String {
+    format!("{error:#}")
+}

@@ -1,0 +1,53 @@
+//! Counters with labels from fixed lists.
+
+use std::array;
+use std::sync::OnceLock;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+
+/// A counter for each combination of `N` labels, shown from its first use on.
+#[derive(Debug)]
+pub(super) struct Counters<const N: usize> {
+    labels: [(&'static str, &'static [&'static str]); N],
+    pub(super) family: Family<[(&'static str, &'static str); N], Counter>,
+    cells: Vec<OnceLock<Counter>>,
+}
+
+impl<const N: usize> Counters<N> {
+    pub(super) fn new(labels: [(&'static str, &'static [&'static str]); N]) -> Self {
+        let cells = labels.iter().map(|(_, values)| values.len()).product();
+        Self { labels, family: Family::default(), cells: (0..cells).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// A value that is not in its list counts as the list's last.
+    pub(super) fn increment(&self, values: [&str; N]) {
+        if let Some(counter) = self.cell(values) {
+            counter.inc();
+        }
+    }
+
+    /// Shows the combination before its first use, so that the first use is seen as a rise.
+    pub(super) fn show(&self, values: [&str; N]) {
+        let _ = self.cell(values);
+    }
+
+    fn cell(&self, values: [&str; N]) -> Option<&Counter> {
+        let mut cell = 0;
+        for ((_, known), value) in self.labels.iter().zip(values) {
+            cell = cell * known.len() + position(known, value);
+        }
+        let counter = self.cells.get(cell)?.get_or_init(|| {
+            let mut labels = self.labels.iter().zip(values);
+            self.family.get_or_create_owned(&array::from_fn(|_| match labels.next() {
+                Some(((name, known), value)) => (*name, known.get(position(known, value)).copied().unwrap_or("")),
+                None => ("", ""),
+            }))
+        });
+        Some(counter)
+    }
+}
+
+fn position(known: &[&str], value: &str) -> usize {
+    known.iter().position(|known| *known == value).unwrap_or(known.len() - 1)
+}
