@@ -1,20 +1,27 @@
 //! The user's file: what may be rewritten to what, and what each hazard means.
 
+mod check;
+mod covered;
 mod file;
 mod glob;
+mod maps;
 mod mode;
 mod owners;
+mod pattern;
 mod prefix;
+mod problem;
 mod repository;
 mod rule;
 mod schema;
+mod syntax;
 mod written;
 
-pub use self::file::{PolicyError, Problem};
+pub use self::check::{Checked, Note, Remark};
 pub use self::glob::{Glob, GlobError};
 pub use self::mode::{GitOps, Mode, NamespaceMode, OptOut, Treatment, Workloads};
 pub use self::owners::Owners;
 pub use self::prefix::{Mapping, Prefix};
+pub use self::problem::{PolicyError, Problem};
 pub use self::repository::{Repository, RepositoryError};
 pub use self::rule::{Effect, ReplaceError, Replacement, ReplacementError, Rule};
 use crate::decision::Match;
@@ -146,9 +153,10 @@ impl Policy {
         Mapping::of(&self.aliases, image).map(|alias| alias.apply(image))
     }
 
-    /// Where `mirrors` has an image.
+    /// Where `mirrors` has an image; what lies where they lead is not mirrored again.
     pub fn mirror_of(&self, image: &Reference) -> Option<Result<Reference, ParseError>> {
-        Mapping::of(&self.mirrors, image).map(|mirror| mirror.apply(image))
+        let mirror = Mapping::of(&self.mirrors, image).filter(|_| !self.is_mirrored(image))?;
+        Some(mirror.apply(image))
     }
 
     /// Whether an image lies where `mirrors` leads.
@@ -210,11 +218,12 @@ impl Platform {
 
     /// Reads `linux/amd64`, or `linux/arm/v7`; None for what is not like that.
     fn parse(written: &str) -> Option<Self> {
-        let architecture = written.strip_prefix("linux/")?;
-        let architecture = architecture.split_once('/').map_or(architecture, |(architecture, _)| architecture);
-        let known =
-            !architecture.is_empty() && architecture.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        known.then(|| Self { architecture: architecture.into() })
+        let written = written.strip_prefix("linux/")?;
+        let (architecture, variant) = written.split_once('/').map_or((written, None), |(a, v)| (a, Some(v)));
+        let known = |part: &str| {
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
+        (known(architecture) && variant.is_none_or(known)).then(|| Self { architecture: architecture.into() })
     }
 
     /// The architecture as image indexes and node labels spell it.

@@ -2,6 +2,7 @@
 
 mod certs;
 mod explain;
+mod policy;
 mod rewrite;
 mod serve;
 
@@ -32,6 +33,8 @@ enum Command {
     Serve(serve::Serve),
     Rewrite(rewrite::Rewrite),
     Explain(explain::Explain),
+    #[command(subcommand)]
+    Policy(policy::Policy),
     Certs(certs::Certs),
 }
 
@@ -61,6 +64,7 @@ impl Quench {
             Command::Serve(serve) => serve.run(),
             Command::Rewrite(rewrite) => rewrite.run(),
             Command::Explain(explain) => explain.run(),
+            Command::Policy(policy) => policy.run(),
             Command::Certs(certs) => certs.run(),
         }
     }

@@ -1,18 +1,18 @@
 //! How far a decision goes, by namespace, by kind and by who asks.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 use super::glob::Glob;
 use crate::workload::Kind;
 
 /// How far a decision goes; ordered from least to most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Nothing is looked at.
+    /// Nothing is looked at. YAML 1.1 reads an unquoted `off` as false, and so do tools that write policies.
+    #[serde(alias = "false")]
     Off,
     /// Says what would happen, changes nothing.
     Warn,
@@ -37,60 +37,16 @@ impl Mode {
 }
 
 /// What the webhook does with objects of a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Treatment {
     /// Rewrites them.
     Rewrite,
     /// Warns who applies them and changes nothing: their pods are what is rewritten.
     Warn,
-    /// Leaves them alone.
+    /// Leaves them alone. False is read as `off`, as in [`Mode`].
+    #[serde(alias = "false")]
     Off,
-}
-
-impl Treatment {
-    fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "rewrite" => Self::Rewrite,
-            "warn" => Self::Warn,
-            "off" => Self::Off,
-            _ => return None,
-        })
-    }
-}
-
-/// Reads one of a few words. YAML 1.1 reads an unquoted `off` as false, and so do tools that write policies.
-struct Word<T> {
-    expected: &'static str,
-    named: fn(&str) -> Option<T>,
-}
-
-impl<T> Visitor<'_> for Word<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.expected)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        (self.named)(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<T, E> {
-        let off = || (self.named)("off").filter(|_| !value);
-        off().ok_or_else(|| E::invalid_value(Unexpected::Bool(value), &self))
-    }
-}
-
-impl<'de> Deserialize<'de> for Mode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Word { expected: "enforce, warn or off", named: Self::named })
-    }
-}
-
-impl<'de> Deserialize<'de> for Treatment {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Word { expected: "rewrite, warn or off", named: Self::named })
-    }
 }
 
 impl JsonSchema for Mode {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::PUBLIC_REGISTRY;
+use super::problem::shown;
 use crate::reference::{ParseError, Reference};
 
 /// How hardened images are named: a repository with `{name}` in it.
@@ -68,19 +69,21 @@ impl fmt::Display for Repository {
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
     /// Every image would become the same.
-    #[error("`{{name}}` is missing")]
+    #[error("`{{name}}` is missing; write something like `dhi.io/{{name}}` or `docker.io/acme/dhi-{{name}}`")]
     NoName,
     /// Each image would have a registry of its own, or Docker Hub's by accident.
-    #[error("`{{name}}` must stand behind the registry and a `/`")]
+    #[error(
+        "`{{name}}` must stand behind the registry and a `/`; write something like `dhi.io/{{name}}` or `docker.io/acme/dhi-{{name}}`"
+    )]
     NameInRegistry,
     /// The tag is decided for each image.
-    #[error("a tag or digest has no place here")]
+    #[error("a tag or digest has no place here; remove it")]
     Tagged,
     /// Not a repository.
-    #[error("{0}")]
+    #[error("{0}; write something like `dhi.io/{{name}}` or `docker.io/acme/dhi-{{name}}`")]
     Reference(ParseError),
     /// An alias or a short form.
-    #[error("write it out as `{canonical}`")]
+    #[error("write it out as `{}`", shown(.canonical))]
     NotCanonical {
         /// The canonical form.
         canonical: String,

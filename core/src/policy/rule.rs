@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use regex::Regex;
-
 use super::glob::Glob;
+use super::pattern::{self, Pattern};
+use super::problem::shown;
 use crate::reference::{ParseError, Reference};
 
 /// What happens to the images that a pattern fits.
@@ -35,11 +35,6 @@ impl Rule {
     pub fn effect(&self) -> &Effect {
         &self.effect
     }
-
-    /// Whether it leaves nothing for `later`, as far as a look at the patterns tells.
-    pub(super) fn covers(&self, later: &Self) -> bool {
-        self.repositories.covers(&later.repositories) && (self.tags.is_none() || self.tags == later.tags)
-    }
 }
 
 impl fmt::Display for Rule {
@@ -55,7 +50,7 @@ pub struct Replacement {
     text: Box<str>,
     parts: Vec<Part>,
     /// What it may give.
-    shape: Regex,
+    shape: Pattern,
 }
 
 #[derive(Debug, Clone)]
@@ -72,18 +67,20 @@ enum Placeholder {
 }
 
 impl Placeholder {
-    const ALL: [(Self, &str, &str, &str); 3] = [
-        (Self::Repository, "{repository}", "a/a", "[^:@]+"),
-        (Self::Name, "{name}", "a", "[^/:@]+"),
-        (Self::Tag, "{tag}", "1", "[^:@]+"),
+    /// The spelling, a sample, and which characters it never has.
+    const ALL: [(Self, &str, &str, &[u8]); 3] = [
+        (Self::Repository, "{repository}", "a/a", b":@"),
+        (Self::Name, "{name}", "a", b"/:@"),
+        (Self::Tag, "{tag}", "1", b"/:@"),
     ];
 
     fn sample(self) -> &'static str {
         Self::ALL.into_iter().find(|(placeholder, ..)| *placeholder == self).map_or("", |(_, _, sample, _)| sample)
     }
 
-    fn shape(self) -> &'static str {
-        Self::ALL.into_iter().find(|(placeholder, ..)| *placeholder == self).map_or("", |(.., shape)| shape)
+    fn shape(self) -> pattern::Part {
+        let row = Self::ALL.into_iter().find(|(placeholder, ..)| *placeholder == self);
+        pattern::Part::Gap { without: row.map_or(b"", |(.., without)| without), empty: false }
     }
 }
 
@@ -97,16 +94,16 @@ impl Replacement {
         if registry.is_empty() {
             return Err(ReplacementError::NoRegistry);
         }
-        let (mut sample, mut shape) = (String::new(), "^".to_owned());
+        let (mut sample, mut shape) = (String::new(), Vec::new());
         for part in &parts {
             match part {
                 Part::Literal(literal) => {
                     sample.push_str(literal);
-                    shape.push_str(&regex::escape(literal));
+                    shape.push(pattern::Part::Text(literal.clone()));
                 }
                 Part::Placeholder(placeholder) => {
                     sample.push_str(placeholder.sample());
-                    shape.push_str(placeholder.shape());
+                    shape.push(placeholder.shape());
                 }
             }
         }
@@ -121,9 +118,7 @@ impl Replacement {
         if reference.tag().is_none() && reference.digest().is_none() {
             return Err(ReplacementError::NoTag { written: written.to_owned() });
         }
-        shape.push_str("(?:@.*)?$");
-        let shape = Regex::new(&shape).map_err(|_| ReplacementError::TooLong)?;
-        Ok(Self { text: written.into(), parts, shape })
+        Ok(Self { text: written.into(), parts, shape: Pattern::new(shape) })
     }
 
     /// What takes the place of `image`.
@@ -141,9 +136,10 @@ impl Replacement {
         text.try_into().map_err(ReplaceError::Invalid)
     }
 
-    /// Whether `image` may be what it gave for another one.
+    /// Whether `image` may be what it gave for another one, also where somebody pinned it since.
     pub fn may_give(&self, image: &Reference) -> bool {
-        self.shape.is_match(image.as_str())
+        let unpinned = image.as_str().split('@').next();
+        [Some(image.as_str()), unpinned].into_iter().flatten().any(|image| self.shape.matches(image))
     }
 }
 
@@ -196,19 +192,19 @@ fn parts(written: &str) -> Result<Vec<Part>, ReplacementError> {
 #[non_exhaustive]
 pub enum ReplacementError {
     /// An unknown placeholder.
-    #[error("`{0}` is no placeholder; write `{{repository}}`, `{{name}}` or `{{tag}}`")]
+    #[error("`{}` is no placeholder; write `{{repository}}`, `{{name}}` or `{{tag}}`", shown(.0))]
     Placeholder(Box<str>),
     /// It might lead anywhere.
     #[error("begin with a registry in lower case, such as `dhi.io/` or `docker.io/`")]
     NoRegistry,
     /// A short form.
-    #[error("write it out as `{canonical}`")]
+    #[error("write it out as `{}`", shown(.canonical))]
     NotCanonical {
         /// The canonical form.
         canonical: String,
     },
     /// It would mean `latest`.
-    #[error("it has no tag; write `{written}:{{tag}}` to keep the image's own")]
+    #[error("it has no tag; write `{}:{{tag}}` to keep the image's own", shown(.written))]
     NoTag {
         /// What is written.
         written: String,
@@ -216,9 +212,6 @@ pub enum ReplacementError {
     /// Whatever takes the place of the placeholders.
     #[error("{0}; write something like `dhi.io/{{name}}:{{tag}}`")]
     Reference(ParseError),
-    /// Beyond what can be compared.
-    #[error("it is too long")]
-    TooLong,
 }
 
 /// Why a replacement gives nothing for an image.

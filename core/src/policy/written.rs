@@ -1,20 +1,16 @@
 //! The file as people write it: keys and their types, for the reader and for the JSON Schema.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use schemars::JsonSchema;
+use serde::de::{Deserialize, Deserializer, IgnoredAny};
 use serde_saphyr::{Location, Spanned};
 
-use super::{Compat, Digest, GitOps, Mode, OptOut, Treatment, Workloads};
-use crate::hazard::{Action, Code};
-use crate::workload::Kind;
+use super::maps::{WrittenHazards, WrittenWorkloads};
+use super::{Compat, Digest, Mode, OptOut};
 
 /// What quench may rewrite to what, and what each hazard means.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(rename = "Policy")]
+#[schemars(rename = "Policy", title = "A policy of quench")]
 pub(super) struct Written {
     /// The version of this format.
     #[schemars(with = "ApiVersion")]
@@ -35,7 +31,7 @@ pub(super) struct Written {
     pub(super) aliases: Option<Vec<WrittenMapping>>,
     /// The secrets that pods get for the targets that they pull. They must exist in the pods' namespaces.
     pub(super) pull_secrets: Option<Vec<WrittenSecret>>,
-    /// What the webhook does with each kind of workload; `quench rewrite` rewrites every kind that is not `off`.
+    /// What the webhook does with each kind of workload.
     pub(super) workloads: Option<WrittenWorkloads>,
     /// What each hazard does, by its code.
     pub(super) hazards: Option<WrittenHazards>,
@@ -56,36 +52,40 @@ pub(super) struct Written {
 #[schemars(rename = "Hardened")]
 pub(super) struct WrittenHardened {
     /// How they are named: a registry and a path with `{name}` in it, such as `docker.io/acme/dhi-{name}`.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", regex(pattern = r"^[^{}]+/[^{}]*\{name\}[^{}]*$"))]
     pub(super) repository: Option<Spanned<String>>,
     /// The match classes whose candidates are used; the list is final.
     #[schemars(with = "Option<Vec<MatchName>>")]
-    pub(super) matches: Option<Vec<Spanned<String>>>,
+    pub(super) matches: Option<Vec<Spanned<MatchName>>>,
     /// `auto` takes the `-compat` build where it takes away a hazard that keeps the image, `never` only plain builds.
     pub(super) compat: Option<Compat>,
     /// What nodes may be, where a pod does not say.
-    #[schemars(with = "Option<Vec<String>>")]
+    #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = r"^linux/[a-z0-9]+(/[a-z0-9]+)?$")))]
     pub(super) platforms: Option<Vec<Spanned<String>>>,
     /// What becomes of pinned images once a registry is asked: `pin` keeps what was pinned pinned, `always` pins every target, `drop` none.
-    pub(super) digest: Option<Digest>,
+    #[schemars(with = "Option<Digest>")]
+    pub(super) digest: Option<Spanned<Digest>>,
 }
 
 /// What happens to some images whatever the catalog says.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(rename = "Rule")]
+#[schemars(rename = "Rule", extend("oneOf" = [
+    {"required": ["action"], "properties": {"action": {"type": "string"}}},
+    {"required": ["replace"], "properties": {"replace": {"type": "string"}}},
+]))]
 pub(super) struct WrittenRule {
     /// Canonical registry and repository, such as `docker.io/library/nginx`; `*` stands for any text without a `/`, `**` for any text.
     #[serde(rename = "match")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex(pattern = r"/|^\*\*"))]
     pub(super) repositories: Spanned<String>,
     /// The image's tag, with `*` for any text; without it, any tag and none.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", length(min = 1, max = 255), regex(pattern = r"^\*?([A-Za-z0-9_.-]+\*?)*$"))]
     pub(super) tag: Option<Spanned<String>>,
     /// `keep`: the image stays.
     pub(super) action: Option<RuleAction>,
     /// What takes its place, with a tag; `{repository}`, `{name}` (its last component) and `{tag}` stand for those of the image.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", regex(pattern = r"^[^/{}A-Z]+/"))]
     pub(super) replace: Option<Spanned<String>>,
 }
 
@@ -115,10 +115,11 @@ pub(super) struct WrittenMapping {
 #[schemars(rename = "PullSecret")]
 pub(super) struct WrittenSecret {
     /// The secret's name.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", length(max = 253))]
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"))]
     pub(super) name: Spanned<String>,
     /// Registries, or registries and paths, whose images need it.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<String>", length(min = 1))]
     pub(super) registries: Vec<Spanned<String>>,
 }
 
@@ -129,7 +130,7 @@ pub(super) struct WrittenSecret {
 pub(super) struct WrittenNamespace {
     /// The name, with `*` for any text.
     #[serde(rename = "match")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", length(min = 1, max = 255), regex(pattern = r"^\*?([a-z0-9-]+\*?)*$"))]
     pub(super) names: Spanned<String>,
     /// The mode there.
     pub(super) mode: Mode,
@@ -142,6 +143,7 @@ pub(super) struct WrittenNamespace {
 pub(super) struct WrittenOwners {
     /// Those that do not mind that the pods they made have other images, such as `argoproj.io/Workflow`.
     #[schemars(with = "Option<Vec<String>>")]
+    #[schemars(inner(regex(pattern = r"^[a-z0-9.-]*\.[a-z0-9.-]*/[A-Z][A-Za-z0-9]*$")))]
     pub(super) tolerate: Option<Vec<Spanned<String>>>,
 }
 
@@ -158,127 +160,18 @@ enum PolicyKind {
     Policy,
 }
 
-#[derive(JsonSchema)]
+/// A match class that a policy may use.
+#[derive(Clone, Copy, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[expect(dead_code, reason = "only the names are used, in the schema")]
-enum MatchName {
+pub(super) enum MatchName {
     Exact,
     Alias,
     Past,
     Line,
     Floating,
-}
-
-/// `workloads`: a map from kind to treatment, and `gitops`.
-#[derive(Default)]
-pub(super) struct WrittenWorkloads {
-    pub(super) kinds: Vec<(Kind, Treatment)>,
-    pub(super) gitops: Option<GitOps>,
-}
-
-impl<'de> Deserialize<'de> for WrittenWorkloads {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct WorkloadsVisitor;
-
-        impl<'de> Visitor<'de> for WorkloadsVisitor {
-            type Value = WrittenWorkloads;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map from kind to rewrite, warn or off")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut workloads = WrittenWorkloads::default();
-                while let Some(name) = map.next_key::<String>()? {
-                    if name == "gitops" {
-                        workloads.gitops = Some(map.next_value()?);
-                        continue;
-                    }
-                    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
-                        let known = Kind::ALL.map(Kind::name).join(", ");
-                        A::Error::custom(format!("unknown kind `{name}`; write {known} or gitops"))
-                    })?;
-                    workloads.kinds.push((kind, map.next_value()?));
-                }
-                Ok(workloads)
-            }
-        }
-
-        deserializer.deserialize_map(WorkloadsVisitor)
-    }
-}
-
-impl JsonSchema for WrittenWorkloads {
-    fn schema_name() -> Cow<'static, str> {
-        "Workloads".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let defaults = Workloads::default();
-        let mut properties = serde_json::Map::new();
-        for kind in Kind::ALL {
-            let mut schema = generator.subschema_for::<Treatment>();
-            let default = match defaults.treatment(kind) {
-                Treatment::Rewrite => "rewrite",
-                Treatment::Warn => "warn",
-                Treatment::Off => "off",
-            };
-            schema.insert("default".to_owned(), default.into());
-            properties.insert(kind.name().to_owned(), schema.into());
-        }
-        let mut gitops = generator.subschema_for::<GitOps>();
-        gitops.insert("default".to_owned(), "warn".into());
-        properties.insert("gitops".to_owned(), gitops.into());
-        json_schema!({"type": "object", "properties": properties, "additionalProperties": false})
-    }
-}
-
-/// `hazards`: a map from code to action.
-#[derive(Default)]
-pub(super) struct WrittenHazards(pub(super) Vec<(Code, Action)>);
-
-impl<'de> Deserialize<'de> for WrittenHazards {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct HazardsVisitor;
-
-        impl<'de> Visitor<'de> for HazardsVisitor {
-            type Value = WrittenHazards;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map from hazard code to deny, keep, warn or ignore")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut actions = Vec::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    let code = Code::named(&name).ok_or_else(|| {
-                        let known = Code::ALL.map(Code::name).join(", ");
-                        A::Error::custom(format!("unknown hazard `{name}`; the hazards are {known}"))
-                    })?;
-                    actions.push((code, map.next_value()?));
-                }
-                Ok(WrittenHazards(actions))
-            }
-        }
-
-        deserializer.deserialize_map(HazardsVisitor)
-    }
-}
-
-impl JsonSchema for WrittenHazards {
-    fn schema_name() -> Cow<'static, str> {
-        "Hazards".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut properties = serde_json::Map::new();
-        for code in Code::ALL {
-            let mut schema = generator.subschema_for::<Action>();
-            schema.insert("default".to_owned(), code.default_action().name().into());
-            properties.insert(code.name().to_owned(), schema.into());
-        }
-        json_schema!({"type": "object", "properties": properties, "additionalProperties": false})
-    }
+    /// Of a later version.
+    #[schemars(skip)]
+    Unlisted,
 }
 
 /// A key whose behaviour this version does not have: only where it stands is read, also where it has no value.

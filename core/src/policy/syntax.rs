@@ -1,0 +1,148 @@
+//! From the file's text to the keys and values that people wrote, or to what they should have written.
+
+use serde_path_to_error::{Path, Segment};
+use serde_saphyr::{Error, Location};
+
+use super::problem::{Misplaced, Problem, shown};
+use super::written::Written;
+
+/// What the parser calls things, and what we do.
+const LIST: &str = "a list: `[]`, or lines that begin with `- `";
+const MAP: &str = "a map: lines of `key: value`";
+const TEXT: &str = "one value; if it has braces, brackets or a `: `, in quotes";
+
+/// What the parser complains of, and what to do.
+const ADVICE: [(&str, &str); 10] = [
+    ("tab", "use spaces instead of the tab"),
+    ("unclosed", "close it"),
+    ("mismatched bracket", "close it"),
+    ("quoted scalar", "check where the quotes begin and end"),
+    ("unknown anchor", "put a value that begins with `*` in quotes"),
+    ("scanning an anchor or alias", "put a value that begins with `*` or `&` in quotes"),
+    ("unexpected character: `\\u{", "remove it"),
+    ("unexpected character", "put the value in quotes"),
+    ("mapping values are not allowed", "check the indentation, or put a value that has a `: ` in quotes"),
+    ("did not find expected key", "check the indentation"),
+];
+
+/// Reads keys and values; their meaning is for others to check.
+pub(super) fn read(text: &str) -> Result<Written, Misplaced> {
+    if is_blank(text) {
+        return Err((Location::UNKNOWN, Problem::Empty));
+    }
+    let mut path = None;
+    serde_saphyr::with_deserializer_from_str(text, |deserializer| {
+        serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            path = Some(error.path().clone());
+            error.into_inner()
+        })
+    })
+    .map_err(|error: Error| {
+        let error = error.without_snippet();
+        let location = error.location().unwrap_or(Location::UNKNOWN);
+        (location, problem_of(error, path.as_ref()))
+    })
+}
+
+/// Whether there are only comments and spaces.
+fn is_blank(text: &str) -> bool {
+    text.trim_start_matches('\u{feff}').lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
+}
+
+fn problem_of(error: &Error, path: Option<&Path>) -> Problem {
+    let segments: Vec<&Segment> = path.into_iter().flat_map(Path::iter).collect();
+    let key = || dotted(&segments);
+    let shape = |write| Problem::Shape { key: key(), write };
+    match error {
+        Error::AliasError { error, .. } => problem_of(error, path),
+        Error::MultipleDocuments { .. } => Problem::Documents,
+        Error::DuplicateMappingKey { key, .. } => Problem::KeyTwice(shown(key.as_deref().unwrap_or_default())),
+        Error::SerdeUnknownField { field, expected, .. } => {
+            let inside = dotted(segments.split_last().map_or(&[], |(_, inside)| inside));
+            Problem::UnknownKey { key: shown(&join(&inside, field)), instead: instead(field, expected) }
+        }
+        Error::SerdeUnknownVariant { variant, expected, .. } => {
+            // What YAML makes of an unquoted `off` is understood, and so is a class of a later version: nothing to recommend.
+            let expected: Vec<&str> =
+                expected.iter().copied().filter(|word| !matches!(*word, "false" | "unlisted")).collect();
+            Problem::Word { key: key(), instead: instead(variant, &expected), written: shown(variant) }
+        }
+        Error::SerdeMissingField { field, .. } => Problem::MissingKey(join(&key(), field)),
+        Error::Unexpected { expected: "sequence start", .. } => shape(LIST),
+        Error::Unexpected { expected: "mapping start", .. } => shape(MAP),
+        Error::Unexpected { expected: "string scalar", .. }
+        | Error::NullIntoString { .. }
+        | Error::TaggedScalarCannotDeserializeIntoString { .. }
+        | Error::ExternallyTaggedEnumExpectedScalarOrMapping { .. }
+        | Error::ExpectedStringKeyForExternallyTaggedEnum { .. }
+        | Error::UnexpectedValueForUnitEnumVariant { .. } => shape(TEXT),
+        Error::Budget { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => Problem::TooMuch,
+        error => {
+            let message = error.to_string();
+            let message = message.rsplit_once(" at line ").map_or(&*message, |(text, _)| text);
+            let advice = ADVICE.into_iter().find(|(complaint, _)| message.contains(complaint));
+            Problem::Syntax { message: shown(message), advice: advice.map_or("check the line", |(_, advice)| advice) }
+        }
+    }
+}
+
+/// The path of a key as people write it: `rules[0].match`.
+fn dotted(segments: &[&Segment]) -> String {
+    let mut text = String::new();
+    for segment in segments {
+        match segment {
+            // Where it stands is read beside the value itself, under this name.
+            Segment::Map { key } if key != "value" => text = join(&text, key),
+            Segment::Seq { index } => text = format!("{text}[{index}]"),
+            _ => {}
+        }
+    }
+    shown(&text)
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+/// What may be written instead: the word that is nearly the same, else any.
+fn instead(written: &str, known: &[&str]) -> String {
+    let nearly = || known.iter().find(|word| is_nearly(written, word));
+    match (known.iter().find(|word| word.eq_ignore_ascii_case(written)).or_else(nearly), known) {
+        (Some(word), _) => format!("write `{word}`"),
+        (None, [words @ .., last]) if !words.is_empty() => format!("write {} or {last}", words.join(", ")),
+        (None, _) => format!("write {}", known.join("")),
+    }
+}
+
+/// Whether one place in the middle of a word makes the difference.
+fn is_nearly(written: &str, word: &str) -> bool {
+    let same = written.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
+    let left = |text: &str| text.len() - same;
+    let behind = written.bytes().rev().zip(word.bytes().rev()).take_while(|(a, b)| a == b).count();
+    let behind = behind.min(left(written)).min(left(word));
+    let differs = (left(written) - behind).max(left(word) - behind);
+    differs <= if word.len() > 4 { 2 } else { 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_known_for_the_word_that_was_meant() {
+        for (written, known, expected) in [
+            ("kep", &["ignore", "warn", "keep", "deny"][..], "write `keep`"),
+            ("Keep", &["ignore", "warn", "keep", "deny"], "write `keep`"),
+            ("modee", &["mode", "rules"], "write `mode`"),
+            ("hazrads", &["hazards", "rules"], "write `hazards`"),
+            ("block", &["ignore", "warn", "keep", "deny"], "write ignore, warn, keep or deny"),
+            ("", &["keep"], "write keep"),
+            ("é", &["keep", "deny"], "write keep or deny"),
+        ] {
+            assert_eq!(instead(written, known), expected, "{written}");
+        }
+    }
+}
