@@ -377,7 +377,7 @@ fn mistakes_are_usage_errors() {
         (vec!["--in-place"], "stdin cannot be written in place"),
         (vec!["-", "-"], "`-` can be read once only"),
         (vec![text(&empty)], "no manifest (.yaml, .yml or .json) is in "),
-        (vec!["--policy", text(&policy)], "policy.yaml:3:1: unknown"),
+        (vec!["--policy", text(&policy)], "policy.yaml:3:1: no such key"),
         (vec!["--in-place", "--check", "x"], "cannot be used with"),
         (vec!["--namespace", "A"], "lower-case"),
         (vec!["--output", "xml"], "[possible values: manifest, patch]"),

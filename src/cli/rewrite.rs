@@ -30,6 +30,7 @@ const CONTEXT: usize = 3;
 /// What is not changed stays as it is, comments and order too. Every kind of workload that the policy does not turn off is
 /// rewritten, also in mode warn.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct Rewrite {
     /// Files or folders; `-` or nothing is stdin
     #[arg(value_name = "FILE")]
