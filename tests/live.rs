@@ -82,7 +82,7 @@ fn a_policy_is_swapped_and_a_bad_one_keeps_the_one_before() {
     assert_eq!(look(), (Mode::Warn, (1, 1, 0)));
     assert_eq!(look(), (Mode::Warn, (1, 1, 0)), "said once");
     let text = told.standing.text();
-    assert!(text.contains("/policy.yaml:3:1: ") && text.contains("refused since") && text.contains("in force since"));
+    assert!(text.contains("/policy.yaml:3:7: ") && text.contains("refused since") && text.contains("in force since"));
     assert_eq!(text.lines().count(), 1, "{text}");
 
     volume.swap(&[("policy.yaml", &policy("mode: 'off'"))]);
@@ -321,7 +321,7 @@ fn a_bad_file_at_the_start_is_an_error() {
     let volume = Volume::new(&[("policy.yaml", "mode: loud"), ("catalog.json", "[]")]);
     let [policy, catalog] = ["policy.yaml", "catalog.json"].map(|name| volume.path(name));
     for (policy, catalog, words) in [
-        (Some(&*policy), None, "policy.yaml:1:1: "),
+        (Some(&*policy), None, "policy.yaml:1:7: "),
         (None, Some(&*catalog), "catalog.json is not a catalog: "),
         (Some(Path::new("/none")), None, "cannot read the policy /none: "),
     ] {

@@ -31,7 +31,7 @@ pub(super) struct Written {
     pub(super) aliases: Option<Vec<WrittenMapping>>,
     /// The secrets that pods get for the targets that they pull. They must exist in the pods' namespaces.
     pub(super) pull_secrets: Option<Vec<WrittenSecret>>,
-    /// What the webhook does with each kind of workload.
+    /// What the webhook does with each kind of workload; `quench rewrite` rewrites every kind that is not `off`.
     pub(super) workloads: Option<WrittenWorkloads>,
     /// What each hazard does, by its code.
     pub(super) hazards: Option<WrittenHazards>,
