@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::catalog::{Catalog, Class, Facts, Image, Reason, Resolution};
 use crate::hazard::Counterpart;
-use crate::policy::{Compat, Effect, PUBLIC_REGISTRY, Policy, ReplaceError, Rule};
+use crate::policy::{Compat, Effect, Misspelt, PUBLIC_REGISTRY, Policy, ReplaceError, Rule};
 use crate::reference::{ParseError, Reference};
 
 /// How an image relates to what is hardened.
@@ -117,6 +117,8 @@ enum Why<'c> {
     Placeholder,
     Unparsable(ParseError),
     Hardened,
+    /// It means a hardened image and names none.
+    Misspelt(Meant<'c>),
     Mirrored,
     Rule(&'c Rule, Ruled),
     Resolved(Resolved<'c>),
@@ -167,7 +169,7 @@ impl<'c> Decision<'c> {
         };
         let mut decision = Self::about(&reference, policy, catalog, Pass::First);
         // A mirror that is an alias as well was looked up, and is a target for all that.
-        let has_arrived = matches!(decision.why, Why::Hardened)
+        let has_arrived = matches!(decision.why, Why::Hardened | Why::Misspelt(_))
             || policy.is_mirrored(&reference)
             || policy.is_given_by_rule(&reference);
         decision.arrived = Some(reference).filter(|_| has_arrived);
@@ -193,6 +195,9 @@ impl<'c> Decision<'c> {
         let looked_up = original.as_ref().unwrap_or(reference);
         let hardened = |reference| hardened_name(reference, policy, catalog).map(|name| (name, reference));
         if let Some((name, hardened)) = hardened(reference).or_else(|| hardened(looked_up)) {
+            if let Some(meant) = Meant::of(name, hardened, catalog) {
+                return Self::misspelt(meant, policy);
+            }
             let image = catalog.get(name);
             return Self {
                 counterpart: Counterpart::Hardened(image.map(|image| facts_of(image, hardened))),
@@ -207,6 +212,18 @@ impl<'c> Decision<'c> {
         match policy.rule_for(reference) {
             Some(rule) => Self::ruled(reference, rule, policy, catalog, pass),
             None => Self::resolved(reference, catalog.resolve(looked_up), policy, catalog, pass),
+        }
+    }
+
+    fn misspelt(meant: Meant<'c>, policy: &Policy) -> Self {
+        let tag = meant.tag.as_ref().filter(|_| policy.misspelt == Misspelt::Repair);
+        let target = tag.and_then(|tag| policy.repository.reference(meant.image.name(), tag).ok());
+        Self {
+            rewrites: target.is_some(),
+            target,
+            counterpart: Counterpart::Hardened(Some(meant.image.facts())),
+            name: Some(meant.image.name()),
+            ..Self::kept(Match::Hardened, Why::Misspelt(meant))
         }
     }
 
@@ -317,6 +334,25 @@ impl<'c> Decision<'c> {
     }
 }
 
+/// The hardened image that a misspelt reference means: `dhi.io/dhi/nginx` and `dhi.io/dhi-nginx` for `dhi.io/nginx`.
+#[derive(Debug)]
+struct Meant<'c> {
+    image: &'c Image,
+    /// Its tag, as far as the catalog declares it; also without a `v`, which older releases have.
+    tag: Option<String>,
+}
+
+impl<'c> Meant<'c> {
+    /// None where the name is one that somebody publishes, or nobody knows.
+    fn of(name: &str, reference: &Reference, catalog: &'c Catalog) -> Option<Self> {
+        let meant = name.strip_prefix("dhi/").or_else(|| name.strip_prefix("dhi-"))?;
+        let image = catalog.get(meant).filter(|_| catalog.get(name).is_none())?;
+        let declared = |tag: &&str| image.tag(tag).is_some();
+        let tag = reference.tag().and_then(|tag| [tag, tag.trim_start_matches('v')].into_iter().find(declared));
+        Some(Self { image, tag: tag.map(str::to_owned) })
+    }
+}
+
 /// Whether a decision is about what is written, or about what a rule gave.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pass {
@@ -366,6 +402,14 @@ impl fmt::Display for Because<'_, '_> {
             Why::Placeholder => f.write_str("a placeholder, not an image reference"),
             Why::Unparsable(error) => write!(f, "not an image reference: {error}"),
             Why::Hardened => f.write_str("hardened already"),
+            Why::Misspelt(meant) => {
+                write!(f, "nobody publishes it; `{}` is meant", meant.image.name())?;
+                match (&meant.tag, rewrites) {
+                    (None, _) => f.write_str(", of which the catalog does not declare the tag"),
+                    (Some(_), false) => f.write_str("; the policy's `hardened.misspelt` keeps it"),
+                    (Some(_), true) => Ok(()),
+                }
+            }
             Why::Mirrored => f.write_str("mirrored already"),
             Why::Rule(rule, Ruled::Kept) => write!(f, "the rule `{rule}` keeps it"),
             Why::Rule(rule, Ruled::Same) => write!(f, "it is what the rule `{rule}` gives"),

@@ -51,6 +51,8 @@ pub struct Policy {
     pub matches: Vec<Match>,
     /// Whether builds with a shell take the place of those that would not run.
     pub compat: Compat,
+    /// What becomes of misspelt hardened images.
+    pub misspelt: Misspelt,
     /// What nodes may be, where a pod does not say.
     pub platforms: Vec<Platform>,
     /// What becomes of a pinned image.
@@ -82,6 +84,7 @@ impl Default for Policy {
             repository: Repository::public(),
             matches: vec![Match::Exact, Match::Alias],
             compat: Compat::Auto,
+            misspelt: Misspelt::Keep,
             platforms: Platform::default_list(),
             digest: Digest::Pin,
             rules: Vec::new(),
@@ -190,6 +193,17 @@ pub enum Compat {
     Auto,
     /// Only the plain build.
     Never,
+}
+
+/// What becomes of references that mean a hardened image and name none: guides spread `dhi.io/dhi/nginx`, and operators that compose
+/// references by registry, path and prefix come to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Misspelt {
+    /// They are left alone.
+    Keep,
+    /// The image that is meant takes their place.
+    Repair,
 }
 
 /// What becomes of an image that is pinned by digest.

@@ -146,3 +146,24 @@ fn placeholders_are_no_mistakes() {
         assert_eq!((decision.matched, decision.parse_error().is_none()), (Match::None, placeholder), "{image:?}");
     }
 }
+
+#[test]
+fn misspelt_names_are_repaired_where_the_policy_says_so() {
+    let repair = "hardened: {misspelt: repair}";
+    let mirrored = "hardened: {misspelt: repair, repository: 'docker.io/acme/dhi-{name}'}";
+    for (image, policy, expected) in [
+        ("dhi.io/dhi/nginx:1.31.4", "", "hardened dhi.io/dhi/nginx:1.31.4 false"),
+        ("dhi.io/dhi/nginx:1.31.4", repair, "hardened dhi.io/nginx:1.31.4 true"),
+        ("dhi.io/dhi-nginx:1.31.4", repair, "hardened dhi.io/nginx:1.31.4 true"),
+        ("dhi.io/dhi-nginx:1.31.4", mirrored, "hardened docker.io/acme/dhi-nginx:1.31.4 true"),
+        // As an operator composes it from registry, path, prefix, name and version.
+        ("dhi.io/dhi/calico-kube-controllers:v3.31.7", repair, "hardened dhi.io/calico-kube-controllers:v3.31.7 true"),
+        ("dhi.io/dhi/redis:v8.10.1", repair, "hardened dhi.io/redis:8.10.1 true"),
+        ("dhi.io/dhi/nginx:1.0.0", repair, "hardened dhi.io/dhi/nginx:1.0.0 false"),
+        ("dhi.io/dhi/nginx", repair, "hardened dhi.io/dhi/nginx false"),
+        ("dhi.io/dhi/nobody-knows:1", repair, "hardened dhi.io/dhi/nobody-knows:1 false"),
+        ("docker.io/acme/dhi-nginx:1.31.4", repair, "hardened docker.io/acme/dhi-nginx:1.31.4 false"),
+    ] {
+        assert_eq!(decide(image, policy), expected, "{image} {policy}");
+    }
+}

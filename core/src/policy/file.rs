@@ -78,6 +78,7 @@ impl Policy {
             self.platforms = platforms.into_iter().map(check).collect::<Result<_, _>>()?;
         }
         self.compat = written.compat.unwrap_or(self.compat);
+        self.misspelt = written.misspelt.unwrap_or(self.misspelt);
         self.digest = written.digest.map_or(self.digest, |digest| digest.value);
         Ok(())
     }

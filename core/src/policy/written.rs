@@ -5,7 +5,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny};
 use serde_saphyr::{Location, Spanned};
 
 use super::maps::{WrittenHazards, WrittenWorkloads};
-use super::{Compat, Digest, Mode, OptOut};
+use super::{Compat, Digest, Misspelt, Mode, OptOut};
 
 /// What quench may rewrite to what, and what each hazard means.
 #[derive(serde::Deserialize, JsonSchema)]
@@ -59,6 +59,9 @@ pub(super) struct WrittenHardened {
     pub(super) matches: Option<Vec<Spanned<MatchName>>>,
     /// `auto` takes the `-compat` build where it takes away a hazard that keeps the image, `never` only plain builds.
     pub(super) compat: Option<Compat>,
+    /// What becomes of misspelt hardened images (`dhi.io/dhi/nginx`, `dhi.io/dhi-nginx`), which nobody publishes: `keep` leaves them
+    /// alone, `repair` takes the image that is meant, where the catalog declares its tag.
+    pub(super) misspelt: Option<Misspelt>,
     /// What nodes may be, where a pod does not say.
     #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = r"^linux/[a-z0-9]+(/[a-z0-9]+)?$")))]
     pub(super) platforms: Option<Vec<Spanned<String>>>,

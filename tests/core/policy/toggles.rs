@@ -133,6 +133,12 @@ fn rows() -> Vec<Row> {
             &[("auto", "=dhi.io/nginx:1.31.4-compat +dhi-pull-secret"), ("never", "!no-shell")],
         ),
         row(
+            "hardened.misspelt",
+            "{}",
+            &pod("dhi.io/dhi/nginx:1.31.4", &json!({})),
+            &[("keep", "+dhi-pull-secret"), ("repair", "=dhi.io/nginx:1.31.4 +dhi-pull-secret")],
+        ),
+        row(
             "hardened.platforms",
             "{}",
             &nginx,
