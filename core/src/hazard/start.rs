@@ -1,21 +1,28 @@
-//! Programs that a container starts and that are shells.
+//! The programs that a container starts: its command, its probes and its hooks.
 
-use super::Hazard;
+use super::{Candidate, Hazard};
 use crate::catalog::Facts;
-use crate::workload::Container;
 
 /// What Kubernetes manifests call shells by.
 const SHELLS: [&str; 9] = ["sh", "bash", "ash", "dash", "zsh", "ksh", "csh", "tcsh", "fish"];
 /// Packages that bring `env`.
 const USERLANDS: [&str; 2] = ["coreutils", "busybox"];
 
+/// Adds the hazards of the programs that a candidate starts.
+pub(super) fn hazards<'c>(candidate: &Candidate<'c, '_>, found: &mut Vec<Hazard<'c>>) {
+    found.extend(no_shell(candidate));
+}
+
 /// A shell, or `env`, that the command, a probe or a hook starts and the image does not have.
-pub(super) fn no_shell(container: &Container<'_>, facts: &Facts<'_>) -> Option<Hazard<'static>> {
+fn no_shell<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>> {
+    let Candidate { opened, facts, .. } = candidate;
     let runs_arguments = facts.entrypoint.iter().all(|word| is_init(word));
+    let own = opened.command().first().or_else(|| opened.args().first().filter(|_| runs_arguments));
+    let started = own.into_iter().chain(opened.handlers().iter().filter_map(|handler| handler.command().first()));
     let known = |program: &str| SHELLS.into_iter().chain(["env"]).find(|known| *known == program);
-    let shells = container.started(runs_arguments).filter_map(|program| known(base_name(&program)));
+    let mut shells = started.filter_map(|program| known(base_name(program)));
     let lacks = |shell: &&str| if *shell == "env" { !has_userland(facts) } else { !has_shell(facts, shell) };
-    shells.into_iter().find(lacks).map(|program| Hazard::NoShell { program })
+    shells.find(lacks).map(|program| Hazard::NoShell { program: program.into() })
 }
 
 /// Programs that start what they are given: an entrypoint of one of them alone runs the arguments.
