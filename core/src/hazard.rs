@@ -19,6 +19,9 @@ use crate::workload::{Container, Opened, PodSpec};
 
 /// The most of a name from the object that a message repeats.
 const MAX_NAME: usize = 63;
+/// The most of a command's word that a message repeats: the advice behind it still fits the line.
+const MAX_WORD: usize = 23;
+
 /// A hazard that a container has; displayed as what a user reads after the container's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hazard<'a> {
@@ -45,8 +48,32 @@ pub enum Hazard<'a> {
     },
     /// See [`Code::NoShell`].
     NoShell {
-        /// The shell.
+        /// The shell, or another program that runs scripts.
         program: Cow<'a, str>,
+        /// The mounted script that needs it, where it is not started by its own name.
+        script: Option<Cow<'a, str>>,
+    },
+    /// See [`Code::ProgramMissing`].
+    ProgramMissing {
+        /// The name of the program.
+        program: &'a str,
+    },
+    /// See [`Code::ProgramUnknown`].
+    ProgramUnknown {
+        /// The program as it is started: a name or a path.
+        program: Cow<'a, str>,
+    },
+    /// See [`Code::EntrypointDiffers`].
+    EntrypointDiffers {
+        /// The path that is started.
+        path: Cow<'a, str>,
+    },
+    /// See [`Code::NoEntrypoint`].
+    NoEntrypoint,
+    /// See [`Code::NoPackageManager`].
+    NoPackageManager {
+        /// The name of the package manager.
+        program: &'a str,
     },
     /// See [`Code::PlatformMissing`].
     PlatformMissing {
@@ -76,6 +103,11 @@ impl Hazard<'_> {
             Self::RunsAsRoot { .. } => Code::RunsAsRoot,
             Self::NeedsRoot { .. } => Code::NeedsRoot,
             Self::NoShell { .. } => Code::NoShell,
+            Self::ProgramMissing { .. } => Code::ProgramMissing,
+            Self::ProgramUnknown { .. } => Code::ProgramUnknown,
+            Self::EntrypointDiffers { .. } => Code::EntrypointDiffers,
+            Self::NoEntrypoint => Code::NoEntrypoint,
+            Self::NoPackageManager { .. } => Code::NoPackageManager,
             Self::PlatformMissing { .. } => Code::PlatformMissing,
             Self::PullSecretMissing { .. } => Code::PullSecretMissing,
             Self::ForeignOwner { .. } => Code::ForeignOwner,
@@ -98,8 +130,22 @@ impl fmt::Display for Hazard<'_> {
                 let reason = printable(reason, MAX_NAME);
                 write!(f, "{reason} needs root, hardened runs as uid {uid}; set `runAsUser: 0`")
             }
-            Self::NoShell { program } => {
+            Self::NoShell { program, script: None } => {
                 write!(f, "starts `{program}`, which the hardened image lacks; start the program itself")
+            }
+            Self::NoShell { program, script: Some(script) } => {
+                write!(f, "script `{}` needs `{program}`, which hardened lacks", printable(script, MAX_WORD))
+            }
+            Self::ProgramMissing { program } => write!(f, "hardened lacks `{program}`; start a program that it has"),
+            Self::ProgramUnknown { program } => {
+                write!(f, "hardened may lack `{}`; try it there first", printable(program, MAX_WORD))
+            }
+            Self::EntrypointDiffers { path } => {
+                write!(f, "hardened has no `{}`; use its path there", printable(path, MAX_WORD))
+            }
+            Self::NoEntrypoint => f.write_str("hardened has no entrypoint for `args`; set `command` too"),
+            Self::NoPackageManager { program } => {
+                write!(f, "runs `{program}`, which hardened lacks; install in a build")
             }
             Self::PlatformMissing { architecture } => {
                 write!(f, "hardened has no build for {architecture} nodes; set `nodeSelector` kubernetes.io/arch")

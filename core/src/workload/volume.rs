@@ -117,7 +117,8 @@ mod tests {
             (r#""nfs":{"server":"x"}"#, VolumeKind::Other),
             (r#""configMap":null"#, VolumeKind::Other),
         ] {
-            let volume: Volume<'_> = wire::read(&format!(r#"{{"name":"v",{json}}}"#)).unwrap();
+            let json = format!(r#"{{"name":"v",{json}}}"#);
+            let volume: Volume<'_> = wire::read(&json).unwrap();
             assert_eq!(volume.kind(), kind, "{json}");
         }
     }
