@@ -24,14 +24,22 @@ pub(super) fn hazards<'c>(candidate: &Candidate<'c, '_>, found: &mut Vec<Hazard<
     let opened = &candidate.opened;
     let first = found.len();
     let mut starts = Starts { candidate, inside: Inside::of(candidate.facts), found, first };
-    if !opened.command().is_empty() {
-        starts.check(opened.command().iter().chain(opened.args()), Place::Command);
-    } else if !opened.args().is_empty() && candidate.facts.runs_arguments() {
+    if let Some(program) = opened.command().first() {
+        let args = if looks_further(base_name(program)) { opened.args() } else { &[] };
+        starts.check(opened.command().iter().chain(args), Place::Command);
+    } else if candidate.facts.runs_arguments() {
         starts.check_arguments(opened.args());
     }
-    for handler in opened.handlers() {
-        starts.check(handler.command().iter().chain(&[]), Place::Command);
+    if opened.may_run_handlers() {
+        for handler in opened.handlers() {
+            starts.check(handler.command().iter().chain(&[]), Place::Command);
+        }
     }
+}
+
+/// Whether the words behind a program say more about what is started.
+fn looks_further(name: &str) -> bool {
+    wrapper::is_wrapper(name) || shell(name).is_some() || install::is_python(name)
 }
 
 /// Where the words of a start stand.
@@ -72,8 +80,11 @@ impl<'c> Starts<'_, 'c, '_> {
     fn check_arguments(&mut self, args: &[Text<'c>]) {
         let has_init = !self.candidate.facts.entrypoint.is_empty();
         match args.first() {
+            None => {}
             Some(first) if first.starts_with('-') || first.is_empty() => self.find(Hazard::NoEntrypoint),
-            _ => self.check(args.iter().chain(&[]), if has_init { Place::InitArguments } else { Place::Arguments }),
+            Some(_) => {
+                self.check(args.iter().chain(&[]), if has_init { Place::InitArguments } else { Place::Arguments });
+            }
         }
     }
 
@@ -95,7 +106,7 @@ impl<'c> Starts<'_, 'c, '_> {
                 _ if self.is_mounted(word) => {}
                 // `env` counts as a shell: it is what scripts and shells are started by.
                 Presence::Absent(_) | Presence::Unknown if name == "env" => {
-                    self.find(Hazard::NoShell { program: "env".into(), script: None })
+                    self.find(Hazard::NoShell { program: "env".into(), script: None });
                 }
                 Presence::Absent(_) if self.has_own_path() && !word.starts_with('/') => self.unknown(word, place),
                 Presence::Absent(program) => self.find(Hazard::ProgramMissing { program }),
@@ -148,12 +159,13 @@ impl<'c> Starts<'_, 'c, '_> {
 
     /// What a mounted file is run by, if it is a script: whatever a `ConfigMap` or Secret brings, and shell scripts from anywhere.
     fn interpreter(&self, path: &str, mount: &Mount<'_>) -> Option<&'static str> {
-        if path.ends_with(".sh") {
+        let extension = base_name(path).rsplit_once('.').map_or("", |(_, extension)| extension);
+        if extension == "sh" {
             return Some("sh");
         }
         let volume = self.candidate.pod.pod.volume(&mount.name)?;
         let VolumeKind::Files { .. } = volume.kind() else { return None };
-        Some(match base_name(path).rsplit_once('.').map_or("", |(_, extension)| extension) {
+        Some(match extension {
             "bash" => "bash",
             "py" => "python3",
             "pl" => "perl",

@@ -64,6 +64,14 @@ impl<'a> Opened<'a> {
         self.mounts().iter().filter(|mount| mount.holds(path)).max_by_key(|mount| mount.path.len())
     }
 
+    /// Whether a hook or a probe may run something in the container: most ask a port, and need not be taken apart to tell.
+    pub(crate) fn may_run_handlers(&self) -> bool {
+        // The key may be written with escapes.
+        let is_mentioned = |json: &str| json.contains("exec") || json.contains('\\');
+        let [liveness, readiness, startup] = self.probes;
+        [self.lifecycle, liveness, readiness, startup].into_iter().filter_map(|raw| raw.0).any(is_mentioned)
+    }
+
     /// Hooks and probes: after the start, before the stop, liveness, readiness, startup.
     pub(crate) fn handlers(&self) -> &[Handler<'a>] {
         self.opened_handlers.get_or_init(|| {
@@ -181,5 +189,19 @@ mod tests {
             opened.handlers().iter().map(|handler| (words(handler.command()), handler.port())).collect();
         assert_eq!(handlers[1], (vec!["sleep".to_owned(), "5".to_owned()], None));
         assert_eq!((handlers[2].1, handlers[3].1, handlers[4].0.len()), (Some(80), None, 0));
+    }
+
+    #[test]
+    fn most_handlers_run_nothing() {
+        for (json, may_run) in [
+            (r#"{"command":["exec"],"livenessProbe":{"httpGet":{"port":80}},"lifecycle":{}}"#, false),
+            (r#"{"readinessProbe":{"exec":{"command":["x"]}}}"#, true),
+            (r#"{"lifecycle":{"preStop":{"\u0065xec":{"command":["x"]}}}}"#, true),
+        ] {
+            let container: Container<'_> = wire::read(json).unwrap();
+            let opened = Opened::of(&container);
+            assert_eq!(opened.may_run_handlers(), may_run, "{json}");
+            assert!(may_run || opened.handlers().iter().all(|handler| handler.command().is_empty()), "{json}");
+        }
     }
 }

@@ -18,7 +18,7 @@ pub(super) enum Presence {
     Absent(&'static str),
     /// Nobody can tell: packages' own files are not listed.
     Unknown,
-    /// A path that packages do not use and the image does not list.
+    /// A path outside of the distribution's folders that the image does not list.
     Elsewhere,
 }
 
@@ -34,19 +34,19 @@ impl<'f> Inside<'f> {
     }
 
     /// Any shell is linked as `sh`; the others are themselves. Busybox brings `ash`.
-    pub(super) fn has_shell(&self, shell: &str) -> bool {
+    pub(super) fn has_shell(self, shell: &str) -> bool {
         match shell {
             "sh" => self.facts.has_shell(),
             shell => self.facts.shell.iter().any(|has| **has == *shell || &**has == "busybox" && shell == "ash"),
         }
     }
 
-    pub(super) fn has_manager(&self, manager: &Manager) -> bool {
+    pub(super) fn has_manager(self, manager: &Manager) -> bool {
         self.brings(manager.packages) || self.listed().any(|path| base_name(path) == manager.name)
     }
 
     /// Whether the image has what a command starts by that word.
-    pub(super) fn find(&self, word: &str) -> Presence {
+    pub(super) fn find(self, word: &str) -> Presence {
         let name = base_name(word);
         let mut same_name = self.listed().filter(|path| base_name(path) == name);
         let is_in = |folders: &[&str], path: &str| folders.iter().any(|folder| path.strip_prefix(folder) == Some(name));
@@ -72,7 +72,9 @@ impl<'f> Inside<'f> {
                 return Presence::Present;
             }
         } else {
-            let mut found = Presence::Elsewhere;
+            // Where the image works, its application may be.
+            let is_application = self.facts.workdir.is_some_and(|folder| folder != "/" && is_below(word, folder));
+            let mut found = if is_application { Presence::Unknown } else { Presence::Elsewhere };
             for path in same_name {
                 if path == word {
                     return Presence::Present;
@@ -86,22 +88,27 @@ impl<'f> Inside<'f> {
         }
         match program::named(name) {
             Some(program) if self.brings(program.packages) => Presence::Present,
-            Some(program) if self.facts.contents.is_some() => Presence::Absent(program.name),
+            Some(program) if self.knows_packages() => Presence::Absent(program.name),
             _ if self.brings(&[name]) => Presence::Present,
             _ => Presence::Unknown,
         }
     }
 
     /// The programs that the facts show, by name or path.
-    fn listed(&self) -> impl Iterator<Item = &'f str> {
+    fn listed(self) -> impl Iterator<Item = &'f str> {
         let Facts { entrypoint, cmd, shell, contents, .. } = *self.facts;
         let own = started(entrypoint.iter().chain(&[])).map(|start| start.program);
         let listed = contents.map_or(&[][..], |contents| &contents.programs);
         own.chain(cmd.iter().take(1).chain(listed).chain(shell).map(|word| &**word))
     }
 
+    /// No image is without any: a list without packages is one that nobody wrote.
+    fn knows_packages(self) -> bool {
+        self.facts.contents.is_some_and(|contents| !contents.packages.is_empty())
+    }
+
     /// Whether one of the packages is inside; a shell of that name is its package.
-    fn brings(&self, wanted: &[&str]) -> bool {
+    fn brings(self, wanted: &[&str]) -> bool {
         let is_wanted = |package: &str| wanted.iter().any(|wanted| is_version_of(package, wanted));
         self.facts.shell.iter().any(|shell| is_wanted(shell))
             || self.facts.contents.is_some_and(|contents| contents.package_names().any(is_wanted))
@@ -113,6 +120,10 @@ impl Facts<'_> {
     pub(super) fn runs_arguments(&self) -> bool {
         started(self.entrypoint.iter().chain(&[])).all(|start| start.is_init)
     }
+}
+
+fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Whether a package is the wanted one, perhaps with a version in its name: `python-3.14`, `postgresql18`, `eclipse-temurin-21-jre`.

@@ -20,14 +20,14 @@ const DNF: &[&str] = &["dnf", "dnf5", "yum", "microdnf"];
 const NONE: &[&str] = &[];
 const PIP: &[&str] = &["python3-pip", "py3-pip"];
 
-const MANAGERS: [Manager; 17] = [
+static MANAGERS: [Manager; 17] = [
     Manager { name: "apk", packages: &["apk-tools"] },
     Manager { name: "apt", packages: APT },
     Manager { name: "apt-get", packages: APT },
     Manager { name: "aptitude", packages: &["aptitude"] },
     Manager { name: "conda", packages: &["miniconda"] },
     Manager { name: "dnf", packages: DNF },
-    Manager { name: "gem", packages: &["rubygems", "ruby-rubygems"] },
+    Manager { name: "gem", packages: &["ruby", "rubygems", "ruby-rubygems"] },
     Manager { name: "microdnf", packages: DNF },
     Manager { name: "npm", packages: &["npm"] },
     Manager { name: "pacman", packages: NONE },
@@ -45,9 +45,14 @@ pub(super) fn manager(name: &str) -> Option<&'static Manager> {
     MANAGERS.iter().find(|manager| manager.name == name)
 }
 
+/// Python by any version's name.
+pub(super) fn is_python(name: &str) -> bool {
+    name.starts_with("python")
+}
+
 /// The package manager that Python runs as a module, by the words behind `python`.
 pub(super) fn by_python<W: Deref<Target = str>>(program: &str, mut words: Words<'_, W>) -> Option<&'static Manager> {
-    let is_module = program.starts_with("python") && &**words.next()? == "-m";
+    let is_module = is_python(program) && &**words.next()? == "-m";
     manager(words.next().filter(|_| is_module)?)
 }
 

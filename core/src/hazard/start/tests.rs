@@ -185,6 +185,7 @@ fn paths_that_only_upstream_has() {
         ("docker.io/grafana/tempo:3.0.3", command(&["/opt/tempo/tempo"]), &[]),
         ("docker.io/grafana/tempo:3.0.3", command(&["/tempo"]), &["entrypoint-differs"]),
         (GRAFANA, command(&["/usr/local/bin/grafana"]), &["program-unknown"]),
+        ("quay.io/strimzi/operator:1.2.0", args(&["/opt/strimzi/bin/cluster_operator_run.sh"]), &["program-unknown"]),
     ] {
         assert_eq!(real(image, &container), expected, "{image} {container}");
     }
@@ -243,6 +244,7 @@ fn unknown_contents_are_not_absent() {
     let entrypoint = words(&["/app/run"]);
     for (contents, container, expected) in [
         (None, probe(&["curl", "x"]), &["program-unknown"][..]),
+        (Some(&Contents::default()), probe(&["curl", "x"]), &["program-unknown"]),
         (Some(&contents), probe(&["curl", "x"]), &["program-missing"]),
         (None, probe(&["git", "status"]), &["program-unknown"]),
         (Some(&contents), probe(&["git", "status"]), &[]),
@@ -260,7 +262,8 @@ fn unknown_contents_are_not_absent() {
 fn the_first_of_each_code() {
     let container = r#","command":["wget"],"args":["x"],"livenessProbe":{"exec":{"command":["curl"]}},
         "startupProbe":{"exec":{"command":["sh"]}},"lifecycle":{"postStart":{"exec":{"command":["/post"]}},"preStop":{"exec":{"command":["/pre"]}}}"#;
-    let facts = Facts { contents: Some(&Contents::default()), ..runs_as(65532) };
+    let contents = Contents { packages: words(&["base-files"]), ..Contents::default() };
+    let facts = Facts { contents: Some(&contents), ..runs_as(65532) };
     let found = lines(container, &Counterpart::Candidate(facts), "name");
     let texts: Vec<&str> = found.iter().map(|(_, text)| &**text).collect();
     assert_eq!(

@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 8;
 /// The words of a command, and of the arguments behind it.
 pub(super) type Words<'w, W> = Chain<Iter<'w, W>, Iter<'w, W>>;
 
-/// How a wrapper's own words end.
+/// A program that starts another, and how its own words end.
 struct Wrapper {
     name: &'static str,
     is_init: bool,
@@ -22,7 +22,7 @@ struct Wrapper {
     operands: usize,
 }
 
-const WRAPPERS: [Wrapper; 14] = [
+static WRAPPERS: [Wrapper; 14] = [
     Wrapper { name: "catatonit", is_init: true, valued: "", operands: 0 },
     Wrapper { name: "chpst", is_init: false, valued: "uUeb/nlLmdoprfct", operands: 0 },
     Wrapper { name: "dumb-init", is_init: true, valued: "r", operands: 0 },
@@ -53,11 +53,20 @@ pub(super) fn started<W: Deref<Target = str>>(words: Words<'_, W>) -> impl Itera
         let mut words = next.take()?;
         let program = words.next().filter(|word| !word.is_empty())?;
         let name = base_name(program);
-        let wrapper = WRAPPERS.iter().find(|wrapper| wrapper.name == name);
+        let wrapper = wrapper(name);
         next = wrapper.map(|wrapper| wrapper.skip(words.clone()));
         Some(Start { program, rest: words, is_init: wrapper.is_some_and(|wrapper| wrapper.is_init) })
     });
     programs.take(MAX_DEPTH)
+}
+
+/// Whether the program of that name starts what it is given.
+pub(super) fn is_wrapper(name: &str) -> bool {
+    wrapper(name).is_some()
+}
+
+fn wrapper(name: &str) -> Option<&'static Wrapper> {
+    WRAPPERS.iter().find(|wrapper| wrapper.name == name)
 }
 
 impl Wrapper {

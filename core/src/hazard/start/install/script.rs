@@ -1,7 +1,7 @@
 //! Finds package managers in the text of a shell script, as far as that takes no shell: where commands begin, quotes, comments
 //! and here-documents.
 
-use super::{Manager, manager};
+use super::{Manager, is_python, manager};
 use crate::hazard::start::base_name;
 
 /// What a package manager changes an image by; asking for its version does nothing.
@@ -71,7 +71,7 @@ impl Command {
         let next = match self {
             Self::Beginning if is_before_command(word) => Self::Beginning,
             Self::Beginning => match base_name(word) {
-                name if name.starts_with("python") => Self::Python { module: false },
+                name if is_python(name) => Self::Python { module: false },
                 name => Self::managed(name),
             },
             Self::Python { module: true } => Self::managed(word),
