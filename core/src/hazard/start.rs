@@ -5,6 +5,8 @@ mod install;
 mod program;
 mod wrapper;
 
+use std::borrow::Cow;
+
 use self::inside::{Inside, Presence};
 use self::wrapper::{Words, started};
 use super::{Candidate, Hazard};
@@ -67,9 +69,10 @@ impl<'c> Starts<'_, 'c, '_> {
         for start in started(words) {
             self.check_program(start.program, place);
             if shell(base_name(start.program)).is_some() {
-                self.check_script(start.rest);
-            } else if let Some(manager) = install::by_python(base_name(start.program), start.rest) {
-                self.check_manager(manager);
+                let script = install::inline_script(start.rest);
+                self.check_managers(script.into_iter().flat_map(install::in_script));
+            } else {
+                self.check_managers(install::by_python(base_name(start.program), start.rest).into_iter());
             }
             // What a wrapper starts is a command, wherever the wrapper stands.
             place = Place::Command;
@@ -89,71 +92,67 @@ impl<'c> Starts<'_, 'c, '_> {
     }
 
     fn check_program(&mut self, word: &str, place: Place) {
-        let name = base_name(word);
-        if let Some(mount) = self.candidate.opened.mount_of(word).filter(|_| word.starts_with('/')) {
+        let Some(hazard) = self.judge(word, place) else { return };
+        if !word.starts_with('/') {
+            if !self.is_mounted(word) {
+                self.find(hazard);
+            }
+        } else if let Some(mount) = self.candidate.opened.mount_of(word) {
             if let Some(interpreter) = self.interpreter(word, mount) {
                 self.check_mounted_script(word, interpreter);
             }
-        } else if let Some(manager) = install::manager(name) {
-            self.check_manager(manager);
-        } else if let Some(shell) = shell(name) {
-            if !self.inside.has_shell(shell) && !self.is_mounted(word) {
-                self.find(Hazard::NoShell { program: shell.into(), script: None });
-            }
         } else {
-            match self.inside.find(word) {
-                Presence::Present => {}
-                _ if self.is_mounted(word) => {}
-                // `env` counts as a shell: it is what scripts and shells are started by.
-                Presence::Absent(_) | Presence::Unknown if name == "env" => {
-                    self.find(Hazard::NoShell { program: "env".into(), script: None });
-                }
-                Presence::Absent(_) if self.has_own_path() && !word.starts_with('/') => self.unknown(word, place),
-                Presence::Absent(program) => self.find(Hazard::ProgramMissing { program }),
-                Presence::Unknown => self.unknown(word, place),
-                Presence::Elsewhere => self.find(Hazard::EntrypointDiffers { path: owned(word).into() }),
+            self.find(hazard);
+        }
+    }
+
+    /// What is wrong with a program if no volume brings it.
+    fn judge(&self, word: &str, place: Place) -> Option<Hazard<'c>> {
+        let name = base_name(word);
+        if let Some(manager) = install::manager(name) {
+            return (!self.inside.has_manager(manager)).then_some(Hazard::NoPackageManager { program: manager.name });
+        }
+        if let Some(shell) = shell(name) {
+            if !self.inside.has_shell(shell) {
+                return Some(Hazard::NoShell { program: shell.into(), script: None });
             }
+            let is_elsewhere = self.inside.find(word) == Presence::Elsewhere;
+            return is_elsewhere.then(|| Hazard::EntrypointDiffers { path: owned(word) });
         }
-    }
-
-    fn unknown(&mut self, word: &str, place: Place) {
-        match place {
-            // Some argument of the entrypoint that the hardened image lacks.
-            Place::Arguments if !word.starts_with('/') => self.find(Hazard::NoEntrypoint),
-            // It was a program before, or the init would not have started it.
-            Place::InitArguments => {}
-            Place::Command | Place::Arguments => self.find(Hazard::ProgramUnknown { program: owned(word).into() }),
-        }
-    }
-
-    /// A package manager in the text that a shell is given.
-    fn check_script(&mut self, words: Words<'_, Text<'c>>) {
-        let Some(script) = install::inline_script(words) else { return };
-        for manager in install::in_script(script) {
-            if !self.inside.has_manager(manager) {
-                self.find(Hazard::NoPackageManager { program: manager.name });
-                return;
+        match self.inside.find(word) {
+            Presence::Present => None,
+            Presence::Elsewhere => Some(Hazard::EntrypointDiffers { path: owned(word) }),
+            // It counts as a shell: it is what scripts and shells are started by.
+            Presence::Absent(_) | Presence::Unknown if name == "env" => {
+                Some(Hazard::NoShell { program: "env".into(), script: None })
             }
+            Presence::Absent(program) if word.starts_with('/') || !self.has_own_path() => {
+                Some(Hazard::ProgramMissing { program })
+            }
+            Presence::Absent(_) | Presence::Unknown => unknown(word, place),
         }
     }
 
-    fn check_manager(&mut self, manager: &'static install::Manager) {
-        if !self.inside.has_manager(manager) && !self.is_mounted(manager.name) {
+    /// The first of the package managers that the image lacks.
+    fn check_managers(&mut self, mut used: impl Iterator<Item = &'static install::Manager>) {
+        if let Some(manager) = used.find(|manager| !self.inside.has_manager(manager)) {
             self.find(Hazard::NoPackageManager { program: manager.name });
         }
     }
 
-    fn check_mounted_script(&mut self, word: &str, interpreter: &'static str) {
-        let lacks = match shell(interpreter) {
-            Some(shell) => !self.inside.has_shell(shell),
+    fn check_mounted_script(&mut self, path: &str, interpreter: &'static str) {
+        let missing = || Some(Hazard::NoShell { program: interpreter.into(), script: Some(owned(path)) });
+        let hazard = match shell(interpreter) {
+            Some(shell) if self.inside.has_shell(shell) => None,
+            Some(_) => missing(),
             None => match self.inside.find(interpreter) {
-                Presence::Present => false,
-                Presence::Unknown => return self.unknown(interpreter, Place::Command),
-                Presence::Absent(_) | Presence::Elsewhere => true,
+                Presence::Present => None,
+                Presence::Unknown => unknown(interpreter, Place::Command),
+                Presence::Absent(_) | Presence::Elsewhere => missing(),
             },
         };
-        if lacks && !self.is_mounted(interpreter) {
-            self.find(Hazard::NoShell { program: interpreter.into(), script: Some(owned(word).into()) });
+        if let Some(hazard) = hazard.filter(|_| !self.is_mounted(interpreter)) {
+            self.find(hazard);
         }
     }
 
@@ -209,8 +208,20 @@ fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-fn owned(word: &str) -> String {
-    printable(word, MAX_WORD).into_owned()
+/// Of a program that nobody can tell of.
+fn unknown<'c>(word: &str, place: Place) -> Option<Hazard<'c>> {
+    match place {
+        // Some argument of the entrypoint that the hardened image lacks.
+        Place::Arguments if !word.starts_with('/') => Some(Hazard::NoEntrypoint),
+        // It was a program before, or the init would not have started it.
+        Place::InitArguments => None,
+        Place::Command | Place::Arguments => Some(Hazard::ProgramUnknown { program: owned(word) }),
+    }
+}
+
+/// A word for a finding, which outlives what was taken apart.
+fn owned<'c>(word: &str) -> Cow<'c, str> {
+    Cow::Owned(printable(word, MAX_WORD).into_owned())
 }
 
 #[cfg(test)]

@@ -48,43 +48,26 @@ impl<'f> Inside<'f> {
     /// Whether the image has what a command starts by that word.
     pub(super) fn find(self, word: &str) -> Presence {
         let name = base_name(word);
-        let mut same_name = self.listed().filter(|path| base_name(path) == name);
         let is_in = |folders: &[&str], path: &str| folders.iter().any(|folder| path.strip_prefix(folder) == Some(name));
-        if !word.starts_with('/') {
-            if same_name.next().is_some() {
+        let (is_path, is_standard) = (word.starts_with('/'), is_in(&STANDARD, word));
+        let (mut is_named, mut is_elsewhere) = (false, false);
+        for path in self.listed().filter(|path| base_name(path) == name) {
+            if !is_path || path == word || is_standard && is_in(&STANDARD, path) {
                 return Presence::Present;
             }
-        } else if is_in(&STANDARD, word) {
-            let (mut is_named, mut is_elsewhere) = (false, false);
-            for path in same_name {
-                if is_in(&STANDARD, path) {
-                    return Presence::Present;
-                }
-                // A path says more than a name.
-                let is_path = path.starts_with('/');
-                is_elsewhere |= is_path;
-                is_named |= !is_path;
-            }
-            if is_elsewhere {
-                return Presence::Unknown;
-            }
-            if is_named {
-                return Presence::Present;
-            }
-        } else {
-            // Where the image works, its application may be.
-            let is_application = self.facts.workdir.is_some_and(|folder| folder != "/" && is_below(word, folder));
-            let mut found = if is_application { Presence::Unknown } else { Presence::Elsewhere };
-            for path in same_name {
-                if path == word {
-                    return Presence::Present;
-                }
-                // The facts name it without its folder.
-                if !path.contains('/') && is_in(&LOCAL, word) {
-                    found = Presence::Unknown;
-                }
-            }
-            return found;
+            is_elsewhere |= path.starts_with('/');
+            is_named |= !path.starts_with('/');
+        }
+        if is_path && !is_standard {
+            // A name without its folder may be there; and the application may be where the image works.
+            let may_be = is_named && !is_elsewhere && is_in(&LOCAL, word) || self.is_application(word);
+            return if may_be { Presence::Unknown } else { Presence::Elsewhere };
+        }
+        if is_elsewhere {
+            return Presence::Unknown;
+        }
+        if is_named {
+            return Presence::Present;
         }
         match program::named(name) {
             Some(program) if self.brings(program.packages) => Presence::Present,
@@ -92,6 +75,11 @@ impl<'f> Inside<'f> {
             _ if self.brings(&[name]) => Presence::Present,
             _ => Presence::Unknown,
         }
+    }
+
+    fn is_application(self, path: &str) -> bool {
+        let folder = self.facts.workdir.map_or("", |folder| folder.trim_end_matches('/'));
+        !folder.is_empty() && path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
     }
 
     /// The programs that the facts show, by name or path.
@@ -120,10 +108,6 @@ impl Facts<'_> {
     pub(super) fn runs_arguments(&self) -> bool {
         started(self.entrypoint.iter().chain(&[])).all(|start| start.is_init)
     }
-}
-
-fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Whether a package is the wanted one, perhaps with a version in its name: `python-3.14`, `postgresql18`, `eclipse-temurin-21-jre`.

@@ -102,6 +102,8 @@ fn shells_and_scripts() {
         (GRAFANA, command(&["/shared/grafana"]), &[]),
         (GRAFANA, format!("{MOUNTS}{}", probe(&["/shared/sh"])), &[]),
         (GRAFANA, args(&["sh", "-c", "x"]), &[]),
+        ("docker.io/library/bash:5.2.37", command(&["/usr/local/bin/bash", "-c", "x"]), &["entrypoint-differs"]),
+        ("docker.io/library/bash:5.2.37", command(&["/usr/bin/bash", "-c", "x"]), &[]),
     ] {
         assert_eq!(real(image, &container), expected, "{image} {container}");
     }
