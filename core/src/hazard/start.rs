@@ -7,7 +7,7 @@ mod wrapper;
 
 use std::borrow::Cow;
 
-use self::inside::{Inside, Presence};
+use self::inside::{Inside, Presence, is_standard};
 use self::wrapper::{Words, started};
 use super::{Candidate, Hazard};
 use crate::warning::printable;
@@ -116,7 +116,8 @@ impl<'c> Starts<'_, 'c, '_> {
             if !self.inside.has_shell(shell) {
                 return Some(Hazard::NoShell { program: shell.into(), script: None });
             }
-            let is_elsewhere = self.inside.find(word) == Presence::Elsewhere;
+            let is_elsewhere =
+                word.starts_with('/') && !is_standard(word) && self.inside.find(word) == Presence::Elsewhere;
             return is_elsewhere.then(|| Hazard::EntrypointDiffers { path: owned(word) });
         }
         match self.inside.find(word) {

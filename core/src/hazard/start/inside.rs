@@ -6,9 +6,9 @@ use super::{base_name, program};
 use crate::catalog::Facts;
 
 /// Folders of the distribution: `/bin` and `/usr/bin` are the same one.
-const STANDARD: [&str; 4] = ["/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"];
+const STANDARD: [&str; 4] = ["/bin", "/usr/bin", "/sbin", "/usr/sbin"];
 /// Where programs are looked for that are not the distribution's.
-const LOCAL: [&str; 2] = ["/usr/local/bin/", "/usr/local/sbin/"];
+const LOCAL: [&str; 2] = ["/usr/local/bin", "/usr/local/sbin"];
 
 /// Whether the image has a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,17 +48,16 @@ impl<'f> Inside<'f> {
     /// Whether the image has what a command starts by that word.
     pub(super) fn find(self, word: &str) -> Presence {
         let name = base_name(word);
-        let is_in = |folders: &[&str], path: &str| folders.iter().any(|folder| path.strip_prefix(folder) == Some(name));
-        let (is_path, is_standard) = (word.starts_with('/'), is_in(&STANDARD, word));
+        let (is_path, is_in_standard) = (word.starts_with('/'), is_standard(word));
         let (mut is_named, mut is_elsewhere) = (false, false);
         for path in self.listed().filter(|path| base_name(path) == name) {
-            if !is_path || path == word || is_standard && is_in(&STANDARD, path) {
+            if !is_path || path == word || is_in_standard && is_standard(path) {
                 return Presence::Present;
             }
             is_elsewhere |= path.starts_with('/');
             is_named |= !path.starts_with('/');
         }
-        if is_path && !is_standard {
+        if is_path && !is_in_standard {
             // A name without its folder may be there; and the application may be where the image works.
             let may_be = is_named && !is_elsewhere && is_in(&LOCAL, word) || self.is_application(word);
             return if may_be { Presence::Unknown } else { Presence::Elsewhere };
@@ -108,6 +107,15 @@ impl Facts<'_> {
     pub(super) fn runs_arguments(&self) -> bool {
         started(self.entrypoint.iter().chain(&[])).all(|start| start.is_init)
     }
+}
+
+/// Whether a path is that of a program of the distribution.
+pub(super) fn is_standard(path: &str) -> bool {
+    is_in(&STANDARD, path)
+}
+
+fn is_in(folders: &[&str], path: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(folder, _)| folders.contains(&folder))
 }
 
 /// Whether a package is the wanted one, perhaps with a version in its name: `python-3.14`, `postgresql18`, `eclipse-temurin-21-jre`.

@@ -241,6 +241,25 @@ fn package_managers() {
 }
 
 #[test]
+fn images_have_what_they_start_themselves() {
+    let mut strange = Vec::new();
+    for image in CATALOG.images() {
+        let facts = image.facts();
+        let words: Vec<&str> = facts.entrypoint.iter().chain(facts.cmd).map(|word| &**word).collect();
+        let listed = facts.contents.map_or(&[][..], |contents| &contents.programs);
+        for words in [words].into_iter().chain(listed.iter().map(|path| vec![&**path])) {
+            for container in [command(&words), probe(&words)] {
+                let found = codes(&container, &Counterpart::Candidate(facts));
+                if !found.is_empty() {
+                    strange.push(format!("{} {words:?} {found:?}", image.name()));
+                }
+            }
+        }
+    }
+    assert!(strange.is_empty(), "{}", strange.join("\n"));
+}
+
+#[test]
 fn unknown_contents_are_not_absent() {
     let contents = Contents { packages: words(&["base-files", "git=1:2.47"]), ..Contents::default() };
     let entrypoint = words(&["/app/run"]);

@@ -139,9 +139,9 @@ impl<'t> Iterator for Tokens<'t> {
                 _ => {
                     let (word, after) = rest.split_at_checked(end_of_word(rest.as_bytes()))?;
                     self.rest = after;
-                    if let Some(mark) = word.find("<<").and_then(|at| word.get(at + 2..))
-                        && !mark.starts_with('<')
-                    {
+                    // `<<<` is a text of one line.
+                    let mark = word.split_once('<').and_then(|(_, rest)| rest.strip_prefix('<'));
+                    if let Some(mark) = mark.filter(|mark| !mark.starts_with('<')) {
                         self.expect_here_document(mark.trim_start_matches('-'));
                     }
                     return Some(Token::Word(word));
