@@ -158,7 +158,7 @@ impl<'p> Plan<'p> {
         let mut decision = Decision::of(image.reference, self.policy, catalog);
         let first = self.findings.len();
         let target = decision.target.as_ref().filter(|_| decision.rewrites);
-        self.evaluate(&image, inherited, &decision.counterpart, target);
+        self.evaluate(&image, inherited, &decision.counterpart, decision.name(), target);
         let choice = if !decision.rewrites {
             Choice::Nothing
         } else if self.allows(first, decision.matched) {
@@ -179,7 +179,7 @@ impl<'p> Plan<'p> {
     ) -> Choice {
         if let Some((to, facts)) = decision.compat(self.policy) {
             let of_target = self.findings.split_off(first);
-            self.evaluate(image, inherited, &Counterpart::Candidate(facts), Some(&to));
+            self.evaluate(image, inherited, &Counterpart::Candidate(facts), decision.name(), Some(&to));
             if self.allows(first, decision.matched) {
                 return Choice::Compat(to);
             }
@@ -200,10 +200,11 @@ impl<'p> Plan<'p> {
         image: &Image<'p, 'p>,
         inherited: &Inherited<'p>,
         counterpart: &Counterpart<'_>,
+        name: Option<&str>,
         target: Option<&Reference>,
     ) {
         if let Some(container) = image.container {
-            for hazard in hazard::of_container(container, inherited, counterpart) {
+            for hazard in hazard::of_container(container, inherited, counterpart, name.unwrap_or_default()) {
                 self.find(hazard);
             }
         }

@@ -146,7 +146,7 @@ impl<'p> Plan<'p> {
             }
             let keeping = || findings.iter().filter(|finding| finding.action >= Action::Keep);
             let codes = keeping().map(|finding| finding.hazard.code());
-            let hazard = keeping().map(|finding| finding.hazard).next();
+            let hazard = keeping().map(|finding| &finding.hazard).next();
             let to = item.to().map(|(to, _)| to).or(decision.target.as_ref());
             let reason = KeptBecause { decision, to, verdict: *verdict, hazard };
             kept.put_kept(&image.key(), image.reference, decision.matched, codes, reason);
@@ -228,7 +228,7 @@ impl<'p> Plan<'p> {
 }
 
 fn line_of(item: &Item<'_>, finding: &Finding<'_>) -> String {
-    line(&item.image, finding.hazard, Some(finding.hazard.code()))
+    line(&item.image, &finding.hazard, Some(finding.hazard.code()))
 }
 
 /// Why an image stays, for people to read.
@@ -236,7 +236,7 @@ struct KeptBecause<'f, 'p> {
     decision: &'f Decision<'p>,
     to: Option<&'f Reference>,
     verdict: Verdict,
-    hazard: Option<Hazard<'p>>,
+    hazard: Option<&'f Hazard<'p>>,
 }
 
 impl fmt::Display for KeptBecause<'_, '_> {

@@ -67,6 +67,39 @@ fn four_times_the_object_takes_about_four_times_as_long() {
 }
 
 #[test]
+fn what_containers_start_is_read_once() {
+    let (policy, catalog) = (Policy::default(), Catalog::embedded());
+    let container =
+        |fields: String| pod(1, &format!(r#"{{"name":"c","image":"redis:8.10.1",{fields}}}"#), "", "", false);
+    let words = |word: &str, count: usize| format!(r#"{}"x""#, format!(r#""{word}","#).repeat(count));
+    let script = |text: &str, count: usize| container(format!(r#""command":["sh","-c","{}"]"#, text.repeat(count)));
+    let probe = r#"{"exec":{"command":["/m/x"]}}"#;
+    for (what, body) in [
+        (
+            "wrappers",
+            &(|count| container(format!(r#""command":[{}]"#, words("nohup", count)))) as &dyn Fn(usize) -> String,
+        ),
+        ("words of an environment", &|count| container(format!(r#""command":["env",{}]"#, words("A=b", count)))),
+        ("options of an init", &|count| container(format!(r#""args":["tini",{}]"#, words("-g", count)))),
+        ("options of a shell", &|count| container(format!(r#""command":["sh",{}]"#, words("-e", count)))),
+        ("commands of a script", &|count| script("apt-get -y x; ", count)),
+        ("open quotes", &|count| script("' \\\" ", count)),
+        ("here-documents", &|count| script("cat <<E <<F; apt\\n", count)),
+        ("substitutions", &|count| script("$(", count)),
+        ("mounts", &|count| {
+            let mounts = r#"{"name":"v","mountPath":"/m/y"},"#.repeat(count);
+            container(format!(
+                r#""command":["tini","curl"],"volumeMounts":[{mounts}{{}}],"livenessProbe":{probe},"startupProbe":{probe}"#
+            ))
+        }),
+    ] {
+        let (small, large) = (time(&body(15_000), &policy, &catalog), time(&body(60_000), &policy, &catalog));
+        // A comparison of each word with each other one would take seconds.
+        assert!(large < small * 10 + Duration::from_millis(300), "{what}: {small:?}, four times as many: {large:?}");
+    }
+}
+
+#[test]
 fn lists_have_an_end() {
     let body = pod(70_000, "{}", "", "", false);
     let refused = review::Request::parse(body.as_bytes()).unwrap_err();

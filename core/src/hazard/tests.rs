@@ -27,7 +27,8 @@ fn codes(container: &str, pod: &str, counterpart: Counterpart<'_>) -> Vec<&'stat
     let spec: PodSpec<'_> = crate::wire::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
     let image = spec.images().find(|image| image.place.list == ImageList::Containers).unwrap();
     let inherited = Inherited::of(&spec, &[]);
-    let codes = of_container(image.container.unwrap(), &inherited, &counterpart).map(|hazard| hazard.code().name());
+    let codes =
+        of_container(image.container.unwrap(), &inherited, &counterpart, "name").map(|hazard| hazard.code().name());
     codes.filter(|code| *code != "missing-nonroot").collect()
 }
 
@@ -70,7 +71,7 @@ fn missing_nonroot_settings() {
         let spec: PodSpec<'_> = crate::wire::read(&json).unwrap();
         let image = spec.images().next().unwrap();
         assert_eq!(
-            missing_nonroot(image.container.unwrap(), &Inherited::of(&spec, &[])).is_some(),
+            user::missing_nonroot(image.container.unwrap(), &Inherited::of(&spec, &[])).is_some(),
             missing,
             "{container} {pod}"
         );

@@ -1,7 +1,7 @@
 //! A container of a pod.
 
 use super::image::{Image, Place};
-use crate::wire::{self, List, Raw, Read, Text, fields};
+use crate::wire::{List, Raw, Text, fields};
 
 /// A container: what every decision needs as values, what only hazards read as slices of the body.
 #[derive(Debug, Default)]
@@ -12,12 +12,14 @@ pub struct Container<'a> {
     pub ports: List<Port>,
     /// The settings of its own.
     pub security_context: SecurityContext<'a>,
-    command: Raw<'a>,
-    args: Raw<'a>,
-    lifecycle: Raw<'a>,
-    liveness_probe: Raw<'a>,
-    readiness_probe: Raw<'a>,
-    startup_probe: Raw<'a>,
+    pub(super) command: Raw<'a>,
+    pub(super) args: Raw<'a>,
+    pub(super) env: Raw<'a>,
+    pub(super) volume_mounts: Raw<'a>,
+    pub(super) lifecycle: Raw<'a>,
+    pub(super) liveness_probe: Raw<'a>,
+    pub(super) readiness_probe: Raw<'a>,
+    pub(super) startup_probe: Raw<'a>,
 }
 
 fields!(Container<'a> {
@@ -27,6 +29,8 @@ fields!(Container<'a> {
     "securityContext" => security_context,
     "command" => command,
     "args" => args,
+    "env" => env,
+    "volumeMounts" => volume_mounts,
     "lifecycle" => lifecycle,
     "livenessProbe" => liveness_probe,
     "readinessProbe" => readiness_probe,
@@ -36,16 +40,6 @@ fields!(Container<'a> {
 impl<'a> Container<'a> {
     pub(super) fn as_image(&self, place: Place) -> Image<'_, 'a> {
         Image { place, name: &self.name, reference: &self.image, container: Some(self) }
-    }
-
-    /// The programs that the container starts by its command, its probes and its hooks. Without a command, its first argument is
-    /// one where `runs_arguments` says that the image's entrypoint runs what it is given.
-    pub(crate) fn started(&self, runs_arguments: bool) -> impl Iterator<Item = Text<'a>> {
-        let own = first_word(self.command).or_else(|| first_word(self.args).filter(|_| runs_arguments));
-        let lifecycle: Lifecycle<'a> = read_lenient(self.lifecycle);
-        let probes = [self.liveness_probe, self.readiness_probe, self.startup_probe].map(read_lenient::<Handler<'a>>);
-        let handlers = [lifecycle.post_start, lifecycle.pre_stop].into_iter().chain(probes);
-        own.into_iter().chain(handlers.filter_map(|handler| first_word(handler.exec.command)))
     }
 
     /// Whether the command, the arguments, a hook or a probe has `program` as a word.
@@ -80,38 +74,6 @@ fn escaped_at_end(json: &str) -> Option<char> {
         (0, None) => Some(' '),
         _ => None,
     }
-}
-
-/// A hook, or of a probe what is like one.
-#[derive(Debug, Default)]
-struct Handler<'a> {
-    exec: Exec<'a>,
-}
-
-fields!(Handler<'a> { "exec" => exec });
-
-#[derive(Debug, Default)]
-struct Exec<'a> {
-    command: Raw<'a>,
-}
-
-fields!(Exec<'a> { "command" => command });
-
-#[derive(Debug, Default)]
-struct Lifecycle<'a> {
-    post_start: Handler<'a>,
-    pre_stop: Handler<'a>,
-}
-
-fields!(Lifecycle<'a> { "postStart" => post_start, "preStop" => pre_stop });
-
-/// What the API server would not take as this type says nothing.
-fn read_lenient<'a, T: Read<'a>>(raw: Raw<'a>) -> T {
-    raw.0.and_then(|json| wire::read(json).ok()).unwrap_or_default()
-}
-
-fn first_word(list: Raw<'_>) -> Option<Text<'_>> {
-    read_lenient::<List<Text<'_>>>(list).into_iter().next()
 }
 
 /// An entry of a container's `ports`.

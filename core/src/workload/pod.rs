@@ -4,6 +4,7 @@ use super::Object;
 use super::container::Container;
 use super::image::{Image, ImageList, Place};
 use super::node::{NodeSelector, affinity_allows};
+use super::volume::Volume;
 use crate::wire::{List, Raw, Text, fields};
 
 /// A pod specification; or that of a workload, which holds it in a template.
@@ -19,6 +20,8 @@ pub struct PodSpec<'a> {
     pub security_context: PodSecurityContext<'a>,
     /// Whether the pod sees the node's processes.
     pub host_pid: bool,
+    /// Whether the pod has the node's network.
+    pub host_network: bool,
     service_account: Text<'a>,
     os: OperatingSystem<'a>,
     node_selector: NodeSelector<'a>,
@@ -35,6 +38,7 @@ fields!(PodSpec<'a> {
     "imagePullSecrets" => image_pull_secrets,
     "securityContext" => security_context,
     "hostPID" => host_pid,
+    "hostNetwork" => host_network,
     "serviceAccountName" => service_account,
     "os" => os,
     "nodeSelector" => node_selector,
@@ -55,6 +59,11 @@ impl<'a> PodSpec<'a> {
             return self.volumes.get(place.index)?.as_image(place);
         }
         Some(self.containers_of(place.list).get(place.index)?.as_image(place))
+    }
+
+    /// The volume of that name; None where the pod has none, as where a `StatefulSet`'s template has a claim instead.
+    pub(crate) fn volume(&self, name: &str) -> Option<&Volume<'a>> {
+        self.volumes.iter().find(|volume| *volume.name == *name)
     }
 
     /// The service account that the pod runs as; empty where it names none.
@@ -102,12 +111,14 @@ impl<'a> PodSpec<'a> {
 pub struct PodSecurityContext<'a> {
     pub run_as_non_root: Option<bool>,
     pub run_as_user: Option<i64>,
+    pub fs_group: Option<i64>,
     pub sysctls: List<Sysctl<'a>>,
 }
 
 fields!(PodSecurityContext<'a> {
     "runAsNonRoot" => run_as_non_root,
     "runAsUser" => run_as_user,
+    "fsGroup" => fs_group,
     "sysctls" => sysctls,
 });
 
@@ -135,28 +146,6 @@ struct OperatingSystem<'a> {
 }
 
 fields!(OperatingSystem<'a> { "name" => name });
-
-#[derive(Debug, Default)]
-struct Volume<'a> {
-    name: Text<'a>,
-    image: Option<ImageSource<'a>>,
-}
-
-fields!(Volume<'a> { "name" => name, "image" => image });
-
-impl<'a> Volume<'a> {
-    fn as_image(&self, place: Place) -> Option<Image<'_, 'a>> {
-        let source = self.image.as_ref()?;
-        Some(Image { place, name: &self.name, reference: &source.reference, container: None })
-    }
-}
-
-#[derive(Debug, Default)]
-struct ImageSource<'a> {
-    reference: Text<'a>,
-}
-
-fields!(ImageSource<'a> { "reference" => reference });
 
 #[cfg(test)]
 mod tests {
