@@ -44,17 +44,17 @@ pub(super) fn ports_differ<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'
     let Candidate { container, opened, facts, .. } = candidate;
     let tcp = || facts.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
     let listens = tcp().next()?.first;
+    if !opened.command().is_empty() || !opened.args().is_empty() {
+        return None;
+    }
     let declared = container.ports.iter().filter(|port| port.is_tcp()).map(|port| port.container_port);
     let asked = || declared.clone().chain(opened.handlers().iter().filter_map(Handler::port));
     let first = asked().next()?;
     if asked().any(|asked| tcp().any(|port| (i64::from(port.first)..=i64::from(port.last)).contains(&asked))) {
         return None;
     }
-    let is_configured = !opened.command().is_empty()
-        || !opened.args().is_empty()
-        || container.has_env_from()
-        || candidate.mounts_configuration()
-        || has_port_variable(opened, asked());
+    let is_configured =
+        container.has_env_from() || candidate.mounts_configuration() || has_port_variable(opened, asked());
     (!is_configured).then_some(Hazard::PortsDiffer { asked: first, listens })
 }
 

@@ -18,6 +18,9 @@ pub(super) fn hazards<'c>(candidate: &Candidate<'c, '_>, found: &mut Vec<Hazard<
     }
     // Root may use every volume: the advice of `needs-root` is enough.
     let needs_root = found.iter().any(|hazard| matches!(hazard, Hazard::NeedsRoot { .. }));
+    if needs_root && storage.is_none() {
+        return;
+    }
     let [data, other] = ownership(candidate, storage);
     found.extend(data.into_iter().chain(other.filter(|_| !needs_root)));
 }
@@ -53,6 +56,9 @@ fn ownership<'c>(candidate: &Candidate<'c, '_>, storage: Option<&Storage>) -> [O
     }
     let context = &pod.pod.security_context;
     let shares_group = context.fs_group.is_some();
+    if shares_group && !pod.pod.has_host_paths() {
+        return [None, None];
+    }
     let has_group = LazyCell::new(|| {
         let group = container.security_context.run_as_group.or(context.run_as_group);
         group.is_some() || context.fs_group == Some(0) || context.has_supplemental_groups()

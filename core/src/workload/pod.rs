@@ -21,6 +21,7 @@ pub struct PodSpec<'a> {
     volumes: List<Volume<'a>>,
     /// Positions of the volumes in the order of their names.
     volumes_by_name: OnceLock<Vec<usize>>,
+    has_host_paths: OnceLock<bool>,
     /// None where the field is absent or null.
     pub image_pull_secrets: Option<List<LocalReference<'a>>>,
     /// The settings that containers inherit.
@@ -81,6 +82,11 @@ impl<'a> PodSpec<'a> {
         });
         let first = sorted.partition_point(|at| name_at(*at) < name);
         self.volumes.get(*sorted.get(first)?).filter(|volume| *volume.name == *name)
+    }
+
+    /// Whether any volume is a file or folder of the node.
+    pub(crate) fn has_host_paths(&self) -> bool {
+        *self.has_host_paths.get_or_init(|| self.volumes.iter().any(Volume::is_host_path))
     }
 
     /// The service account that the pod runs as; empty where it names none.

@@ -104,6 +104,10 @@ impl<'a> Volume<'a> {
         self.opened().0
     }
 
+    pub(super) fn is_host_path(&self) -> bool {
+        self.host_path.0.is_some()
+    }
+
     /// Who may read it, where it is a folder or file of the node.
     pub(crate) fn node_path(&self) -> NodePath {
         self.opened().1
