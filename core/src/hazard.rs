@@ -3,6 +3,7 @@
 mod code;
 mod platform;
 mod port;
+mod reference;
 mod start;
 mod user;
 mod volume;
@@ -12,6 +13,7 @@ use std::fmt;
 
 pub(crate) use self::code::About;
 pub use self::code::{Action, Code};
+pub(crate) use self::reference::{of_reference, operator_managed};
 use crate::catalog::Facts;
 use crate::policy::Platform;
 use crate::warning::printable;
@@ -21,6 +23,8 @@ use crate::workload::{Container, Opened, PodSpec};
 const MAX_NAME: usize = 63;
 /// The most of a command's word that a message repeats: the advice behind it still fits the line.
 const MAX_WORD: usize = 23;
+/// The most of a volume's name that a message repeats, so that the advice fits behind it.
+const MAX_VOLUME: usize = 18;
 
 /// A hazard that a container has; displayed as what a user reads after the container's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +36,23 @@ pub enum Hazard<'a> {
         /// The user that the container runs as, where it is known.
         uid: Option<i64>,
     },
+    /// See [`Code::PrivilegedPortHost`].
+    PrivilegedPortHost {
+        /// The lowest such port.
+        port: i64,
+        /// The user that the container runs as, where it is known.
+        uid: Option<i64>,
+    },
     /// See [`Code::MissingNonroot`].
     MissingNonroot,
     /// See [`Code::RunsAsRoot`].
     RunsAsRoot {
         /// The user that the hardened image is made for.
+        uid: u32,
+    },
+    /// See [`Code::NamedUser`].
+    NamedUser {
+        /// The user that the hardened image runs as.
         uid: u32,
     },
     /// See [`Code::NeedsRoot`].
@@ -75,11 +91,47 @@ pub enum Hazard<'a> {
         /// The name of the package manager.
         program: &'a str,
     },
+    /// See [`Code::DataPathMoved`].
+    DataPathMoved {
+        /// The variable or flag that says where the data is.
+        setting: &'static str,
+    },
+    /// See [`Code::DataOwnerDiffers`].
+    DataOwnerDiffers {
+        /// The user that the data belongs to, where it is known.
+        owner: Option<u32>,
+        /// The user that the hardened image runs as.
+        uid: u32,
+        /// Whether a group would not do: on the node, where no `fsGroup` changes it, and for programs that insist on their user.
+        chown: bool,
+    },
+    /// See [`Code::VolumeOwnership`].
+    VolumeOwnership {
+        /// The volume.
+        volume: Cow<'a, str>,
+        /// The user that the hardened image runs as.
+        uid: u32,
+        /// Whether it lies on the node, where no `fsGroup` changes its group.
+        on_node: bool,
+    },
+    /// See [`Code::PortsDiffer`].
+    PortsDiffer {
+        /// A port that the pod asks.
+        asked: i64,
+        /// A port that the hardened image listens on.
+        listens: u16,
+    },
     /// See [`Code::PlatformMissing`].
     PlatformMissing {
         /// The architecture that has no build.
         architecture: &'a str,
     },
+    /// See [`Code::FipsUnavailable`].
+    FipsUnavailable,
+    /// See [`Code::DigestDropped`].
+    DigestDropped,
+    /// See [`Code::DevVariant`].
+    DevVariant,
     /// See [`Code::PullSecretMissing`].
     PullSecretMissing {
         /// The secret that the target needs.
@@ -92,6 +144,11 @@ pub enum Hazard<'a> {
         /// Its kind.
         kind: &'a str,
     },
+    /// See [`Code::OperatorManaged`].
+    OperatorManaged {
+        /// Where the operator takes the image from.
+        setting: &'static str,
+    },
 }
 
 impl Hazard<'_> {
@@ -99,8 +156,10 @@ impl Hazard<'_> {
     pub fn code(&self) -> Code {
         match self {
             Self::PrivilegedPort { .. } => Code::PrivilegedPort,
+            Self::PrivilegedPortHost { .. } => Code::PrivilegedPortHost,
             Self::MissingNonroot => Code::MissingNonroot,
             Self::RunsAsRoot { .. } => Code::RunsAsRoot,
+            Self::NamedUser { .. } => Code::NamedUser,
             Self::NeedsRoot { .. } => Code::NeedsRoot,
             Self::NoShell { .. } => Code::NoShell,
             Self::ProgramMissing { .. } => Code::ProgramMissing,
@@ -108,9 +167,17 @@ impl Hazard<'_> {
             Self::EntrypointDiffers { .. } => Code::EntrypointDiffers,
             Self::NoEntrypoint => Code::NoEntrypoint,
             Self::NoPackageManager { .. } => Code::NoPackageManager,
+            Self::DataPathMoved { .. } => Code::DataPathMoved,
+            Self::DataOwnerDiffers { .. } => Code::DataOwnerDiffers,
+            Self::VolumeOwnership { .. } => Code::VolumeOwnership,
+            Self::PortsDiffer { .. } => Code::PortsDiffer,
             Self::PlatformMissing { .. } => Code::PlatformMissing,
+            Self::FipsUnavailable => Code::FipsUnavailable,
+            Self::DigestDropped => Code::DigestDropped,
+            Self::DevVariant => Code::DevVariant,
             Self::PullSecretMissing { .. } => Code::PullSecretMissing,
             Self::ForeignOwner { .. } => Code::ForeignOwner,
+            Self::OperatorManaged { .. } => Code::OperatorManaged,
         }
     }
 }
@@ -124,8 +191,20 @@ impl fmt::Display for Hazard<'_> {
             Self::PrivilegedPort { port, uid: None } => {
                 write!(f, "port {port} may be refused to a nonroot user; use a port above 1023")
             }
+            Self::PrivilegedPortHost { port, uid: Some(uid) } => {
+                write!(f, "the node refuses port {port} to uid {uid}; use one above 1023")
+            }
+            Self::PrivilegedPortHost { port, uid: None } => {
+                write!(f, "the node refuses port {port} to nonroot; use one above 1023")
+            }
             Self::MissingNonroot => f.write_str("set `runAsNonRoot: true` or a numeric `runAsUser`"),
             Self::RunsAsRoot { uid } => write!(f, "set to run as root; the hardened image is made for uid {uid}"),
+            Self::NamedUser { uid: 0 } => {
+                f.write_str("`runAsNonRoot` refuses hardened's root user; set a numeric `runAsUser`")
+            }
+            Self::NamedUser { uid } => {
+                write!(f, "`runAsNonRoot` refuses hardened's named user; set `runAsUser: {uid}`")
+            }
             Self::NeedsRoot { reason, uid } => {
                 let reason = printable(reason, MAX_NAME);
                 write!(f, "{reason} needs root, hardened runs as uid {uid}; set `runAsUser: 0`")
@@ -147,15 +226,41 @@ impl fmt::Display for Hazard<'_> {
             Self::NoPackageManager { program } => {
                 write!(f, "runs `{program}`, which hardened lacks; install in a build")
             }
+            Self::DataPathMoved { setting } => {
+                write!(f, "hardened looks elsewhere for data; set `{setting}`")
+            }
+            Self::DataOwnerDiffers { owner, uid, chown } => {
+                match owner {
+                    Some(owner) => write!(f, "data is uid {owner}'s")?,
+                    None => f.write_str("data is another user's")?,
+                }
+                if *chown {
+                    write!(f, "; chown it and set `runAsUser: {uid}`")
+                } else {
+                    write!(f, ", not uid {uid}'s; set `fsGroup: {uid}`")
+                }
+            }
+            Self::VolumeOwnership { volume, uid, on_node } => {
+                let volume = printable(volume, MAX_VOLUME);
+                write!(f, "uid {uid} may not use `{volume}`; set ")?;
+                if *on_node { f.write_str("`runAsUser: 0`") } else { write!(f, "`fsGroup: {uid}`") }
+            }
+            Self::PortsDiffer { asked, listens } => {
+                write!(f, "hardened listens on {listens}, not {asked}; change or configure the port")
+            }
             Self::PlatformMissing { architecture } => {
                 write!(f, "hardened has no build for {architecture} nodes; set `nodeSelector` kubernetes.io/arch")
             }
+            Self::FipsUnavailable => f.write_str("FIPS builds are in mirrors only; set `hardened.repository`"),
+            Self::DigestDropped => f.write_str("the pin is dropped and the tag may move; pin it with `verify`"),
+            Self::DevVariant => f.write_str("a development build, root and with tools; use a tag without `-dev`"),
             Self::PullSecretMissing { secret } => write!(f, "the pod does not name the pull secret `{secret}`"),
             Self::ForeignOwner { api_version, kind } => {
                 let group = api_version.split_once('/').map_or("", |(group, _)| group);
                 let (group, kind) = (printable(group, MAX_NAME), printable(kind, MAX_NAME));
                 write!(f, "its controller may undo it; set the image in {group}/{kind}, or tolerate it")
             }
+            Self::OperatorManaged { setting } => write!(f, "its operator sets it; use {setting}"),
         }
     }
 }
@@ -235,5 +340,7 @@ pub fn of_container<'c>(
     every.into_iter().flatten().chain(of_candidate)
 }
 
+#[cfg(test)]
+mod table;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use std::ptr;
 
 use crate::audit::{self, AuditAnnotations, Entries};
 use crate::decision::Decision;
-use crate::hazard::{About, Action, Hazard};
+use crate::hazard::{About, Action, Counterpart, Hazard};
 use crate::outcome::{Change, Outcome, Parent};
 use crate::plan::{Choice, Finding, Item, Plan, Purpose};
 use crate::policy::{Mode, Treatment};
@@ -123,13 +123,17 @@ impl<'p> Plan<'p> {
         lines.finish()
     }
 
-    /// The finding that refuses the object. Those about a candidate do where there is one.
+    /// The finding that refuses the object. Those about a candidate do where an image would be rewritten.
     fn refusing(&self) -> Option<(&Item<'p>, &Finding<'p>)> {
-        let of_candidate = |finding: &Finding<'_>| finding.hazard.code().about() == About::Candidate;
+        let concerns = |item: &Item<'_>, finding: &Finding<'_>| match finding.hazard.code().about() {
+            About::Every | About::Hardened => true,
+            About::Candidate => item.decision.rewrites,
+            About::Both => item.decision.rewrites || matches!(item.decision.counterpart, Counterpart::Hardened(_)),
+        };
         let items = self.items.iter().filter(|_| self.changes_objects());
-        items.flat_map(|item| self.findings_of(item).iter().map(move |finding| (item, finding))).find(
-            |(item, finding)| finding.action == Action::Deny && (item.decision.rewrites || !of_candidate(finding)),
-        )
+        items
+            .flat_map(|item| self.findings_of(item).iter().map(move |finding| (item, finding)))
+            .find(|(item, finding)| finding.action == Action::Deny && concerns(item, finding))
     }
 
     fn audit(&self, verdicts: &[Verdict]) -> AuditAnnotations {

@@ -8,6 +8,11 @@ pub(super) fn effective_user(container: &Container<'_>, pod: &Inherited<'_>) -> 
     container.security_context.run_as_user.or(pod.pod.security_context.run_as_user)
 }
 
+/// Whether the kubelet must see that the container is no root.
+fn must_be_nonroot(container: &Container<'_>, pod: &Inherited<'_>) -> Option<bool> {
+    container.security_context.run_as_non_root.or(pod.pod.security_context.run_as_non_root)
+}
+
 /// Nothing says that it is no root.
 pub(super) fn missing_nonroot(container: &Container<'_>, pod: &Inherited<'_>) -> Option<Hazard<'static>> {
     let own = &container.security_context;
@@ -23,17 +28,21 @@ pub(super) fn runs_as_root(
     counterpart: &Counterpart<'_>,
 ) -> Option<Hazard<'static>> {
     let uid = counterpart.uid().filter(|uid| *uid != 0)?;
-    let non_root = container.security_context.run_as_non_root.or(pod.pod.security_context.run_as_non_root);
     let root = match effective_user(container, pod) {
         Some(user) => user == 0,
-        None => non_root == Some(false),
+        None => must_be_nonroot(container, pod) == Some(false),
     };
     root.then_some(Hazard::RunsAsRoot { uid })
 }
 
-/// Names its user, or runs as root, where the kubelet has to see that it does not.
-pub(super) fn named_user<'c>(_candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>> {
-    None
+/// Names its user, or runs as root, where the kubelet must see a number that is not root's: it does not look names up.
+pub(super) fn named_user<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>> {
+    let Candidate { container, pod, facts, .. } = candidate;
+    if must_be_nonroot(container, pod) != Some(true) || effective_user(container, pod).is_some() {
+        return None;
+    }
+    let is_named = facts.run_as_name.is_some_and(|name| name.parse::<u32>().is_err());
+    (facts.run_as == 0 || is_named).then_some(Hazard::NamedUser { uid: facts.run_as })
 }
 
 /// Does what only root can do, as a user who is not.
@@ -62,3 +71,6 @@ pub(super) fn is_capability(written: &str, name: &str) -> bool {
     let prefixed = written.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("CAP_"));
     written.get(if prefixed { 4 } else { 0 }..).is_some_and(|written| written.eq_ignore_ascii_case(name))
 }
+
+#[cfg(test)]
+mod tests;

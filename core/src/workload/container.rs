@@ -9,9 +9,10 @@ pub struct Container<'a> {
     name: Text<'a>,
     image: Text<'a>,
     /// The ports that it says it listens on.
-    pub ports: List<Port>,
+    pub ports: List<Port<'a>>,
     /// The settings of its own.
     pub security_context: SecurityContext<'a>,
+    env_from: Raw<'a>,
     pub(super) command: Raw<'a>,
     pub(super) args: Raw<'a>,
     pub(super) env: Raw<'a>,
@@ -30,6 +31,7 @@ fields!(Container<'a> {
     "command" => command,
     "args" => args,
     "env" => env,
+    "envFrom" => env_from,
     "volumeMounts" => volume_mounts,
     "lifecycle" => lifecycle,
     "livenessProbe" => liveness_probe,
@@ -40,6 +42,16 @@ fields!(Container<'a> {
 impl<'a> Container<'a> {
     pub(super) fn as_image(&self, place: Place) -> Image<'_, 'a> {
         Image { place, name: &self.name, reference: &self.image, container: Some(self) }
+    }
+
+    /// The image as it is written.
+    pub(crate) fn image(&self) -> &str {
+        &self.image
+    }
+
+    /// Whether all of a `ConfigMap` or Secret becomes variables, whatever their names.
+    pub(crate) fn has_env_from(&self) -> bool {
+        self.env_from.0.is_some_and(|json| json != "[]")
     }
 
     /// Whether the command, the arguments, a hook or a probe has `program` as a word.
@@ -78,12 +90,20 @@ fn escaped_at_end(json: &str) -> Option<char> {
 
 /// An entry of a container's `ports`.
 #[derive(Debug, Default)]
-pub struct Port {
+pub struct Port<'a> {
     /// The port inside the pod's network.
     pub container_port: i64,
+    protocol: Text<'a>,
 }
 
-fields!(Port { "containerPort" => container_port });
+fields!(Port<'a> { "containerPort" => container_port, "protocol" => protocol });
+
+impl Port<'_> {
+    /// Whether it speaks TCP, as it does where it names no protocol.
+    pub fn is_tcp(&self) -> bool {
+        matches!(&*self.protocol, "" | "TCP")
+    }
+}
 
 /// A container's `securityContext`.
 #[derive(Debug, Default)]
@@ -91,6 +111,7 @@ fields!(Port { "containerPort" => container_port });
 pub struct SecurityContext<'a> {
     pub run_as_non_root: Option<bool>,
     pub run_as_user: Option<i64>,
+    pub run_as_group: Option<i64>,
     pub privileged: bool,
     pub capabilities: Capabilities<'a>,
 }
@@ -98,6 +119,7 @@ pub struct SecurityContext<'a> {
 fields!(SecurityContext<'a> {
     "runAsNonRoot" => run_as_non_root,
     "runAsUser" => run_as_user,
+    "runAsGroup" => run_as_group,
     "privileged" => privileged,
     "capabilities" => capabilities,
 });

@@ -15,11 +15,11 @@ pub(crate) struct Opened<'a> {
     mounts: Raw<'a>,
     lifecycle: Raw<'a>,
     probes: [Raw<'a>; 3],
-    opened_command: OnceCell<List<Text<'a>>>,
-    opened_args: OnceCell<List<Text<'a>>>,
-    opened_env: OnceCell<List<Variable<'a>>>,
-    opened_mounts: OnceCell<List<Mount<'a>>>,
-    opened_handlers: OnceCell<[Handler<'a>; 5]>,
+    command_cell: OnceCell<List<Text<'a>>>,
+    args_cell: OnceCell<List<Text<'a>>>,
+    env_cell: OnceCell<List<Variable<'a>>>,
+    mounts_cell: OnceCell<List<Mount<'a>>>,
+    handlers_cell: OnceCell<[Handler<'a>; 5]>,
 }
 
 impl<'a> Opened<'a> {
@@ -31,32 +31,32 @@ impl<'a> Opened<'a> {
             mounts: container.volume_mounts,
             lifecycle: container.lifecycle,
             probes: [container.liveness_probe, container.readiness_probe, container.startup_probe],
-            opened_command: OnceCell::new(),
-            opened_args: OnceCell::new(),
-            opened_env: OnceCell::new(),
-            opened_mounts: OnceCell::new(),
-            opened_handlers: OnceCell::new(),
+            command_cell: OnceCell::new(),
+            args_cell: OnceCell::new(),
+            env_cell: OnceCell::new(),
+            mounts_cell: OnceCell::new(),
+            handlers_cell: OnceCell::new(),
         }
     }
 
     /// What takes the place of the image's entrypoint; empty where the image's own holds.
     pub(crate) fn command(&self) -> &[Text<'a>] {
-        self.opened_command.get_or_init(|| lenient(self.command))
+        self.command_cell.get_or_init(|| lenient(self.command))
     }
 
     /// What takes the place of the image's default arguments.
     pub(crate) fn args(&self) -> &[Text<'a>] {
-        self.opened_args.get_or_init(|| lenient(self.args))
+        self.args_cell.get_or_init(|| lenient(self.args))
     }
 
     /// The variables of its environment, as far as they have values of their own.
     pub(crate) fn env(&self) -> &[Variable<'a>] {
-        self.opened_env.get_or_init(|| lenient(self.env))
+        self.env_cell.get_or_init(|| lenient(self.env))
     }
 
     /// Where volumes are mounted.
     pub(crate) fn mounts(&self) -> &[Mount<'a>] {
-        self.opened_mounts.get_or_init(|| lenient(self.mounts))
+        self.mounts_cell.get_or_init(|| lenient(self.mounts))
     }
 
     /// The mount that brings the file or folder at an absolute path: the deepest one.
@@ -74,7 +74,7 @@ impl<'a> Opened<'a> {
 
     /// Hooks and probes: after the start, before the stop, liveness, readiness, startup.
     pub(crate) fn handlers(&self) -> &[Handler<'a>] {
-        self.opened_handlers.get_or_init(|| {
+        self.handlers_cell.get_or_init(|| {
             let Lifecycle { post_start, pre_stop } = lenient(self.lifecycle);
             let [liveness, readiness, startup] = self.probes.map(lenient);
             [post_start, pre_stop, liveness, readiness, startup]

@@ -1,11 +1,16 @@
 //! The specification of a pod.
 
+use std::sync::OnceLock;
+
 use super::Object;
 use super::container::Container;
 use super::image::{Image, ImageList, Place};
 use super::node::{NodeSelector, affinity_allows};
 use super::volume::Volume;
-use crate::wire::{List, Raw, Text, fields};
+use crate::wire::{self, List, Raw, Text, fields};
+
+/// So many volumes are looked through one by one.
+const FEW: usize = 16;
 
 /// A pod specification; or that of a workload, which holds it in a template.
 #[derive(Debug, Default)]
@@ -14,6 +19,9 @@ pub struct PodSpec<'a> {
     init_containers: List<Container<'a>>,
     ephemeral_containers: List<Container<'a>>,
     volumes: List<Volume<'a>>,
+    /// Positions of the volumes in the order of their names.
+    volumes_by_name: OnceLock<Vec<usize>>,
+    has_host_paths: OnceLock<bool>,
     /// None where the field is absent or null.
     pub image_pull_secrets: Option<List<LocalReference<'a>>>,
     /// The settings that containers inherit.
@@ -63,7 +71,22 @@ impl<'a> PodSpec<'a> {
 
     /// The volume of that name; None where the pod has none, as where a `StatefulSet`'s template has a claim instead.
     pub(crate) fn volume(&self, name: &str) -> Option<&Volume<'a>> {
-        self.volumes.iter().find(|volume| *volume.name == *name)
+        if self.volumes.len() <= FEW {
+            return self.volumes.iter().find(|volume| *volume.name == *name);
+        }
+        let name_at = |at: usize| self.volumes.get(at).map_or("", |volume| &*volume.name);
+        let sorted = self.volumes_by_name.get_or_init(|| {
+            let mut positions: Vec<usize> = (0..self.volumes.len()).collect();
+            positions.sort_by_key(|at| name_at(*at));
+            positions
+        });
+        let first = sorted.partition_point(|at| name_at(*at) < name);
+        self.volumes.get(*sorted.get(first)?).filter(|volume| *volume.name == *name)
+    }
+
+    /// Whether any volume is a file or folder of the node.
+    pub(crate) fn has_host_paths(&self) -> bool {
+        *self.has_host_paths.get_or_init(|| self.volumes.iter().any(Volume::is_host_path))
     }
 
     /// The service account that the pod runs as; empty where it names none.
@@ -111,16 +134,28 @@ impl<'a> PodSpec<'a> {
 pub struct PodSecurityContext<'a> {
     pub run_as_non_root: Option<bool>,
     pub run_as_user: Option<i64>,
+    pub run_as_group: Option<i64>,
     pub fs_group: Option<i64>,
+    supplemental_groups: Raw<'a>,
     pub sysctls: List<Sysctl<'a>>,
 }
 
 fields!(PodSecurityContext<'a> {
     "runAsNonRoot" => run_as_non_root,
     "runAsUser" => run_as_user,
+    "runAsGroup" => run_as_group,
     "fsGroup" => fs_group,
+    "supplementalGroups" => supplemental_groups,
     "sysctls" => sysctls,
 });
+
+impl PodSecurityContext<'_> {
+    /// Whether processes are given groups beside that of their user.
+    pub(crate) fn has_supplemental_groups(&self) -> bool {
+        let groups = self.supplemental_groups.0.and_then(|json| wire::read::<List<i64>>(json).ok());
+        groups.is_some_and(|groups| !groups.is_empty())
+    }
+}
 
 /// A kernel parameter of the pod.
 #[derive(Debug, Default)]
@@ -149,6 +184,7 @@ fields!(OperatingSystem<'a> { "name" => name });
 
 #[cfg(test)]
 mod tests {
+    use super::super::volume::VolumeKind;
     use super::*;
 
     #[test]
@@ -171,6 +207,22 @@ mod tests {
                 (place("/volumes/1/image/reference"), "v", "i4"),
             ]
         );
+    }
+
+    #[test]
+    fn volumes_have_names() {
+        for count in [3, 100] {
+            let volumes: Vec<String> =
+                (0..count).rev().map(|n| format!(r#"{{"name":"v{n}","emptyDir":{{}}}}"#)).collect();
+            let json = format!(r#"{{"volumes":[{},{{"name":"v1","hostPath":{{}}}}]}}"#, volumes.join(","));
+            let spec: PodSpec<'_> = crate::wire::read(&json).unwrap();
+            for (name, is) in [("v0", true), ("v1", true), ("v2", true), ("v", false), ("w", false), ("", false)] {
+                let found = spec.volume(name);
+                assert_eq!(found.map(|volume| &*volume.name), is.then_some(name), "{count}");
+                // The first of equal names.
+                assert!(found.is_none_or(|volume| volume.kind() == VolumeKind::EmptyDir), "{count} {name}");
+            }
+        }
     }
 
     #[test]
