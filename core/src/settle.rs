@@ -43,7 +43,8 @@ impl<'p> Plan<'p> {
         let refusing = self.refusing();
         let verdicts: Vec<Verdict> = self.items.iter().map(|item| self.verdict(item, refusing.is_some())).collect();
         let images = self.items.iter().zip(&verdicts);
-        let pull_secrets = self.needed_secrets(&verdicts);
+        // What is refused is not changed.
+        let pull_secrets = if refusing.is_some() { Vec::new() } else { self.needed_secrets(&verdicts) };
         let added = self.added_secrets(&pull_secrets);
         Outcome {
             kind: self.request.kind,

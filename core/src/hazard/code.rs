@@ -60,7 +60,6 @@ struct Row {
     name: &'static str,
     default: Action,
     about: About,
-    evaluated: bool,
 }
 
 /// Which containers a hazard speaks of.
@@ -107,7 +106,7 @@ impl Code {
     fn row(self) -> Row {
         use About::{Both, Candidate, Every, Hardened};
         use Action::{Ignore, Keep, Warn};
-        let row = |name, default, about| Row { name, default, about, evaluated: true };
+        let row = |name, default, about| Row { name, default, about };
         match self {
             Self::PrivilegedPort => row("privileged-port", Warn, Every),
             Self::PrivilegedPortHost => row("privileged-port-host", Keep, Candidate),
@@ -148,11 +147,6 @@ impl Code {
     /// What happens where the policy does not say.
     pub fn default_action(self) -> Action {
         self.row().default
-    }
-
-    /// Whether this version looks for it.
-    pub fn is_evaluated(self) -> bool {
-        self.row().evaluated
     }
 
     pub(crate) fn about(self) -> About {
