@@ -81,7 +81,11 @@ async fn a_policy_and_a_certificate_come_into_force_without_a_restart() {
     let (status, ready) = get(serving.admin, "/readyz").await;
     let refused: Vec<_> = ready.lines().filter(|line| line.contains("refused")).collect();
     assert_eq!((status, ready.lines().next(), refused.len()), (200, Some("ready"), 1), "{ready}");
-    assert!(refused[0].starts_with("policy: ") && refused[0].contains("policy.yaml:3:7: `mode`: write off, warn or enforce: `loud`"), "{ready}");
+    assert!(
+        refused[0].starts_with("policy: ")
+            && refused[0].contains("policy.yaml:3:7: `mode`: write off, warn or enforce: `loud`"),
+        "{ready}"
+    );
 
     write("enforce");
     until(serving.admin, r#"quench_reloads_total{file="policy",result="ok"} 2"#).await;
