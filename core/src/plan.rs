@@ -366,3 +366,6 @@ impl<'p> Skipped<'p> {
         !self.0.is_empty() && self.0.contains(&*image.key())
     }
 }
+
+#[cfg(test)]
+mod tests;

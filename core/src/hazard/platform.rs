@@ -26,7 +26,11 @@ mod tests {
             ("{}", &["amd64"][..], Some("arm64")),
             (r#"{"nodeSelector":{"kubernetes.io/arch":"amd64"}}"#, &["amd64"], None),
             (r#"{"nodeSelector":{"kubernetes.io/arch":"amd64"}}"#, &["arm64"], Some("amd64")),
+            (r#"{"nodeSelector":{"kubernetes.io/os":"linux"}}"#, &["amd64"], Some("arm64")),
+            (r#"{"affinity":{"nodeAffinity":{}}}"#, &["amd64"], Some("arm64")),
             ("{}", &["amd64", "arm64"], None),
+            ("{}", &["amd64", "arm64", "s390x"], None),
+            (r#"{"nodeSelector":{"beta.kubernetes.io/arch":"amd64"}}"#, &["amd64"], None),
             // Nothing is known.
             ("{}", &[], None),
         ] {
