@@ -188,6 +188,11 @@ impl<'c> Decision<'c> {
         }
     }
 
+    /// Whether a rule replaces the image and comes to nothing for it: whoever wrote the rule means something else.
+    pub(crate) fn is_stuck(&self) -> bool {
+        matches!(self.why, Why::Rule(_, Ruled::Nothing(_) | Ruled::Again(_)))
+    }
+
     /// What the hardened image is like to run: the candidate, or what has its name.
     pub fn facts(&self) -> Option<Facts<'c>> {
         match (&self.why, self.counterpart) {

@@ -114,6 +114,9 @@ impl<'p> Plan<'p> {
                 let written = printable(image.reference, MAX_WRITTEN);
                 lines.push(|| line(image, format_args!("kept `{written}`: {error}"), None));
             }
+            if item.decision.is_stuck() {
+                lines.push(|| line(image, format_args!("kept: {}", item.decision.reason()), None));
+            }
             if let (Verdict::OnlyWarned, Some((to, _))) = (verdict, item.to()) {
                 lines.push(|| line(image, format_args!("would become {to}"), None));
             }

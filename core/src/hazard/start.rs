@@ -31,6 +31,8 @@ pub(super) fn hazards<'c>(candidate: &Candidate<'c, '_>, found: &mut Vec<Hazard<
         starts.check(opened.command().iter().chain(args), Place::Command);
     } else if candidate.facts.runs_arguments() {
         starts.check_arguments(opened.args());
+    } else {
+        starts.check_arguments_of_entrypoint(opened.args());
     }
     if opened.may_run_handlers() {
         for handler in opened.handlers() {
@@ -88,6 +90,20 @@ impl<'c> Starts<'_, 'c, '_> {
             Some(_) => {
                 self.check(args.iter().chain(&[]), if has_init { Place::InitArguments } else { Place::Arguments });
             }
+        }
+    }
+
+    /// Arguments that the hardened image's entrypoint is given. Upstream's is often a script that starts what it is given; the hardened
+    /// one may be the same script, or the program itself, which takes a shell's name, or its own, for an argument.
+    fn check_arguments_of_entrypoint(&mut self, args: &[Text<'c>]) {
+        let Some(first) = args.first().filter(|first| !first.starts_with('-') && !first.is_empty()) else { return };
+        let entrypoint = self.candidate.facts.entrypoint.first().map_or("", |program| base_name(program));
+        if entrypoint.strip_suffix(".sh").is_some() || entrypoint.contains("entrypoint") {
+            self.check(args.iter().chain(&[]), Place::InitArguments);
+        } else if let Some(shell) = shell(base_name(first)) {
+            self.find(Hazard::NoShell { program: shell.into(), script: None });
+        } else if base_name(first) == entrypoint {
+            self.find(Hazard::NoEntrypoint);
         }
     }
 

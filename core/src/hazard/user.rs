@@ -60,10 +60,23 @@ pub(super) fn needs_root<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>
         Some("nsenter")
     } else if pod.pod.host_pid {
         Some("`hostPID`")
+    } else if let Some(program) = root_program(candidate) {
+        Some(program)
     } else {
         context.capabilities.add.iter().map(|name| &**name).find(beyond_ports)
     };
     reason.map(|reason| Hazard::NeedsRoot { reason, uid })
+}
+
+/// Programs that change what belongs to others, or the node: nobody but root gets on with them.
+const ROOT_PROGRAMS: [&str; 6] = ["chown", "chgrp", "mount", "umount", "sysctl", "modprobe"];
+
+/// Such a program that the container's command is, or that its shell is told to run.
+fn root_program(candidate: &Candidate<'_, '_>) -> Option<&'static str> {
+    let base_name = |word: &str| word.rsplit('/').next().map(str::to_owned).unwrap_or_default();
+    let program = base_name(candidate.opened.command().first()?);
+    let by_shell = program.ends_with("sh");
+    ROOT_PROGRAMS.into_iter().find(|known| *known == program || by_shell && candidate.container.mentions(known))
 }
 
 /// Container runtimes take a capability's name in any case, with and without `CAP_`.

@@ -104,6 +104,11 @@ impl<'a> PodSpec<'a> {
         &*self.os.name == "windows" || &*self.node_selector.os == "windows"
     }
 
+    /// The architecture that the node selector asks for.
+    pub(crate) fn architecture(&self) -> Option<&str> {
+        Some(&*self.node_selector.architecture).filter(|architecture| !architecture.is_empty())
+    }
+
     /// Whether nodes of that architecture satisfy the node selector and the required node affinity.
     pub fn may_run_on(&self, architecture: &str) -> bool {
         let selected = &self.node_selector.architecture;

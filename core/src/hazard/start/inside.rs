@@ -7,8 +7,6 @@ use crate::catalog::Facts;
 
 /// Folders of the distribution: `/bin` and `/usr/bin` are the same one.
 const STANDARD: [&str; 4] = ["/bin", "/usr/bin", "/sbin", "/usr/sbin"];
-/// Where programs are looked for that are not the distribution's.
-const LOCAL: [&str; 2] = ["/usr/local/bin", "/usr/local/sbin"];
 
 /// Whether the image has a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +56,8 @@ impl<'f> Inside<'f> {
             is_named |= !path.starts_with('/');
         }
         if is_path && !is_in_standard {
-            // A name without its folder may be there; and the application may be where the image works.
-            let may_be = is_named && !is_elsewhere && is_in(&LOCAL, word) || self.is_application(word);
-            return if may_be { Presence::Unknown } else { Presence::Elsewhere };
+            // The application may be where the image works.
+            return if self.is_application(word) { Presence::Unknown } else { Presence::Elsewhere };
         }
         if is_elsewhere {
             return Presence::Unknown;

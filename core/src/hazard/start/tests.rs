@@ -101,7 +101,9 @@ fn shells_and_scripts() {
         (FLUENT_BIT, probe(&["/bin/bash", "-c", "true"]), &[]),
         (GRAFANA, command(&["/shared/grafana"]), &[]),
         (GRAFANA, format!("{MOUNTS}{}", probe(&["/shared/sh"])), &[]),
-        (GRAFANA, args(&["sh", "-c", "x"]), &[]),
+        (GRAFANA, args(&["sh", "-c", "x"]), &["no-shell"]),
+        (NGINX, args(&["/bin/sh", "/x.sh"]), &["no-shell"]),
+        (GRAFANA, args(&["cli", "sh"]), &[]),
         ("docker.io/library/bash:5.2.37", command(&["/usr/local/bin/bash", "-c", "x"]), &["entrypoint-differs"]),
         ("docker.io/library/bash:5.2.37", command(&["/usr/bin/bash", "-c", "x"]), &[]),
     ] {
@@ -186,8 +188,27 @@ fn paths_that_only_upstream_has() {
         ("docker.io/grafana/loki:3.7.6", args(&["-config.file=/etc/loki/config/config.yaml"]), &[]),
         ("docker.io/grafana/tempo:3.0.3", command(&["/opt/tempo/tempo"]), &[]),
         ("docker.io/grafana/tempo:3.0.3", command(&["/tempo"]), &["entrypoint-differs"]),
-        (GRAFANA, command(&["/usr/local/bin/grafana"]), &["program-unknown"]),
+        (GRAFANA, command(&["/usr/local/bin/grafana"]), &["entrypoint-differs"]),
         ("quay.io/strimzi/operator:1.2.0", args(&["/opt/strimzi/bin/cluster_operator_run.sh"]), &["program-unknown"]),
+    ] {
+        assert_eq!(real(image, &container), expected, "{image} {container}");
+    }
+}
+
+/// Upstream's entrypoint is a script that starts what it is given.
+#[test]
+fn arguments_of_an_entrypoint() {
+    for (image, container, expected) in [
+        (NGINX, args(&["nginx", "-g", "daemon off;"]), &["no-entrypoint"][..]),
+        ("memcached:1.6.45-alpine", args(&["memcached", "-m", "64"]), &["no-entrypoint"]),
+        ("postgres:18", args(&["wget", "x"]), &["program-missing"]),
+        ("postgres:18", args(&["/manager"]), &["entrypoint-differs"]),
+        ("postgres:18", args(&["bash", "-c", "apt-get update"]), &["no-package-manager"]),
+        (NGINX, args(&["-g", "daemon off;"]), &[]),
+        ("postgres:18", args(&["-c", "max_connections=200"]), &[]),
+        ("postgres:18", args(&["postgres", "-c", "max_connections=200"]), &[]),
+        (PROMETHEUS, args(&["--config.file=/etc/prometheus.yml"]), &[]),
+        (FLUENT_BIT, args(&["--workdir=/x"]), &[]),
     ] {
         assert_eq!(real(image, &container), expected, "{image} {container}");
     }
