@@ -97,12 +97,13 @@ impl<'c> Starts<'_, 'c, '_> {
     /// one may be the same script, or the program itself, which takes a shell's name, or its own, for an argument.
     fn check_arguments_of_entrypoint(&mut self, args: &[Text<'c>]) {
         let Some(first) = args.first().filter(|first| !first.starts_with('-') && !first.is_empty()) else { return };
-        let entrypoint = self.candidate.facts.entrypoint.first().map_or("", |program| base_name(program));
-        if entrypoint.strip_suffix(".sh").is_some() || entrypoint.contains("entrypoint") {
+        let entrypoint = &self.candidate.facts.entrypoint;
+        let is_script = |word: &str| word.strip_suffix(".sh").is_some() || word.contains("entrypoint");
+        if entrypoint.iter().any(|word| is_script(base_name(word))) {
             self.check(args.iter().chain(&[]), Place::InitArguments);
         } else if let Some(shell) = shell(base_name(first)) {
             self.find(Hazard::NoShell { program: shell.into(), script: None });
-        } else if base_name(first) == entrypoint {
+        } else if entrypoint.first().is_some_and(|program| **first == *base_name(program)) {
             self.find(Hazard::NoEntrypoint);
         }
     }

@@ -205,6 +205,12 @@ fn arguments_of_an_entrypoint() {
         ("postgres:18", args(&["/manager"]), &["entrypoint-differs"]),
         ("postgres:18", args(&["bash", "-c", "apt-get update"]), &["no-package-manager"]),
         (NGINX, args(&["-g", "daemon off;"]), &[]),
+        // Upstream's entrypoint is the same program, which passes over its own path.
+        (
+            "registry.k8s.io/prometheus-adapter/prometheus-adapter:v0.12.0",
+            args(&["/adapter", "--secure-port=6443"]),
+            &[],
+        ),
         ("postgres:18", args(&["-c", "max_connections=200"]), &[]),
         ("postgres:18", args(&["postgres", "-c", "max_connections=200"]), &[]),
         (PROMETHEUS, args(&["--config.file=/etc/prometheus.yml"]), &[]),
