@@ -46,7 +46,7 @@ fn review(namespace: &str) -> Value {
             "uid": "705ab4f5", "operation": "CREATE", "namespace": namespace, "kind": {"group": "", "version": "v1", "kind": "Pod"},
             "object": {"metadata": {"name": "web"}, "spec": {
                 "containers": [{"name": "web", "image": "nginx:1.31.4", "ports": [{"containerPort": 80}]}],
-                "securityContext": {"runAsNonRoot": true}
+                "securityContext": {"runAsUser": 65532}
             }}
         }
     })
@@ -66,7 +66,10 @@ async fn a_pod_is_rewritten() {
     assert_eq!(response["patchType"], "JSONPatch");
     assert_eq!(
         response["warnings"],
-        json!(["container `web`: port 80 may be refused as uid 65532; use a port above 1023 [privileged-port]"])
+        json!([
+            "container `web`: port 80 may be refused as uid 65532; use a port above 1023 [privileged-port]",
+            "container `web`: hardened listens on 8080, not 80; change or configure the port [ports-differ]",
+        ])
     );
     let counted = metrics.encode();
     for line in [

@@ -156,7 +156,7 @@ async fn the_webhook_decides_the_same() {
         let review = json!({
             "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
                 "uid": "u", "operation": "CREATE", "namespace": "n", "kind": {"group": "", "version": "v1", "kind": "Pod"},
-                "object": {"metadata": {"name": "p"}, "spec": {"securityContext": {"runAsNonRoot": true}, "containers": [{"name": "c", "image": image}]}}
+                "object": {"metadata": {"name": "p"}, "spec": {"securityContext": {"runAsUser": 65532}, "containers": [{"name": "c", "image": image}]}}
             }
         });
         let request =

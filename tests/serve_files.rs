@@ -124,3 +124,23 @@ fn the_pause_is_at_least_a_second() {
         assert!(output.status.code() == Some(2) && said.contains("--reload-seconds"), "{said}");
     }
 }
+
+/// The flag goes before the policy's mode, also when the policy is read again.
+#[tokio::test]
+async fn a_mode_of_the_command_line_outlives_the_policys() {
+    let certificates = certificates();
+    let file = |name: &str| certificates.path().join(name);
+    let text = |mode: &str| format!("apiVersion: quench.dev/v1alpha1\nkind: Policy\nmode: {mode}\n");
+    fs::write(file("policy.yaml"), text("enforce")).unwrap();
+    let [certificate, key] = [PAIR[1], PAIR[2]].map(|name| path(&file(name)).to_owned());
+    let policy = file("policy.yaml");
+    let files = ["--policy", path(&policy), "--tls-cert", &certificate, "--tls-key", &key, "--mode", "warn"];
+    let serving = Serving::with(&[&files[..], &["--reload-seconds", "1"]].concat());
+    let authority = fs::read_to_string(file("ca.crt")).unwrap();
+    let mut client = Client::new(serving.address, &authority).http1().await.unwrap();
+    assert!(!patches(&mut client).await);
+    fs::write(file("new"), text("enforce # again")).unwrap();
+    fs::rename(file("new"), file("policy.yaml")).unwrap();
+    until(serving.admin, r#"quench_reloads_total{file="policy",result="ok"} 1"#).await;
+    assert!(!patches(&mut client).await);
+}

@@ -1,97 +1,17 @@
 //! What one image becomes, and why: the same answer for the webhook, for files and for `explain`.
 
+mod matched;
+mod reason;
+
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::{Serialize, Serializer};
-
-use crate::catalog::{Catalog, Class, Facts, Image, Reason, Resolution};
+pub use self::matched::Match;
+use self::reason::{Because, Meant, Mirrored, Resolved, Ruled, Why};
+use crate::catalog::{Catalog, Facts, Image, Reason, Resolution};
 use crate::hazard::Counterpart;
-use crate::policy::{Compat, Effect, Misspelt, PUBLIC_REGISTRY, Policy, ReplaceError, Rule};
+use crate::policy::{Compat, Effect, Misspelt, PUBLIC_REGISTRY, Policy, Rule};
 use crate::reference::{ParseError, Reference};
-
-/// How an image relates to what is hardened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Match {
-    /// The catalog declares this version.
-    Exact,
-    /// The catalog declares this short tag.
-    Alias,
-    /// An earlier revision of the catalog declared this version.
-    Past,
-    /// The catalog declares the minor line only.
-    Line,
-    /// No version is asked for; the newest line would be a guess.
-    Floating,
-    /// Newer than the catalog: only a registry knows.
-    Unlisted,
-    /// Nothing hardened corresponds.
-    None,
-    /// The image is hardened already.
-    Hardened,
-    /// The same image from a mirror.
-    Mirror,
-    /// What a rule of the policy says.
-    Rule,
-}
-
-impl Match {
-    /// Every class.
-    pub const ALL: [Self; 10] = [
-        Self::Exact,
-        Self::Alias,
-        Self::Past,
-        Self::Line,
-        Self::Floating,
-        Self::Unlisted,
-        Self::None,
-        Self::Hardened,
-        Self::Mirror,
-        Self::Rule,
-    ];
-
-    /// The class as policies, `explain` and metrics spell it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Exact => "exact",
-            Self::Alias => "alias",
-            Self::Past => "past",
-            Self::Line => "line",
-            Self::Floating => "floating",
-            Self::Unlisted => "unlisted",
-            Self::None => "none",
-            Self::Hardened => "hardened",
-            Self::Mirror => "mirror",
-            Self::Rule => "rule",
-        }
-    }
-}
-
-impl From<Class> for Match {
-    fn from(class: Class) -> Self {
-        match class {
-            Class::Exact => Self::Exact,
-            Class::Alias => Self::Alias,
-            Class::Past => Self::Past,
-            Class::Line => Self::Line,
-            Class::Floating => Self::Floating,
-            Class::Unlisted => Self::Unlisted,
-            Class::None => Self::None,
-        }
-    }
-}
-
-impl fmt::Display for Match {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl Serialize for Match {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
 
 /// What one image becomes, before anything is known of the pod that it runs in.
 #[derive(Debug)]
@@ -110,52 +30,6 @@ pub struct Decision<'c> {
     pub(crate) arrived: Option<Reference>,
     name: Option<&'c str>,
     why: Why<'c>,
-}
-
-#[derive(Debug)]
-enum Why<'c> {
-    Placeholder,
-    Unparsable(ParseError),
-    Hardened,
-    /// It means a hardened image and names none.
-    Misspelt(Meant<'c>),
-    Mirrored,
-    Rule(&'c Rule, Ruled),
-    Resolved(Resolved<'c>),
-}
-
-/// What a rule comes to.
-#[derive(Debug)]
-enum Ruled {
-    Kept,
-    Replaced {
-        digest: bool,
-    },
-    /// The image is what the rule gives.
-    Same,
-    /// What the rule gives would not stay: a second pass would rewrite it.
-    Again(Option<Reference>),
-    Nothing(ReplaceError),
-}
-
-/// What the catalog and the mirrors come to.
-#[derive(Debug)]
-struct Resolved<'c> {
-    resolution: Resolution<'c>,
-    class: Match,
-    digest: bool,
-    /// Why the policy's repository gives no target.
-    invalid: Option<ParseError>,
-    mirror: Option<Mirrored>,
-}
-
-/// What a mirror comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mirrored {
-    Used,
-    Invalid(ParseError),
-    /// A second pass would take the image elsewhere.
-    Unstable,
 }
 
 impl<'c> Decision<'c> {
@@ -314,6 +188,11 @@ impl<'c> Decision<'c> {
         }
     }
 
+    /// Whether a rule replaces the image and comes to nothing for it: whoever wrote the rule means something else.
+    pub(crate) fn is_stuck(&self) -> bool {
+        matches!(self.why, Why::Rule(_, Ruled::Nothing(_) | Ruled::Again(_)))
+    }
+
     /// What the hardened image is like to run: the candidate, or what has its name.
     pub fn facts(&self) -> Option<Facts<'c>> {
         match (&self.why, self.counterpart) {
@@ -331,25 +210,6 @@ impl<'c> Decision<'c> {
     /// The reason, for people to read.
     pub fn reason(&self) -> impl fmt::Display + '_ {
         Because(self)
-    }
-}
-
-/// The hardened image that a misspelt reference means: `dhi.io/dhi/nginx` and `dhi.io/dhi-nginx` for `dhi.io/nginx`.
-#[derive(Debug)]
-struct Meant<'c> {
-    image: &'c Image,
-    /// Its tag, as far as the catalog declares it; also without a `v`, which older releases have.
-    tag: Option<String>,
-}
-
-impl<'c> Meant<'c> {
-    /// None where the name is one that somebody publishes, or nobody knows.
-    fn of(name: &str, reference: &Reference, catalog: &'c Catalog) -> Option<Self> {
-        let meant = name.strip_prefix("dhi/").or_else(|| name.strip_prefix("dhi-"))?;
-        let image = catalog.get(meant).filter(|_| catalog.get(name).is_none())?;
-        let declared = |tag: &&str| image.tag(tag).is_some();
-        let tag = reference.tag().and_then(|tag| [tag, tag.trim_start_matches('v')].into_iter().find(declared));
-        Some(Self { image, tag: tag.map(str::to_owned) })
     }
 }
 
@@ -390,62 +250,6 @@ fn mirror_of<'c>(
 /// The facts of the build that a reference to a hardened image names; where the catalog does not declare it, of the default one.
 fn facts_of<'c>(image: &'c Image, reference: &Reference) -> Facts<'c> {
     reference.tag().and_then(|tag| image.tag(tag)).map_or_else(|| image.facts(), |build| build.facts())
-}
-
-struct Because<'d, 'c>(&'d Decision<'c>);
-
-impl fmt::Display for Because<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DROPPED: &str = "; the digest names the upstream image and is dropped";
-        let Decision { target, rewrites, why, .. } = self.0;
-        match why {
-            Why::Placeholder => f.write_str("a placeholder, not an image reference"),
-            Why::Unparsable(error) => write!(f, "not an image reference: {error}"),
-            Why::Hardened => f.write_str("hardened already"),
-            Why::Misspelt(meant) => {
-                write!(f, "nobody publishes it; `{}` is meant", meant.image.name())?;
-                match (&meant.tag, rewrites) {
-                    (None, _) => f.write_str(", of which the catalog does not declare the tag"),
-                    (Some(_), false) => f.write_str("; the policy's `hardened.misspelt` keeps it"),
-                    (Some(_), true) => Ok(()),
-                }
-            }
-            Why::Mirrored => f.write_str("mirrored already"),
-            Why::Rule(rule, Ruled::Kept) => write!(f, "the rule `{rule}` keeps it"),
-            Why::Rule(rule, Ruled::Same) => write!(f, "it is what the rule `{rule}` gives"),
-            Why::Rule(rule, Ruled::Nothing(error)) => write!(f, "the rule `{rule}` {error}"),
-            Why::Rule(rule, Ruled::Replaced { digest }) => {
-                write!(f, "the rule `{rule}`{}", if *digest { DROPPED } else { "" })
-            }
-            Why::Rule(rule, Ruled::Again(next)) => {
-                let [target, next] = [target, next].map(|reference| reference.as_ref().map_or("", Reference::as_str));
-                write!(f, "the rule `{rule}` gives {target}, which would become {next} in turn")
-            }
-            Why::Resolved(resolved) => {
-                let Resolved { resolution, class, digest, invalid, mirror } = resolved;
-                match invalid {
-                    Some(error) => write!(f, "the policy's repository gives no valid target: {error}")?,
-                    None => write!(f, "{}", resolution.reason)?,
-                }
-                let excluded =
-                    resolution.tag.is_some() && invalid.is_none() && (!rewrites || *mirror == Some(Mirrored::Used));
-                if excluded {
-                    write!(f, "; the policy's `matches` does not have `{class}`")?;
-                }
-                match mirror {
-                    Some(Mirrored::Used) => f.write_str("; the policy's mirror has the same image"),
-                    Some(Mirrored::Invalid(error)) if !rewrites => {
-                        write!(f, "; the policy's mirror gives no valid target: {error}")
-                    }
-                    Some(Mirrored::Unstable) if !rewrites => {
-                        f.write_str("; the policy's mirror is an alias of something else again, and is not used")
-                    }
-                    _ if *rewrites && *digest => f.write_str(DROPPED),
-                    _ => Ok(()),
-                }
-            }
-        }
-    }
 }
 
 /// What Istio's injector puts where an image will be, and is a reference by its looks.

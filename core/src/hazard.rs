@@ -2,27 +2,42 @@
 
 mod code;
 mod platform;
-mod shell;
+mod port;
+mod reference;
+mod start;
+mod user;
+mod volume;
 
+use std::borrow::Cow;
 use std::fmt;
 
 pub(crate) use self::code::About;
 pub use self::code::{Action, Code};
+pub(crate) use self::reference::{of_reference, operator_managed};
 use crate::catalog::Facts;
 use crate::policy::Platform;
 use crate::warning::printable;
-use crate::workload::{Container, PodSpec};
+use crate::workload::{Container, Opened, PodSpec};
 
 /// The most of a name from the object that a message repeats.
 const MAX_NAME: usize = 63;
-/// The first port that any user may bind (Linux, `ip_unprivileged_port_start`).
-const FIRST_UNPRIVILEGED_PORT: i64 = 1024;
+/// The most of a command's word that a message repeats: the advice behind it still fits the line.
+const MAX_WORD: usize = 23;
+/// The most of a volume's name that a message repeats, so that the advice fits behind it.
+const MAX_VOLUME: usize = 18;
 
 /// A hazard that a container has; displayed as what a user reads after the container's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hazard<'a> {
     /// See [`Code::PrivilegedPort`].
     PrivilegedPort {
+        /// The lowest such port.
+        port: i64,
+        /// The user that the container runs as, where it is known.
+        uid: Option<i64>,
+    },
+    /// See [`Code::PrivilegedPortHost`].
+    PrivilegedPortHost {
         /// The lowest such port.
         port: i64,
         /// The user that the container runs as, where it is known.
@@ -35,6 +50,11 @@ pub enum Hazard<'a> {
         /// The user that the hardened image is made for.
         uid: u32,
     },
+    /// See [`Code::NamedUser`].
+    NamedUser {
+        /// The user that the hardened image runs as.
+        uid: u32,
+    },
     /// See [`Code::NeedsRoot`].
     NeedsRoot {
         /// What only root can do.
@@ -44,14 +64,74 @@ pub enum Hazard<'a> {
     },
     /// See [`Code::NoShell`].
     NoShell {
-        /// The shell.
+        /// The shell, or another program that runs scripts.
+        program: Cow<'a, str>,
+        /// The mounted script that needs it, where it is not started by its own name.
+        script: Option<Cow<'a, str>>,
+    },
+    /// See [`Code::ProgramMissing`].
+    ProgramMissing {
+        /// The name of the program.
         program: &'a str,
+    },
+    /// See [`Code::ProgramUnknown`].
+    ProgramUnknown {
+        /// The program as it is started: a name or a path.
+        program: Cow<'a, str>,
+    },
+    /// See [`Code::EntrypointDiffers`].
+    EntrypointDiffers {
+        /// The path that is started.
+        path: Cow<'a, str>,
+    },
+    /// See [`Code::NoEntrypoint`].
+    NoEntrypoint,
+    /// See [`Code::NoPackageManager`].
+    NoPackageManager {
+        /// The name of the package manager.
+        program: &'a str,
+    },
+    /// See [`Code::DataPathMoved`].
+    DataPathMoved {
+        /// The variable or flag that says where the data is.
+        setting: &'static str,
+    },
+    /// See [`Code::DataOwnerDiffers`].
+    DataOwnerDiffers {
+        /// The user that the data belongs to, where it is known.
+        owner: Option<u32>,
+        /// The user that the hardened image runs as.
+        uid: u32,
+        /// Whether a group would not do: on the node, where no `fsGroup` changes it, and for programs that insist on their user.
+        chown: bool,
+    },
+    /// See [`Code::VolumeOwnership`].
+    VolumeOwnership {
+        /// The volume.
+        volume: Cow<'a, str>,
+        /// The user that the hardened image runs as.
+        uid: u32,
+        /// Whether it lies on the node, where no `fsGroup` changes its group.
+        on_node: bool,
+    },
+    /// See [`Code::PortsDiffer`].
+    PortsDiffer {
+        /// A port that the pod asks.
+        asked: i64,
+        /// A port that the hardened image listens on.
+        listens: u16,
     },
     /// See [`Code::PlatformMissing`].
     PlatformMissing {
         /// The architecture that has no build.
         architecture: &'a str,
     },
+    /// See [`Code::FipsUnavailable`].
+    FipsUnavailable,
+    /// See [`Code::DigestDropped`].
+    DigestDropped,
+    /// See [`Code::DevVariant`].
+    DevVariant,
     /// See [`Code::PullSecretMissing`].
     PullSecretMissing {
         /// The secret that the target needs.
@@ -64,6 +144,11 @@ pub enum Hazard<'a> {
         /// Its kind.
         kind: &'a str,
     },
+    /// See [`Code::OperatorManaged`].
+    OperatorManaged {
+        /// Where the operator takes the image from.
+        setting: &'static str,
+    },
 }
 
 impl Hazard<'_> {
@@ -71,13 +156,28 @@ impl Hazard<'_> {
     pub fn code(&self) -> Code {
         match self {
             Self::PrivilegedPort { .. } => Code::PrivilegedPort,
+            Self::PrivilegedPortHost { .. } => Code::PrivilegedPortHost,
             Self::MissingNonroot => Code::MissingNonroot,
             Self::RunsAsRoot { .. } => Code::RunsAsRoot,
+            Self::NamedUser { .. } => Code::NamedUser,
             Self::NeedsRoot { .. } => Code::NeedsRoot,
             Self::NoShell { .. } => Code::NoShell,
+            Self::ProgramMissing { .. } => Code::ProgramMissing,
+            Self::ProgramUnknown { .. } => Code::ProgramUnknown,
+            Self::EntrypointDiffers { .. } => Code::EntrypointDiffers,
+            Self::NoEntrypoint => Code::NoEntrypoint,
+            Self::NoPackageManager { .. } => Code::NoPackageManager,
+            Self::DataPathMoved { .. } => Code::DataPathMoved,
+            Self::DataOwnerDiffers { .. } => Code::DataOwnerDiffers,
+            Self::VolumeOwnership { .. } => Code::VolumeOwnership,
+            Self::PortsDiffer { .. } => Code::PortsDiffer,
             Self::PlatformMissing { .. } => Code::PlatformMissing,
+            Self::FipsUnavailable => Code::FipsUnavailable,
+            Self::DigestDropped => Code::DigestDropped,
+            Self::DevVariant => Code::DevVariant,
             Self::PullSecretMissing { .. } => Code::PullSecretMissing,
             Self::ForeignOwner { .. } => Code::ForeignOwner,
+            Self::OperatorManaged { .. } => Code::OperatorManaged,
         }
     }
 }
@@ -91,24 +191,76 @@ impl fmt::Display for Hazard<'_> {
             Self::PrivilegedPort { port, uid: None } => {
                 write!(f, "port {port} may be refused to a nonroot user; use a port above 1023")
             }
+            Self::PrivilegedPortHost { port, uid: Some(uid) } => {
+                write!(f, "the node refuses port {port} to uid {uid}; use one above 1023")
+            }
+            Self::PrivilegedPortHost { port, uid: None } => {
+                write!(f, "the node refuses port {port} to nonroot; use one above 1023")
+            }
             Self::MissingNonroot => f.write_str("set `runAsNonRoot: true` or a numeric `runAsUser`"),
             Self::RunsAsRoot { uid } => write!(f, "set to run as root; the hardened image is made for uid {uid}"),
+            Self::NamedUser { uid: 0 } => {
+                f.write_str("`runAsNonRoot` refuses hardened's root user; set a numeric `runAsUser`")
+            }
+            Self::NamedUser { uid } => {
+                write!(f, "`runAsNonRoot` refuses hardened's named user; set `runAsUser: {uid}`")
+            }
             Self::NeedsRoot { reason, uid } => {
                 let reason = printable(reason, MAX_NAME);
                 write!(f, "{reason} needs root, hardened runs as uid {uid}; set `runAsUser: 0`")
             }
-            Self::NoShell { program } => {
+            Self::NoShell { program, script: None } => {
                 write!(f, "starts `{program}`, which the hardened image lacks; start the program itself")
+            }
+            Self::NoShell { program, script: Some(script) } => {
+                write!(f, "script `{}` needs `{program}`, which hardened lacks", printable(script, MAX_WORD))
+            }
+            Self::ProgramMissing { program } => write!(f, "hardened lacks `{program}`; start a program that it has"),
+            Self::ProgramUnknown { program } => {
+                write!(f, "hardened may lack `{}`; try it there first", printable(program, MAX_WORD))
+            }
+            Self::EntrypointDiffers { path } => {
+                write!(f, "hardened has no `{}`; use its path there", printable(path, MAX_WORD))
+            }
+            Self::NoEntrypoint => f.write_str("hardened has no entrypoint for `args`; set `command` too"),
+            Self::NoPackageManager { program } => {
+                write!(f, "runs `{program}`, which hardened lacks; install in a build")
+            }
+            Self::DataPathMoved { setting } => {
+                write!(f, "hardened looks elsewhere for data; set `{setting}`")
+            }
+            Self::DataOwnerDiffers { owner, uid, chown } => {
+                match owner {
+                    Some(owner) => write!(f, "data is uid {owner}'s")?,
+                    None => f.write_str("data is another user's")?,
+                }
+                if *chown {
+                    write!(f, "; chown it and set `runAsUser: {uid}`")
+                } else {
+                    write!(f, ", not uid {uid}'s; set `fsGroup: {uid}`")
+                }
+            }
+            Self::VolumeOwnership { volume, uid, on_node } => {
+                let volume = printable(volume, MAX_VOLUME);
+                write!(f, "uid {uid} may not use `{volume}`; set ")?;
+                if *on_node { f.write_str("`runAsUser: 0`") } else { write!(f, "`fsGroup: {uid}`") }
+            }
+            Self::PortsDiffer { asked, listens } => {
+                write!(f, "hardened listens on {listens}, not {asked}; change or configure the port")
             }
             Self::PlatformMissing { architecture } => {
                 write!(f, "hardened has no build for {architecture} nodes; set `nodeSelector` kubernetes.io/arch")
             }
+            Self::FipsUnavailable => f.write_str("FIPS builds are in mirrors only; set `hardened.repository`"),
+            Self::DigestDropped => f.write_str("the pin is dropped and the tag may move; pin it with `verify`"),
+            Self::DevVariant => f.write_str("a development build, root and with tools; use a tag without `-dev`"),
             Self::PullSecretMissing { secret } => write!(f, "the pod does not name the pull secret `{secret}`"),
             Self::ForeignOwner { api_version, kind } => {
                 let group = api_version.split_once('/').map_or("", |(group, _)| group);
                 let (group, kind) = (printable(group, MAX_NAME), printable(kind, MAX_NAME));
                 write!(f, "its controller may undo it; set the image in {group}/{kind}, or tolerate it")
             }
+            Self::OperatorManaged { setting } => write!(f, "its operator sets it; use {setting}"),
         }
     }
 }
@@ -138,120 +290,57 @@ impl Counterpart<'_> {
 pub struct Inherited<'p> {
     pod: &'p PodSpec<'p>,
     nodes: &'p [Platform],
-    run_as_non_root: Option<bool>,
-    run_as_user: Option<i64>,
-    host_pid: bool,
     first_unprivileged_port: i64,
 }
 
 impl<'p> Inherited<'p> {
     /// From a pod's specification, and what its nodes may be.
     pub fn of(pod: &'p PodSpec<'p>, nodes: &'p [Platform]) -> Self {
-        let context = &pod.security_context;
-        let sysctl = context.sysctls.iter().find(|sysctl| &*sysctl.name == "net.ipv4.ip_unprivileged_port_start");
-        Self {
-            pod,
-            nodes,
-            run_as_non_root: context.run_as_non_root,
-            run_as_user: context.run_as_user,
-            host_pid: pod.host_pid,
-            first_unprivileged_port: sysctl
-                .and_then(|sysctl| sysctl.value.parse().ok())
-                .map_or(FIRST_UNPRIVILEGED_PORT, |first: i64| first.min(FIRST_UNPRIVILEGED_PORT)),
-        }
+        Self { pod, nodes, first_unprivileged_port: port::first_unprivileged(pod) }
     }
 }
 
-/// The hazards that a container has by what its pod says.
+/// A container that has a hardened candidate, or at least an image of that name, and what is known of both.
+struct Candidate<'c, 'f> {
+    container: &'c Container<'c>,
+    opened: Opened<'c>,
+    pod: &'f Inherited<'c>,
+    /// What the hardened image is like to run.
+    facts: &'f Facts<'f>,
+    /// The catalog's name of the hardened image.
+    name: &'f str,
+}
+
+/// The hazards that a container has by what its pod says. `name` is the catalog's name of the counterpart.
 pub fn of_container<'c>(
-    container: &'c Container<'_>,
+    container: &'c Container<'c>,
     pod: &Inherited<'c>,
     counterpart: &Counterpart<'_>,
+    name: &str,
 ) -> impl Iterator<Item = Hazard<'c>> {
-    let candidate = match counterpart {
-        Counterpart::Candidate(facts) => Some(facts),
-        Counterpart::None | Counterpart::Hardened(_) => None,
+    let every = [
+        port::privileged_port(container, pod, counterpart),
+        user::missing_nonroot(container, pod),
+        user::runs_as_root(container, pod, counterpart),
+    ];
+    let of_candidate = match counterpart {
+        Counterpart::None | Counterpart::Hardened(_) => Vec::new(),
+        Counterpart::Candidate(facts) => {
+            let candidate = Candidate { container, opened: Opened::of(container), pod, facts, name };
+            let mut found = Vec::new();
+            found.extend(user::named_user(&candidate));
+            found.extend(user::needs_root(&candidate));
+            start::hazards(&candidate, &mut found);
+            volume::hazards(&candidate, &mut found);
+            found.extend(port::ports_differ(&candidate));
+            found.extend(platform::platform_missing(pod.pod, pod.nodes, facts));
+            found
+        }
     };
-    [
-        privileged_port(container, pod, counterpart),
-        missing_nonroot(container, pod),
-        runs_as_root(container, pod, counterpart),
-        candidate.and_then(|facts| needs_root(container, pod, facts)),
-        candidate.and_then(|facts| shell::no_shell(container, facts)),
-        candidate.and_then(|facts| platform::platform_missing(pod.pod, pod.nodes, facts)),
-    ]
-    .into_iter()
-    .flatten()
+    every.into_iter().flatten().chain(of_candidate)
 }
 
-/// The user that the pod specification asks for; a container's setting goes before its pod's, as in the kubelet.
-fn effective_user(container: &Container<'_>, pod: &Inherited<'_>) -> Option<i64> {
-    container.security_context.run_as_user.or(pod.run_as_user)
-}
-
-fn privileged_port(
-    container: &Container<'_>,
-    pod: &Inherited<'_>,
-    counterpart: &Counterpart<'_>,
-) -> Option<Hazard<'static>> {
-    let refused = 1..pod.first_unprivileged_port;
-    let port = container.ports.iter().map(|port| port.container_port).filter(|port| refused.contains(port)).min()?;
-    let user = effective_user(container, pod);
-    let mut added = container.security_context.capabilities.add.iter();
-    if added.any(|name| is_capability(name, "NET_BIND_SERVICE") || is_capability(name, "ALL")) {
-        return None;
-    }
-    match user.or(counterpart.uid().map(i64::from)) {
-        Some(0) => None,
-        uid => Some(Hazard::PrivilegedPort { port, uid }),
-    }
-}
-
-fn missing_nonroot(container: &Container<'_>, pod: &Inherited<'_>) -> Option<Hazard<'static>> {
-    let own = &container.security_context;
-    let asked_for = own.run_as_non_root == Some(true) || pod.run_as_non_root == Some(true);
-    let numeric = [own.run_as_user, pod.run_as_user].into_iter().flatten().any(|uid| uid > 0);
-    (!asked_for && !numeric).then_some(Hazard::MissingNonroot)
-}
-
-fn runs_as_root(
-    container: &Container<'_>,
-    pod: &Inherited<'_>,
-    counterpart: &Counterpart<'_>,
-) -> Option<Hazard<'static>> {
-    let uid = counterpart.uid().filter(|uid| *uid != 0)?;
-    let non_root = container.security_context.run_as_non_root.or(pod.run_as_non_root);
-    let root = match effective_user(container, pod) {
-        Some(user) => user == 0,
-        None => non_root == Some(false),
-    };
-    root.then_some(Hazard::RunsAsRoot { uid })
-}
-
-fn needs_root<'c>(container: &'c Container<'_>, pod: &Inherited<'_>, facts: &Facts<'_>) -> Option<Hazard<'c>> {
-    let uid = facts.run_as;
-    if uid == 0 || effective_user(container, pod).is_some() {
-        return None;
-    }
-    let context = &container.security_context;
-    let beyond_ports = |name: &&str| !name.is_empty() && !is_capability(name, "NET_BIND_SERVICE");
-    let reason = if context.privileged {
-        Some("`privileged`")
-    } else if container.mentions("nsenter") {
-        Some("nsenter")
-    } else if pod.host_pid {
-        Some("`hostPID`")
-    } else {
-        context.capabilities.add.iter().map(|name| &**name).find(beyond_ports)
-    };
-    reason.map(|reason| Hazard::NeedsRoot { reason, uid })
-}
-
-/// Container runtimes take a capability's name in any case, with and without `CAP_`.
-fn is_capability(written: &str, name: &str) -> bool {
-    let prefixed = written.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("CAP_"));
-    written.get(if prefixed { 4 } else { 0 }..).is_some_and(|written| written.eq_ignore_ascii_case(name))
-}
-
+#[cfg(test)]
+mod table;
 #[cfg(test)]
 mod tests;

@@ -67,7 +67,7 @@ impl Surroundings {
             match (&*head.api_version, &*head.kind) {
                 ("v1", "Namespace") => {
                     let Labelled { metadata } = wire::read(json).unwrap_or_default();
-                    let mode = metadata.labels.mode.as_deref().and_then(Mode::named);
+                    let mode = metadata.labels.mode.0.and_then(label_mode);
                     self.modes.extend(mode.map(|mode| (metadata.name.to_string(), mode)));
                 }
                 ("v1", "ServiceAccount") => {
@@ -93,6 +93,14 @@ impl Surroundings {
     /// The pull secrets of a service account; None where it is not among the manifests.
     pub fn secrets_of(&self, namespace: &str, account: &str) -> Option<&[String]> {
         self.accounts.get(&(namespace.to_owned(), account.to_owned())).map(Vec::as_slice)
+    }
+}
+
+/// The mode that a label asks for. Labels are texts, but an unquoted `off` in YAML is false: what is meant is plain.
+fn label_mode(json: &str) -> Option<Mode> {
+    match json {
+        "false" => Some(Mode::Off),
+        text => Mode::named(text.trim_matches('"')),
     }
 }
 
@@ -176,7 +184,7 @@ fields!(LabelledName<'a> { "name" => name, "labels" => labels });
 /// Of a namespace's labels, the one that is ours.
 #[derive(Debug, Default)]
 struct Labels<'j> {
-    mode: Option<Text<'j>>,
+    mode: Raw<'j>,
 }
 
 fields!(Labels<'a> { "quench.dev/mode" => mode });
@@ -224,13 +232,17 @@ mod tests {
         for json in [
             r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"a","labels":{"x":"y","quench.dev/mode":"off"}}}"#,
             r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"b","labels":null}}"#,
+            r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"c","labels":{"quench.dev/mode":false}}}"#,
             r#"{"apiVersion":"v1","kind":"Namespace","metadata":[]}"#,
             r#"{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"s"},
                 "imagePullSecrets":[{"name":"one"},{"name":"two"}]}]}"#,
         ] {
             known.learn(json, "default");
         }
-        assert_eq!((known.mode_of("a"), known.mode_of("b")), (Some(Mode::Off), None));
+        assert_eq!(
+            (known.mode_of("a"), known.mode_of("b"), known.mode_of("c")),
+            (Some(Mode::Off), None, Some(Mode::Off))
+        );
         assert_eq!(known.secrets_of("default", "s"), Some(&["one".to_owned(), "two".to_owned()][..]));
         assert_eq!(known.secrets_of("a", "s"), None);
     }

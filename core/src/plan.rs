@@ -1,5 +1,6 @@
 //! The heart: from a review's pod, the policy and the catalog to what happens to each image.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -9,7 +10,7 @@ use crate::hazard::{self, Action, Code, Counterpart, Hazard, Inherited};
 use crate::policy::{GitOps, Mode, OptOut, Policy, Treatment};
 use crate::reference::Reference;
 use crate::review::{self, Operation};
-use crate::workload::{Image, ImageList, Kind, Metadata, Object, OwnerReference, PodSpec};
+use crate::workload::{Composer, Image, ImageList, Kind, Metadata, Object, OwnerReference, PodSpec};
 
 /// What a decision is about: a pod, or the template of a workload.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +73,8 @@ pub struct Plan<'p> {
     pub(crate) named_secrets: Vec<&'p str>,
     /// A pod's controller that may mind what becomes of it.
     foreign_owner: Option<&'p OwnerReference<'p>>,
+    /// The operator that composed the pod, once somebody asked.
+    composer: OnceCell<Option<Composer>>,
     pub(crate) items: Vec<Item<'p>>,
     pub(crate) findings: Vec<Finding<'p>>,
 }
@@ -130,6 +133,7 @@ pub fn plan<'p>(request: &Request<'p>, policy: &'p Policy, catalog: &'p Catalog)
         treatment,
         named_secrets: Vec::new(),
         foreign_owner: None,
+        composer: OnceCell::new(),
         items: Vec::new(),
         findings: Vec::new(),
     };
@@ -158,7 +162,7 @@ impl<'p> Plan<'p> {
         let mut decision = Decision::of(image.reference, self.policy, catalog);
         let first = self.findings.len();
         let target = decision.target.as_ref().filter(|_| decision.rewrites);
-        self.evaluate(&image, inherited, &decision.counterpart, target);
+        self.evaluate(&image, inherited, &decision.counterpart, decision.name(), target);
         let choice = if !decision.rewrites {
             Choice::Nothing
         } else if self.allows(first, decision.matched) {
@@ -179,7 +183,7 @@ impl<'p> Plan<'p> {
     ) -> Choice {
         if let Some((to, facts)) = decision.compat(self.policy) {
             let of_target = self.findings.split_off(first);
-            self.evaluate(image, inherited, &Counterpart::Candidate(facts), Some(&to));
+            self.evaluate(image, inherited, &Counterpart::Candidate(facts), decision.name(), Some(&to));
             if self.allows(first, decision.matched) {
                 return Choice::Compat(to);
             }
@@ -200,20 +204,39 @@ impl<'p> Plan<'p> {
         image: &Image<'p, 'p>,
         inherited: &Inherited<'p>,
         counterpart: &Counterpart<'_>,
+        name: Option<&str>,
         target: Option<&Reference>,
     ) {
         if let Some(container) = image.container {
-            for hazard in hazard::of_container(container, inherited, counterpart) {
+            for hazard in hazard::of_container(container, inherited, counterpart, name.unwrap_or_default()) {
                 self.find(hazard);
             }
         }
         let has_candidate = target.is_some() || matches!(counterpart, Counterpart::Candidate(_));
+        for hazard in hazard::of_reference(image.reference, counterpart, target, self.policy) {
+            self.find(hazard);
+        }
+        let managed = name.filter(|_| has_candidate);
+        if let Some(hazard) = managed.and_then(|name| hazard::operator_managed(name, || self.composer())) {
+            self.find(hazard);
+        }
         if let Some(owner) = self.foreign_owner.filter(|_| has_candidate) {
             self.find(Hazard::ForeignOwner { api_version: &owner.api_version, kind: &owner.kind });
         }
         if let Some(secret) = target.and_then(|target| self.missing_secret(target)) {
             self.find(Hazard::PullSecretMissing { secret });
         }
+    }
+
+    /// The operator that composed the pod: by the controller of its template, or by the marks that it left.
+    fn composer(&self) -> Option<Composer> {
+        *self.composer.get_or_init(|| {
+            let Request { object, kind, .. } = self.request;
+            let owner = object.metadata.as_ref().and_then(Metadata::controller);
+            let group = owner.and_then(|owner| owner.api_version.split_once('/')).map_or("", |(group, _)| group);
+            let made = |object: &Object<'_>| object.metadata.as_ref().and_then(Metadata::composer);
+            Composer::owning(group).or_else(|| object.pod(kind).and_then(made))
+        })
     }
 
     /// Whether the findings from `first` on let an image become a target by a match. One from a mirror is the same image: only what
@@ -343,3 +366,6 @@ impl<'p> Skipped<'p> {
         !self.0.is_empty() && self.0.contains(&*image.key())
     }
 }
+
+#[cfg(test)]
+mod tests;

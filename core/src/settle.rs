@@ -7,7 +7,7 @@ use std::ptr;
 
 use crate::audit::{self, AuditAnnotations, Entries};
 use crate::decision::Decision;
-use crate::hazard::{About, Action, Hazard};
+use crate::hazard::{About, Action, Counterpart, Hazard};
 use crate::outcome::{Change, Outcome, Parent};
 use crate::plan::{Choice, Finding, Item, Plan, Purpose};
 use crate::policy::{Mode, Treatment};
@@ -43,7 +43,8 @@ impl<'p> Plan<'p> {
         let refusing = self.refusing();
         let verdicts: Vec<Verdict> = self.items.iter().map(|item| self.verdict(item, refusing.is_some())).collect();
         let images = self.items.iter().zip(&verdicts);
-        let pull_secrets = self.needed_secrets(&verdicts);
+        // What is refused is not changed.
+        let pull_secrets = if refusing.is_some() { Vec::new() } else { self.needed_secrets(&verdicts) };
         let added = self.added_secrets(&pull_secrets);
         Outcome {
             kind: self.request.kind,
@@ -113,6 +114,9 @@ impl<'p> Plan<'p> {
                 let written = printable(image.reference, MAX_WRITTEN);
                 lines.push(|| line(image, format_args!("kept `{written}`: {error}"), None));
             }
+            if item.decision.is_stuck() {
+                lines.push(|| line(image, format_args!("kept: {}", item.decision.reason()), None));
+            }
             if let (Verdict::OnlyWarned, Some((to, _))) = (verdict, item.to()) {
                 lines.push(|| line(image, format_args!("would become {to}"), None));
             }
@@ -123,13 +127,17 @@ impl<'p> Plan<'p> {
         lines.finish()
     }
 
-    /// The finding that refuses the object. Those about a candidate do where there is one.
+    /// The finding that refuses the object. Those about a candidate do where an image would be rewritten.
     fn refusing(&self) -> Option<(&Item<'p>, &Finding<'p>)> {
-        let of_candidate = |finding: &Finding<'_>| finding.hazard.code().about() == About::Candidate;
+        let concerns = |item: &Item<'_>, finding: &Finding<'_>| match finding.hazard.code().about() {
+            About::Every | About::Hardened => true,
+            About::Candidate => item.decision.rewrites,
+            About::Both => item.decision.rewrites || matches!(item.decision.counterpart, Counterpart::Hardened(_)),
+        };
         let items = self.items.iter().filter(|_| self.changes_objects());
-        items.flat_map(|item| self.findings_of(item).iter().map(move |finding| (item, finding))).find(
-            |(item, finding)| finding.action == Action::Deny && (item.decision.rewrites || !of_candidate(finding)),
-        )
+        items
+            .flat_map(|item| self.findings_of(item).iter().map(move |finding| (item, finding)))
+            .find(|(item, finding)| finding.action == Action::Deny && concerns(item, finding))
     }
 
     fn audit(&self, verdicts: &[Verdict]) -> AuditAnnotations {
@@ -146,7 +154,7 @@ impl<'p> Plan<'p> {
             }
             let keeping = || findings.iter().filter(|finding| finding.action >= Action::Keep);
             let codes = keeping().map(|finding| finding.hazard.code());
-            let hazard = keeping().map(|finding| finding.hazard).next();
+            let hazard = keeping().map(|finding| &finding.hazard).next();
             let to = item.to().map(|(to, _)| to).or(decision.target.as_ref());
             let reason = KeptBecause { decision, to, verdict: *verdict, hazard };
             kept.put_kept(&image.key(), image.reference, decision.matched, codes, reason);
@@ -228,7 +236,7 @@ impl<'p> Plan<'p> {
 }
 
 fn line_of(item: &Item<'_>, finding: &Finding<'_>) -> String {
-    line(&item.image, finding.hazard, Some(finding.hazard.code()))
+    line(&item.image, &finding.hazard, Some(finding.hazard.code()))
 }
 
 /// Why an image stays, for people to read.
@@ -236,7 +244,7 @@ struct KeptBecause<'f, 'p> {
     decision: &'f Decision<'p>,
     to: Option<&'f Reference>,
     verdict: Verdict,
-    hazard: Option<Hazard<'p>>,
+    hazard: Option<&'f Hazard<'p>>,
 }
 
 impl fmt::Display for KeptBecause<'_, '_> {

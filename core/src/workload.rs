@@ -6,12 +6,17 @@ mod container;
 mod image;
 mod metadata;
 mod node;
+mod opened;
 mod pod;
+mod volume;
 
 pub use self::container::{Capabilities, Container, Port, SecurityContext};
 pub use self::image::{Image, ImageList, Place};
+pub(crate) use self::metadata::Composer;
 pub use self::metadata::{Annotations, Metadata, OwnerReference};
+pub(crate) use self::opened::{Handler, Mount, Opened};
 pub use self::pod::{LocalReference, PodSecurityContext, PodSpec, Sysctl};
+pub(crate) use self::volume::{NodePath, Volume, VolumeKind};
 use crate::wire::fields;
 
 /// The record of what the images were.

@@ -26,7 +26,7 @@ const CONTEXT: usize = 3;
 
 /// Rewrite the images in manifests
 ///
-/// Takes YAML and JSON: files, folders (every .yaml, .yml and .json below them) or stdin, as a Helm post-renderer or in a pipe.
+/// Takes YAML and JSON: files, folders (every .yaml, .yml and .json below them but what is linked or hidden) or stdin, as a Helm post-renderer or in a pipe.
 /// What is not changed stays as it is, comments and order too. Every kind of workload that the policy does not turn off is
 /// rewritten, also in mode warn.
 #[derive(Debug, clap::Args)]
@@ -108,7 +108,8 @@ impl Rewrite {
         let mut boundary = Boundary::default();
         for (source, before) in read {
             let rewritten = file::rewrite(before.clone(), &rewriter);
-            tell(&source, &rewritten, &mut tally);
+            let written = !self.in_place || rewritten.broken.is_empty();
+            tell(&source, &rewritten, written, &mut tally);
             match self.put(&mut out, &mut boundary, &source, &before, &rewritten) {
                 // Whoever reads has read enough, as `head` does.
                 Err(error) if is_broken_pipe(&error) => break,
@@ -176,7 +177,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// Says on stderr what a person should know of a file.
-fn tell(source: &Source, rewritten: &RewrittenFile, tally: &mut Tally) {
+fn tell(source: &Source, rewritten: &RewrittenFile, written: bool, tally: &mut Tally) {
     let name = source.name();
     for object in &rewritten.objects {
         let who = who(object);
@@ -190,13 +191,14 @@ fn tell(source: &Source, rewritten: &RewrittenFile, tally: &mut Tally) {
             eprintln!("denied: {name}: {who}: {denial}");
             tally.denied += 1;
         }
-        tally.images += object.patch.0.iter().filter(|operation| is_image(operation)).count();
+        tally.images += object.patch.0.iter().filter(|operation| written && is_image(operation)).count();
     }
     for broken in &rewritten.broken {
-        eprintln!("error: {name}: {}; left as it is", broken.problem);
+        let left = if written { "left as it is" } else { "the whole file is left as it is" };
+        eprintln!("error: {name}: {}; {left}", broken.problem);
         tally.broken += 1;
     }
-    tally.changed += usize::from(rewritten.changed);
+    tally.changed += usize::from(rewritten.changed && written);
 }
 
 fn is_image(operation: &json_patch::PatchOperation) -> bool {

@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, bail};
 use axum::http::Uri;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use quench_core::policy::Mode;
 use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -41,6 +42,11 @@ pub(super) struct Serve {
     /// The policy file; without it, the built-in default
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// The mode, whatever the policy's `mode` says: `warn` for a first look
+    ///
+    /// Namespaces whose label or entry in the policy names a mode have that one.
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    mode: Option<Mode>,
     /// A catalog file; without it, the embedded one
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
@@ -91,6 +97,7 @@ impl Serve {
         let own_namespace = self.own_namespace();
         let standing = Arc::new(Standing::new(metrics.clone()));
         let rules = Rules::load(self.policy.as_deref(), self.catalog.as_deref(), &standing, SystemTime::now())?;
+        let rules = rules.in_mode(self.mode);
         let live = rules.live();
         let admission =
             Admission { live: live.clone(), metrics: metrics.clone(), own_namespace: own_namespace.clone() };
@@ -215,6 +222,10 @@ async fn renew_until_asked(
         let renewed = configuration(&authorities.borrow_and_update());
         renewal = registration.renew(renewed).await;
     }
+}
+
+fn mode(name: &str) -> Result<Mode, &'static str> {
+    Mode::named(name).ok_or("it must be enforce, warn or off")
 }
 
 fn in_cluster() -> bool {

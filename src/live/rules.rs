@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 use quench_core::catalog::Catalog;
-use quench_core::policy::Policy;
+use quench_core::policy::{Mode, Policy};
 
 use super::watched::{Refusal, Watched, at_rest};
 use super::{Live, Standing, parse_catalog, parse_policy, read};
@@ -17,6 +17,8 @@ use crate::telemetry::File;
 pub struct Rules {
     policy: Option<Watched<String>>,
     catalog: Option<Watched<String>>,
+    /// What takes the place of every policy's mode.
+    mode: Option<Mode>,
     live: Arc<Live>,
 }
 
@@ -42,7 +44,22 @@ impl Rules {
             }
             None => (Catalog::embedded(), None),
         };
-        Ok(Self { policy: policy_file, catalog: catalog_file, live: Arc::new(Live::new(policy, catalog)) })
+        let live = Arc::new(Live::new(policy, catalog));
+        Ok(Self { policy: policy_file, catalog: catalog_file, mode: None, live })
+    }
+
+    /// The same in another mode than the policy says, also when the policy is read again.
+    #[must_use]
+    pub fn in_mode(mut self, mode: Option<Mode>) -> Self {
+        self.mode = mode;
+        let policy = Policy::clone(&self.live.load().policy);
+        self.live.replace(Some(self.adjusted(policy)), None);
+        self
+    }
+
+    fn adjusted(&self, mut policy: Policy) -> Policy {
+        policy.mode = self.mode.unwrap_or(policy.mode);
+        policy
     }
 
     /// What is in force, for those who decide by it.
@@ -62,7 +79,7 @@ impl Rules {
             |[policy, catalog]| is_known(self.policy.as_ref(), policy) && is_known(self.catalog.as_ref(), catalog),
         );
         let Some([policy, catalog]) = found else { return };
-        let policy = look(self.policy.as_mut(), policy, now, parse_policy);
+        let policy = look(self.policy.as_mut(), policy, now, parse_policy).map(|policy| self.adjusted(policy));
         let catalog = look(self.catalog.as_mut(), catalog, now, parse_catalog);
         let taken = [(policy.is_some(), &mut self.policy), (catalog.is_some(), &mut self.catalog)];
         if policy.is_some() || catalog.is_some() {

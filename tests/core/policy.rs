@@ -9,6 +9,7 @@ mod policy {
     mod answer;
     mod broken;
     mod default;
+    mod hazard_rows;
     mod hostile;
     mod keys;
     mod manual;

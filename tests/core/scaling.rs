@@ -47,6 +47,7 @@ fn four_times_the_object_takes_about_four_times_as_long() {
         ("skipped containers", nginx, false),
         ("pull secrets", nginx, false),
         ("sysctls", hazards, false),
+        ("labels", r#"{"name":"NAME","image":"calico/node:v3.31.7"}"#, false),
     ] {
         let body = |count: usize| {
             let (mut metadata, mut spec) = (String::new(), String::new());
@@ -56,12 +57,77 @@ fn four_times_the_object_takes_about_four_times_as_long() {
                 }
                 "pull secrets" => spec = format!(r#","imagePullSecrets":[{}{{}}]"#, "{},".repeat(count * 2)),
                 "sysctls" => spec = format!(r#","securityContext":{{"sysctls":[{}{{}}]}}"#, "{},".repeat(count * 2)),
+                "labels" => metadata = format!(r#","labels":{{{}"a":"b"}}"#, r#""a":"b","#.repeat(count * 10)),
                 _ => {}
             }
             pod(count, container, &metadata, &spec, old)
         };
         let (small, large) = (time(&body(2_000), &policy, &catalog), time(&body(8_000), &policy, &catalog));
         // Quadratic work would take sixteen times as long.
+        assert!(large < small * 10 + Duration::from_millis(20), "{what}: {small:?}, four times as many: {large:?}");
+    }
+}
+
+#[test]
+fn what_containers_start_is_read_once() {
+    let (policy, catalog) = (Policy::default(), Catalog::embedded());
+    let container =
+        |fields: String| pod(1, &format!(r#"{{"name":"c","image":"redis:8.10.1",{fields}}}"#), "", "", false);
+    let words = |word: &str, count: usize| format!(r#"{}"x""#, format!(r#""{word}","#).repeat(count));
+    let script = |text: &str, count: usize| container(format!(r#""command":["sh","-c","{}"]"#, text.repeat(count)));
+    let probe = r#"{"exec":{"command":["/m/x"]}}"#;
+    for (what, body) in [
+        (
+            "wrappers",
+            &(|count| container(format!(r#""command":[{}]"#, words("nohup", count)))) as &dyn Fn(usize) -> String,
+        ),
+        ("words of an environment", &|count| container(format!(r#""command":["env",{}]"#, words("A=b", count)))),
+        ("options of an init", &|count| container(format!(r#""args":["tini",{}]"#, words("-g", count)))),
+        ("options of a shell", &|count| container(format!(r#""command":["sh",{}]"#, words("-e", count)))),
+        ("commands of a script", &|count| script("apt-get -y x; ", count)),
+        ("open quotes", &|count| script("' \\\" ", count)),
+        ("here-documents", &|count| script("cat <<E <<F; apt\\n", count)),
+        ("substitutions", &|count| script("$(", count)),
+        ("mounts", &|count| {
+            let mounts = r#"{"name":"v","mountPath":"/m/y"},"#.repeat(count);
+            container(format!(
+                r#""command":["tini","curl"],"volumeMounts":[{mounts}{{}}],"livenessProbe":{probe},"startupProbe":{probe}"#
+            ))
+        }),
+    ] {
+        let (small, large) = (time(&body(15_000), &policy, &catalog), time(&body(60_000), &policy, &catalog));
+        // A comparison of each word with each other one would take seconds.
+        assert!(large < small * 10 + Duration::from_millis(300), "{what}: {small:?}, four times as many: {large:?}");
+    }
+}
+
+#[test]
+fn one_container_of_four_times_the_size_does_too() {
+    let (policy, catalog) = (Policy::default(), Catalog::embedded());
+    let list = |count: usize, entry: &str| {
+        let entries: Vec<String> = (0..count).map(|n| entry.replace("NAME", &format!("v{n}"))).collect();
+        entries.join(",")
+    };
+    let readable = r#"{"name":"NAME","configMap":{"name":"x"}}"#;
+    let of_volume = r#"{"mountPath":"/m","name":"NAME"}"#;
+    for (what, image, volume, mount) in [
+        ("mounts of as many volumes", "fluent/fluent-bit:5.1.1", readable, of_volume),
+        ("mounts of claims", "redis:8.10.1", r#"{"name":"NAME","persistentVolumeClaim":{}}"#, of_volume),
+        ("mounts of nothing", "postgres:17-alpine", readable, r#"{"mountPath":"/NAME","name":"NAME/"}"#),
+        ("mounts of a large volume", "nginx:1.31.4", "", r#"{"mountPath":"/m","name":"large"}"#),
+    ] {
+        let body = |count: usize| {
+            let items = list(count, r#"{"key":"NAME","mode":420}"#);
+            let large = format!(r#"{{"name":"large","secret":{{"items":[{items}]}}}}"#);
+            let volumes = if volume.is_empty() { large } else { list(count, volume) };
+            let (mounts, env) = (list(count, mount), list(count, r#"{"name":"NAME","value":"1 2 3"}"#));
+            let ports = list(count, r#"{"containerPort":80}"#);
+            let container = format!(
+                r#"{{"name":"c","image":"{image}","volumeMounts":[{mounts}],"env":[{env}],"ports":[{ports}]}}"#
+            );
+            pod(1, &container, "", &format!(r#","volumes":[{volumes}]"#), false)
+        };
+        let (small, large) = (time(&body(2_000), &policy, &catalog), time(&body(8_000), &policy, &catalog));
         assert!(large < small * 10 + Duration::from_millis(20), "{what}: {small:?}, four times as many: {large:?}");
     }
 }

@@ -60,7 +60,6 @@ struct Row {
     name: &'static str,
     default: Action,
     about: About,
-    evaluated: bool,
 }
 
 /// Which containers a hazard speaks of.
@@ -72,6 +71,8 @@ pub(crate) enum About {
     Candidate,
     /// Those whose image is hardened.
     Hardened,
+    /// Those that have a candidate, and those whose image is hardened.
+    Both,
 }
 
 impl Code {
@@ -103,34 +104,33 @@ impl Code {
     ];
 
     fn row(self) -> Row {
-        use About::{Candidate, Every, Hardened};
+        use About::{Both, Candidate, Every, Hardened};
         use Action::{Ignore, Keep, Warn};
-        let row = |name, default, about| Row { name, default, about, evaluated: true };
-        let later = |name, default, about| Row { name, default, about, evaluated: false };
+        let row = |name, default, about| Row { name, default, about };
         match self {
             Self::PrivilegedPort => row("privileged-port", Warn, Every),
-            Self::PrivilegedPortHost => later("privileged-port-host", Keep, Candidate),
+            Self::PrivilegedPortHost => row("privileged-port-host", Keep, Candidate),
             Self::MissingNonroot => row("missing-nonroot", Warn, Every),
-            Self::RunsAsRoot => row("runs-as-root", Warn, Candidate),
-            Self::NamedUser => later("named-user", Keep, Candidate),
+            Self::RunsAsRoot => row("runs-as-root", Warn, Both),
+            Self::NamedUser => row("named-user", Keep, Candidate),
             Self::NeedsRoot => row("needs-root", Keep, Candidate),
             Self::NoShell => row("no-shell", Keep, Candidate),
-            Self::ProgramMissing => later("program-missing", Keep, Candidate),
-            Self::ProgramUnknown => later("program-unknown", Warn, Candidate),
-            Self::EntrypointDiffers => later("entrypoint-differs", Keep, Candidate),
-            Self::NoEntrypoint => later("no-entrypoint", Keep, Candidate),
-            Self::NoPackageManager => later("no-package-manager", Keep, Candidate),
-            Self::DataPathMoved => later("data-path-moved", Keep, Candidate),
-            Self::DataOwnerDiffers => later("data-owner-differs", Keep, Candidate),
-            Self::VolumeOwnership => later("volume-ownership", Warn, Candidate),
-            Self::PortsDiffer => later("ports-differ", Warn, Candidate),
+            Self::ProgramMissing => row("program-missing", Keep, Candidate),
+            Self::ProgramUnknown => row("program-unknown", Warn, Candidate),
+            Self::EntrypointDiffers => row("entrypoint-differs", Keep, Candidate),
+            Self::NoEntrypoint => row("no-entrypoint", Keep, Candidate),
+            Self::NoPackageManager => row("no-package-manager", Keep, Candidate),
+            Self::DataPathMoved => row("data-path-moved", Keep, Candidate),
+            Self::DataOwnerDiffers => row("data-owner-differs", Keep, Candidate),
+            Self::VolumeOwnership => row("volume-ownership", Warn, Candidate),
+            Self::PortsDiffer => row("ports-differ", Warn, Candidate),
             Self::PlatformMissing => row("platform-missing", Keep, Candidate),
-            Self::FipsUnavailable => later("fips-unavailable", Keep, Candidate),
-            Self::DigestDropped => later("digest-dropped", Ignore, Candidate),
-            Self::DevVariant => later("dev-variant", Warn, Hardened),
+            Self::FipsUnavailable => row("fips-unavailable", Keep, Candidate),
+            Self::DigestDropped => row("digest-dropped", Ignore, Candidate),
+            Self::DevVariant => row("dev-variant", Warn, Hardened),
             Self::PullSecretMissing => row("pull-secret-missing", Keep, Candidate),
             Self::ForeignOwner => row("foreign-owner", Keep, Candidate),
-            Self::OperatorManaged => later("operator-managed", Warn, Candidate),
+            Self::OperatorManaged => row("operator-managed", Warn, Candidate),
         }
     }
 
@@ -147,11 +147,6 @@ impl Code {
     /// What happens where the policy does not say.
     pub fn default_action(self) -> Action {
         self.row().default
-    }
-
-    /// Whether this version looks for it.
-    pub fn is_evaluated(self) -> bool {
-        self.row().evaluated
     }
 
     pub(crate) fn about(self) -> About {

@@ -6,9 +6,14 @@ use crate::policy::Platform;
 use crate::workload::PodSpec;
 
 /// An architecture of `nodes` that the pod does not rule out and the image lacks. An image whose architectures are unknown has all.
-pub(super) fn platform_missing<'p>(pod: &PodSpec<'_>, nodes: &'p [Platform], facts: &Facts<'_>) -> Option<Hazard<'p>> {
+pub(super) fn platform_missing<'p>(
+    pod: &'p PodSpec<'_>,
+    nodes: &'p [Platform],
+    facts: &Facts<'_>,
+) -> Option<Hazard<'p>> {
     let built = |architecture: &str| facts.platforms.iter().any(|built| **built == *architecture);
-    let mut architectures = nodes.iter().map(Platform::architecture).filter(|_| !facts.platforms.is_empty());
+    let nodes = nodes.iter().map(Platform::architecture);
+    let mut architectures = pod.architecture().into_iter().chain(nodes).filter(|_| !facts.platforms.is_empty());
     architectures
         .find(|architecture| !built(architecture) && pod.may_run_on(architecture))
         .map(|architecture| Hazard::PlatformMissing { architecture })
@@ -26,7 +31,12 @@ mod tests {
             ("{}", &["amd64"][..], Some("arm64")),
             (r#"{"nodeSelector":{"kubernetes.io/arch":"amd64"}}"#, &["amd64"], None),
             (r#"{"nodeSelector":{"kubernetes.io/arch":"amd64"}}"#, &["arm64"], Some("amd64")),
+            (r#"{"nodeSelector":{"kubernetes.io/arch":"s390x"}}"#, &["amd64", "arm64"], Some("s390x")),
+            (r#"{"nodeSelector":{"kubernetes.io/os":"linux"}}"#, &["amd64"], Some("arm64")),
+            (r#"{"affinity":{"nodeAffinity":{}}}"#, &["amd64"], Some("arm64")),
             ("{}", &["amd64", "arm64"], None),
+            ("{}", &["amd64", "arm64", "s390x"], None),
+            (r#"{"nodeSelector":{"beta.kubernetes.io/arch":"amd64"}}"#, &["amd64"], None),
             // Nothing is known.
             ("{}", &[], None),
         ] {

@@ -27,7 +27,8 @@ fn codes(container: &str, pod: &str, counterpart: Counterpart<'_>) -> Vec<&'stat
     let spec: PodSpec<'_> = crate::wire::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
     let image = spec.images().find(|image| image.place.list == ImageList::Containers).unwrap();
     let inherited = Inherited::of(&spec, &[]);
-    let codes = of_container(image.container.unwrap(), &inherited, &counterpart).map(|hazard| hazard.code().name());
+    let codes =
+        of_container(image.container.unwrap(), &inherited, &counterpart, "name").map(|hazard| hazard.code().name());
     codes.filter(|code| *code != "missing-nonroot").collect()
 }
 
@@ -70,7 +71,7 @@ fn missing_nonroot_settings() {
         let spec: PodSpec<'_> = crate::wire::read(&json).unwrap();
         let image = spec.images().next().unwrap();
         assert_eq!(
-            missing_nonroot(image.container.unwrap(), &Inherited::of(&spec, &[])).is_some(),
+            user::missing_nonroot(image.container.unwrap(), &Inherited::of(&spec, &[])).is_some(),
             missing,
             "{container} {pod}"
         );
@@ -105,6 +106,10 @@ fn work_that_only_root_can_do() {
         (r#","command":["nsenter","-t","1","-m"]"#, "", candidate(65532), true),
         (r#","lifecycle":{"preStop":{"exec":{"command":["nsenter","--target=1"]}}}"#, "", candidate(65532), true),
         (r#","securityContext":{"capabilities":{"add":["NET_ADMIN"]}}"#, "", candidate(65532), true),
+        (r#","command":["chown","-R","999","/data"]"#, "", candidate(65532), true),
+        (r#","command":["/bin/sh","-c","chown -R 999:999 /data"]"#, "", candidate(65532), true),
+        (r#","command":["/bin/sh","-c","cp /a/chown-me /b"]"#, "", candidate(65532), false),
+        (r#","command":["chown","999","/data"],"securityContext":{"runAsUser":0}"#, "", candidate(65532), false),
         (r#","securityContext":{"capabilities":{"add":["NET_BIND_SERVICE"]}}"#, "", candidate(65532), false),
         (
             r#","securityContext":{"capabilities":{"add":["cap_net_bind_service",null,""]}}"#,
@@ -151,7 +156,8 @@ fn shells_that_the_image_lacks() {
         (r#","command":["ash"]"#.to_owned(), &["busybox"], false),
         (r#","command":["/usr/bin/env","x"]"#.to_owned(), &["busybox"], false),
         (r#","command":["/app/shell","sh"]"#.to_owned(), &[], false),
-        (r#","args":["sh","-c"]"#.to_owned(), &[], false),
+        (r#","args":["sh","-c"]"#.to_owned(), &[], true),
+        (r#","args":["serve","sh"]"#.to_owned(), &[], false),
         (r#","command":[],"livenessProbe":{"httpGet":{"path":"/sh"}},"lifecycle":null"#.to_owned(), &[], false),
     ] {
         let shell = words(shell);

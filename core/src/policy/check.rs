@@ -9,7 +9,6 @@ use serde_saphyr::Location;
 use super::problem::{PolicyError, Problem, position, shown};
 use super::written::{Written, WrittenSecret};
 use super::{Effect, Policy, Prefix, syntax};
-use crate::hazard::Code;
 
 /// A policy, and what its writer should know.
 #[derive(Debug)]
@@ -37,8 +36,6 @@ pub struct Note {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remark {
-    /// The file says what they do, and this version does not look for them.
-    NotEvaluated(Vec<Code>),
     /// `hardened.digest` is for a registry that says which digest a tag has.
     DigestWithoutRegistry,
     /// A registry of a pull secret that no target is on.
@@ -61,10 +58,6 @@ impl fmt::Display for Note {
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotEvaluated(codes) => {
-                let codes: Vec<&str> = codes.iter().map(|code| code.name()).collect();
-                write!(f, "`hazards`: not evaluated yet, so without effect: {}", codes.join(", "))
-            }
             Self::DigestWithoutRegistry => {
                 f.write_str("`hardened.digest`: without effect yet: this version asks no registry")
             }
@@ -128,7 +121,6 @@ impl Checked {
 /// Where the file says what remarks are about.
 struct Places {
     digest: Option<Location>,
-    not_evaluated: Vec<(Location, Code)>,
     repository: Option<Location>,
     /// Of each rule that replaces.
     replace: Vec<Location>,
@@ -141,8 +133,6 @@ struct Places {
 impl Places {
     fn of(written: &Written) -> Self {
         let hardened = written.hardened.as_ref();
-        let hazards = written.hazards.iter().flat_map(|hazards| &hazards.0);
-        let later = hazards.filter(|(code, _)| !code.is_evaluated());
         let rules = written.rules.iter().flatten();
         let registries = |secrets: &Vec<WrittenSecret>| {
             let of = |secret: &WrittenSecret| secret.registries.iter().map(|at| at.referenced).collect();
@@ -150,7 +140,6 @@ impl Places {
         };
         Self {
             digest: hardened.and_then(|hardened| Some(hardened.digest.as_ref()?.referenced)),
-            not_evaluated: later.map(|(code, action)| (action.referenced, *code)).collect(),
             repository: hardened.and_then(|hardened| Some(hardened.repository.as_ref()?.referenced)),
             replace: rules.filter_map(|rule| Some(rule.replace.as_ref()?.referenced)).collect(),
             to: written.mirrors.iter().flatten().map(|mirror| mirror.to.referenced).collect(),
@@ -160,10 +149,6 @@ impl Places {
 
     fn remarks(&self, policy: &Policy) -> Vec<(Location, Remark)> {
         let mut remarks = Vec::new();
-        if let Some((first, _)) = self.not_evaluated.first() {
-            let codes = self.not_evaluated.iter().map(|(_, code)| *code).collect();
-            remarks.push((*first, Remark::NotEvaluated(codes)));
-        }
         remarks.extend(self.digest.map(|digest| (digest, Remark::DigestWithoutRegistry)));
         self.about_secrets(policy, &mut remarks);
         remarks
@@ -233,10 +218,6 @@ mod tests {
         for (body, notes) in [
             ("", &[][..]),
             ("hazards: {no-shell: warn}\n", &[]),
-            (
-                "hazards:\n  no-shell: warn\n  dev-variant: warn\n  named-user: keep\n",
-                &["5:16: `hazards`: not evaluated yet, so without effect: dev-variant, named-user"],
-            ),
             (
                 "hardened: {digest: pin}\n",
                 &["3:20: `hardened.digest`: without effect yet: this version asks no registry"],

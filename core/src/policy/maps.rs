@@ -110,11 +110,7 @@ impl JsonSchema for WrittenHazards {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let codes = Code::ALL.map(|code| {
             let mut schema = generator.subschema_for::<Action>();
-            let what = if code.is_evaluated() {
-                format!("What happens to a container with the hazard `{code}` (docs/hazards.md).")
-            } else {
-                "Not evaluated yet: without effect.".to_owned()
-            };
+            let what = format!("What happens to a container with the hazard `{code}` (docs/hazards.md).");
             schema.insert("description".to_owned(), what.into());
             (code.name().to_owned(), schema.into())
         });

@@ -1,7 +1,7 @@
 //! A container of a pod.
 
 use super::image::{Image, Place};
-use crate::wire::{self, List, Raw, Read, Text, fields};
+use crate::wire::{List, Raw, Text, fields};
 
 /// A container: what every decision needs as values, what only hazards read as slices of the body.
 #[derive(Debug, Default)]
@@ -9,15 +9,18 @@ pub struct Container<'a> {
     name: Text<'a>,
     image: Text<'a>,
     /// The ports that it says it listens on.
-    pub ports: List<Port>,
+    pub ports: List<Port<'a>>,
     /// The settings of its own.
     pub security_context: SecurityContext<'a>,
-    command: Raw<'a>,
-    args: Raw<'a>,
-    lifecycle: Raw<'a>,
-    liveness_probe: Raw<'a>,
-    readiness_probe: Raw<'a>,
-    startup_probe: Raw<'a>,
+    env_from: Raw<'a>,
+    pub(super) command: Raw<'a>,
+    pub(super) args: Raw<'a>,
+    pub(super) env: Raw<'a>,
+    pub(super) volume_mounts: Raw<'a>,
+    pub(super) lifecycle: Raw<'a>,
+    pub(super) liveness_probe: Raw<'a>,
+    pub(super) readiness_probe: Raw<'a>,
+    pub(super) startup_probe: Raw<'a>,
 }
 
 fields!(Container<'a> {
@@ -27,6 +30,9 @@ fields!(Container<'a> {
     "securityContext" => security_context,
     "command" => command,
     "args" => args,
+    "env" => env,
+    "envFrom" => env_from,
+    "volumeMounts" => volume_mounts,
     "lifecycle" => lifecycle,
     "livenessProbe" => liveness_probe,
     "readinessProbe" => readiness_probe,
@@ -38,14 +44,14 @@ impl<'a> Container<'a> {
         Image { place, name: &self.name, reference: &self.image, container: Some(self) }
     }
 
-    /// The programs that the container starts by its command, its probes and its hooks. Without a command, its first argument is
-    /// one where `runs_arguments` says that the image's entrypoint runs what it is given.
-    pub(crate) fn started(&self, runs_arguments: bool) -> impl Iterator<Item = Text<'a>> {
-        let own = first_word(self.command).or_else(|| first_word(self.args).filter(|_| runs_arguments));
-        let lifecycle: Lifecycle<'a> = read_lenient(self.lifecycle);
-        let probes = [self.liveness_probe, self.readiness_probe, self.startup_probe].map(read_lenient::<Handler<'a>>);
-        let handlers = [lifecycle.post_start, lifecycle.pre_stop].into_iter().chain(probes);
-        own.into_iter().chain(handlers.filter_map(|handler| first_word(handler.exec.command)))
+    /// The image as it is written.
+    pub(crate) fn image(&self) -> &str {
+        &self.image
+    }
+
+    /// Whether all of a `ConfigMap` or Secret becomes variables, whatever their names.
+    pub(crate) fn has_env_from(&self) -> bool {
+        self.env_from.0.is_some_and(|json| json != "[]")
     }
 
     /// Whether the command, the arguments, a hook or a probe has `program` as a word.
@@ -82,46 +88,22 @@ fn escaped_at_end(json: &str) -> Option<char> {
     }
 }
 
-/// A hook, or of a probe what is like one.
-#[derive(Debug, Default)]
-struct Handler<'a> {
-    exec: Exec<'a>,
-}
-
-fields!(Handler<'a> { "exec" => exec });
-
-#[derive(Debug, Default)]
-struct Exec<'a> {
-    command: Raw<'a>,
-}
-
-fields!(Exec<'a> { "command" => command });
-
-#[derive(Debug, Default)]
-struct Lifecycle<'a> {
-    post_start: Handler<'a>,
-    pre_stop: Handler<'a>,
-}
-
-fields!(Lifecycle<'a> { "postStart" => post_start, "preStop" => pre_stop });
-
-/// What the API server would not take as this type says nothing.
-fn read_lenient<'a, T: Read<'a>>(raw: Raw<'a>) -> T {
-    raw.0.and_then(|json| wire::read(json).ok()).unwrap_or_default()
-}
-
-fn first_word(list: Raw<'_>) -> Option<Text<'_>> {
-    read_lenient::<List<Text<'_>>>(list).into_iter().next()
-}
-
 /// An entry of a container's `ports`.
 #[derive(Debug, Default)]
-pub struct Port {
+pub struct Port<'a> {
     /// The port inside the pod's network.
     pub container_port: i64,
+    protocol: Text<'a>,
 }
 
-fields!(Port { "containerPort" => container_port });
+fields!(Port<'a> { "containerPort" => container_port, "protocol" => protocol });
+
+impl Port<'_> {
+    /// Whether it speaks TCP, as it does where it names no protocol.
+    pub fn is_tcp(&self) -> bool {
+        matches!(&*self.protocol, "" | "TCP")
+    }
+}
 
 /// A container's `securityContext`.
 #[derive(Debug, Default)]
@@ -129,6 +111,7 @@ fields!(Port { "containerPort" => container_port });
 pub struct SecurityContext<'a> {
     pub run_as_non_root: Option<bool>,
     pub run_as_user: Option<i64>,
+    pub run_as_group: Option<i64>,
     pub privileged: bool,
     pub capabilities: Capabilities<'a>,
 }
@@ -136,6 +119,7 @@ pub struct SecurityContext<'a> {
 fields!(SecurityContext<'a> {
     "runAsNonRoot" => run_as_non_root,
     "runAsUser" => run_as_user,
+    "runAsGroup" => run_as_group,
     "privileged" => privileged,
     "capabilities" => capabilities,
 });

@@ -1,10 +1,16 @@
 //! The specification of a pod.
 
+use std::sync::OnceLock;
+
 use super::Object;
 use super::container::Container;
 use super::image::{Image, ImageList, Place};
 use super::node::{NodeSelector, affinity_allows};
-use crate::wire::{List, Raw, Text, fields};
+use super::volume::Volume;
+use crate::wire::{self, List, Raw, Text, fields};
+
+/// So many volumes are looked through one by one.
+const FEW: usize = 16;
 
 /// A pod specification; or that of a workload, which holds it in a template.
 #[derive(Debug, Default)]
@@ -13,12 +19,17 @@ pub struct PodSpec<'a> {
     init_containers: List<Container<'a>>,
     ephemeral_containers: List<Container<'a>>,
     volumes: List<Volume<'a>>,
+    /// Positions of the volumes in the order of their names.
+    volumes_by_name: OnceLock<Vec<usize>>,
+    has_host_paths: OnceLock<bool>,
     /// None where the field is absent or null.
     pub image_pull_secrets: Option<List<LocalReference<'a>>>,
     /// The settings that containers inherit.
     pub security_context: PodSecurityContext<'a>,
     /// Whether the pod sees the node's processes.
     pub host_pid: bool,
+    /// Whether the pod has the node's network.
+    pub host_network: bool,
     service_account: Text<'a>,
     os: OperatingSystem<'a>,
     node_selector: NodeSelector<'a>,
@@ -35,6 +46,7 @@ fields!(PodSpec<'a> {
     "imagePullSecrets" => image_pull_secrets,
     "securityContext" => security_context,
     "hostPID" => host_pid,
+    "hostNetwork" => host_network,
     "serviceAccountName" => service_account,
     "os" => os,
     "nodeSelector" => node_selector,
@@ -57,6 +69,26 @@ impl<'a> PodSpec<'a> {
         Some(self.containers_of(place.list).get(place.index)?.as_image(place))
     }
 
+    /// The volume of that name; None where the pod has none, as where a `StatefulSet`'s template has a claim instead.
+    pub(crate) fn volume(&self, name: &str) -> Option<&Volume<'a>> {
+        if self.volumes.len() <= FEW {
+            return self.volumes.iter().find(|volume| *volume.name == *name);
+        }
+        let name_at = |at: usize| self.volumes.get(at).map_or("", |volume| &*volume.name);
+        let sorted = self.volumes_by_name.get_or_init(|| {
+            let mut positions: Vec<usize> = (0..self.volumes.len()).collect();
+            positions.sort_by_key(|at| name_at(*at));
+            positions
+        });
+        let first = sorted.partition_point(|at| name_at(*at) < name);
+        self.volumes.get(*sorted.get(first)?).filter(|volume| *volume.name == *name)
+    }
+
+    /// Whether any volume is a file or folder of the node.
+    pub(crate) fn has_host_paths(&self) -> bool {
+        *self.has_host_paths.get_or_init(|| self.volumes.iter().any(Volume::is_host_path))
+    }
+
     /// The service account that the pod runs as; empty where it names none.
     pub fn service_account(&self) -> &str {
         &self.service_account
@@ -70,6 +102,11 @@ impl<'a> PodSpec<'a> {
     /// Whether the pod can only run on Windows nodes.
     pub fn is_windows(&self) -> bool {
         &*self.os.name == "windows" || &*self.node_selector.os == "windows"
+    }
+
+    /// The architecture that the node selector asks for.
+    pub(crate) fn architecture(&self) -> Option<&str> {
+        Some(&*self.node_selector.architecture).filter(|architecture| !architecture.is_empty())
     }
 
     /// Whether nodes of that architecture satisfy the node selector and the required node affinity.
@@ -102,14 +139,28 @@ impl<'a> PodSpec<'a> {
 pub struct PodSecurityContext<'a> {
     pub run_as_non_root: Option<bool>,
     pub run_as_user: Option<i64>,
+    pub run_as_group: Option<i64>,
+    pub fs_group: Option<i64>,
+    supplemental_groups: Raw<'a>,
     pub sysctls: List<Sysctl<'a>>,
 }
 
 fields!(PodSecurityContext<'a> {
     "runAsNonRoot" => run_as_non_root,
     "runAsUser" => run_as_user,
+    "runAsGroup" => run_as_group,
+    "fsGroup" => fs_group,
+    "supplementalGroups" => supplemental_groups,
     "sysctls" => sysctls,
 });
+
+impl PodSecurityContext<'_> {
+    /// Whether processes are given groups beside that of their user.
+    pub(crate) fn has_supplemental_groups(&self) -> bool {
+        let groups = self.supplemental_groups.0.and_then(|json| wire::read::<List<i64>>(json).ok());
+        groups.is_some_and(|groups| !groups.is_empty())
+    }
+}
 
 /// A kernel parameter of the pod.
 #[derive(Debug, Default)]
@@ -136,30 +187,9 @@ struct OperatingSystem<'a> {
 
 fields!(OperatingSystem<'a> { "name" => name });
 
-#[derive(Debug, Default)]
-struct Volume<'a> {
-    name: Text<'a>,
-    image: Option<ImageSource<'a>>,
-}
-
-fields!(Volume<'a> { "name" => name, "image" => image });
-
-impl<'a> Volume<'a> {
-    fn as_image(&self, place: Place) -> Option<Image<'_, 'a>> {
-        let source = self.image.as_ref()?;
-        Some(Image { place, name: &self.name, reference: &source.reference, container: None })
-    }
-}
-
-#[derive(Debug, Default)]
-struct ImageSource<'a> {
-    reference: Text<'a>,
-}
-
-fields!(ImageSource<'a> { "reference" => reference });
-
 #[cfg(test)]
 mod tests {
+    use super::super::volume::VolumeKind;
     use super::*;
 
     #[test]
@@ -182,6 +212,22 @@ mod tests {
                 (place("/volumes/1/image/reference"), "v", "i4"),
             ]
         );
+    }
+
+    #[test]
+    fn volumes_have_names() {
+        for count in [3, 100] {
+            let volumes: Vec<String> =
+                (0..count).rev().map(|n| format!(r#"{{"name":"v{n}","emptyDir":{{}}}}"#)).collect();
+            let json = format!(r#"{{"volumes":[{},{{"name":"v1","hostPath":{{}}}}]}}"#, volumes.join(","));
+            let spec: PodSpec<'_> = crate::wire::read(&json).unwrap();
+            for (name, is) in [("v0", true), ("v1", true), ("v2", true), ("v", false), ("w", false), ("", false)] {
+                let found = spec.volume(name);
+                assert_eq!(found.map(|volume| &*volume.name), is.then_some(name), "{count}");
+                // The first of equal names.
+                assert!(found.is_none_or(|volume| volume.kind() == VolumeKind::EmptyDir), "{count} {name}");
+            }
+        }
     }
 
     #[test]

@@ -69,7 +69,8 @@ pub(super) fn sources(arguments: &[PathBuf]) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// Symbolic links to folders are not followed: they may lead in circles.
+/// Symbolic links are not followed, which may lead in circles or out of the folder; nor is anything looked at whose name begins with a
+/// dot, such as `.git`.
 fn collect(folder: &Path, sources: &mut Vec<Source>) -> Result<()> {
     let unreadable = || format!("cannot read the folder {}", folder.display());
     let entries: io::Result<Vec<_>> = fs::read_dir(folder).with_context(unreadable)?.collect();
@@ -77,13 +78,17 @@ fn collect(folder: &Path, sources: &mut Vec<Source>) -> Result<()> {
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        let kind = entry.file_type().with_context(unreadable)?;
         let is_manifest = path
             .extension()
             .and_then(|extension| extension.to_str())
             .is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)));
-        if entry.file_type().with_context(unreadable)?.is_dir() {
+        if kind.is_dir() {
             collect(&path, sources)?;
-        } else if is_manifest && path.is_file() {
+        } else if is_manifest && kind.is_file() {
             sources.push(Source::File(path));
         }
     }

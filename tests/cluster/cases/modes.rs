@@ -12,7 +12,7 @@ apiVersion: v1
 kind: Pod
 metadata: {name: web, annotations: {}}
 spec:
-  securityContext: {runAsNonRoot: true}
+  securityContext: {runAsUser: 65532}
   containers: [{name: web, image: 'nginx:1.31.4'}, {name: cache, image: 'redis:8.10.1'}]
 ";
 

@@ -16,6 +16,22 @@ pub(crate) fn redis_by_shell_stays(cluster: &Cluster) {
     as_documented(cluster, "redis-by-shell");
 }
 
+pub(crate) fn a_probe_by_shell_takes_the_compat_build(cluster: &Cluster) {
+    as_documented(cluster, "nginx-probe-by-shell");
+}
+
+pub(crate) fn a_log_collector_is_warned_of_the_nodes_logs(cluster: &Cluster) {
+    as_documented(cluster, "fluent-bit");
+}
+
+pub(crate) fn a_job_that_installs_packages_stays(cluster: &Cluster) {
+    as_documented(cluster, "job-with-a-script");
+}
+
+pub(crate) fn security_contexts(cluster: &Cluster) {
+    as_documented(cluster, "security-contexts");
+}
+
 pub(crate) fn node_exporter(cluster: &Cluster) {
     as_documented(cluster, "node-exporter");
 }

@@ -91,7 +91,7 @@ fn a_second_pass_changes_nothing_and_needs_the_same_secrets() {
         .run(&strategy, |(policy, image, shell)| {
             let pod = |image: &str| -> Value {
                 let command = if shell { json!(["bash", "-c", "x"]) } else { Value::Null };
-                json!({"kind": "Pod", "spec": {"securityContext": {"runAsNonRoot": true},
+                json!({"kind": "Pod", "spec": {"securityContext": {"runAsUser": 65532},
                     "containers": [{"name": "c", "image": image, "command": command}]}})
             };
             let first = Answer::of(&policy, &catalog, &pod(image), None);

@@ -1,0 +1,79 @@
+//! What the change of a reference itself brings, whatever container it is in.
+
+use super::{Counterpart, Hazard};
+use crate::policy::{PUBLIC_REGISTRY, Policy};
+use crate::reference::Reference;
+use crate::workload::Composer;
+
+/// The hazards of an image that is written `written` and would become `target`, which has a digest or not.
+pub(crate) fn of_reference(
+    written: &str,
+    counterpart: &Counterpart<'_>,
+    target: Option<&Reference>,
+    policy: &Policy,
+) -> impl Iterator<Item = Hazard<'static>> {
+    let has_candidate = target.is_some() || matches!(counterpart, Counterpart::Candidate(_));
+    let fips = has_candidate && fips_unavailable(written, target, policy);
+    let digest = written.contains('@') && target.is_some_and(|target| target.digest().is_none());
+    let development = matches!(counterpart, Counterpart::Hardened(_)) && tag(written).ends_with("-dev");
+    [
+        fips.then_some(Hazard::FipsUnavailable),
+        digest.then_some(Hazard::DigestDropped),
+        development.then_some(Hazard::DevVariant),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// A FIPS build, where targets are in the public catalog.
+fn fips_unavailable(written: &str, target: Option<&Reference>, policy: &Policy) -> bool {
+    let is_fips = |word: &str| word.trim_end_matches(|c: char| c.is_ascii_digit()).eq_ignore_ascii_case("fips");
+    let is_public = |target: &Reference| target.registry() == PUBLIC_REGISTRY;
+    // Where no tag corresponds, the repository tells.
+    let sample = || policy.repository.reference("name", "tag").is_ok_and(|sample| is_public(&sample));
+    tag(written).split(['-', '.', '_']).any(is_fips) && target.map_or_else(sample, is_public)
+}
+
+/// The tag of an image as it is written; empty where it has none.
+fn tag(written: &str) -> &str {
+    let name = written.split('@').next().unwrap_or_default();
+    let last = name.rsplit('/').next().unwrap_or_default();
+    last.split_once(':').map_or("", |(_, tag)| tag)
+}
+
+/// What an operator sets, and where.
+struct Managed {
+    composer: Composer,
+    /// What the names of the images begin with.
+    images: &'static [&'static str],
+    setting: &'static str,
+}
+
+/// By operator.
+const MANAGED: [Managed; 7] = [
+    Managed { composer: Composer::Tigera, images: &["calico-"], setting: "`Installation` `spec.registry`" },
+    Managed { composer: Composer::Istio, images: &["istio-"], setting: "`global.hub` of Istio" },
+    Managed { composer: Composer::Cilium, images: &["cilium"], setting: "the images of its `CiliumConfig`" },
+    Managed {
+        composer: Composer::Prometheus,
+        images: &["alertmanager", "prometheus", "thanos"],
+        setting: "`spec.image` of its resource",
+    },
+    Managed { composer: Composer::OpenTelemetry, images: &["opentelemetry-"], setting: "`spec.image` of its resource" },
+    Managed { composer: Composer::Strimzi, images: &["strimzi-"], setting: "the images of its `Kafka`" },
+    Managed {
+        composer: Composer::Elastic,
+        images: &["elasticsearch", "filebeat", "kibana", "logstash"],
+        setting: "`spec.image` of its resource",
+    },
+];
+
+/// An image that its operator composes: what is known by `name` and was made by `composer`.
+pub(crate) fn operator_managed(name: &str, composer: impl Fn() -> Option<Composer>) -> Option<Hazard<'static>> {
+    let mut rows = MANAGED.iter().filter(|row| row.images.iter().any(|image| name.starts_with(image)));
+    let row = rows.find(|row| composer() == Some(row.composer))?;
+    Some(Hazard::OperatorManaged { setting: row.setting })
+}
+
+#[cfg(test)]
+mod tests;

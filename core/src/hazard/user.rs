@@ -1,0 +1,89 @@
+//! The user that a container runs as, and what it may do.
+
+use super::{Candidate, Counterpart, Hazard, Inherited};
+use crate::workload::Container;
+
+/// The user that the pod specification asks for; a container's setting goes before its pod's, as in the kubelet.
+pub(super) fn effective_user(container: &Container<'_>, pod: &Inherited<'_>) -> Option<i64> {
+    container.security_context.run_as_user.or(pod.pod.security_context.run_as_user)
+}
+
+/// Whether the kubelet must see that the container is no root.
+fn must_be_nonroot(container: &Container<'_>, pod: &Inherited<'_>) -> Option<bool> {
+    container.security_context.run_as_non_root.or(pod.pod.security_context.run_as_non_root)
+}
+
+/// Nothing says that it is no root.
+pub(super) fn missing_nonroot(container: &Container<'_>, pod: &Inherited<'_>) -> Option<Hazard<'static>> {
+    let own = &container.security_context;
+    let asked_for = own.run_as_non_root == Some(true) || pod.pod.security_context.run_as_non_root == Some(true);
+    let numeric = [own.run_as_user, pod.pod.security_context.run_as_user].into_iter().flatten().any(|uid| uid > 0);
+    (!asked_for && !numeric).then_some(Hazard::MissingNonroot)
+}
+
+/// Is told to be root.
+pub(super) fn runs_as_root(
+    container: &Container<'_>,
+    pod: &Inherited<'_>,
+    counterpart: &Counterpart<'_>,
+) -> Option<Hazard<'static>> {
+    let uid = counterpart.uid().filter(|uid| *uid != 0)?;
+    let root = match effective_user(container, pod) {
+        Some(user) => user == 0,
+        None => must_be_nonroot(container, pod) == Some(false),
+    };
+    root.then_some(Hazard::RunsAsRoot { uid })
+}
+
+/// Names its user, or runs as root, where the kubelet must see a number that is not root's: it does not look names up.
+pub(super) fn named_user<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>> {
+    let Candidate { container, pod, facts, .. } = candidate;
+    if must_be_nonroot(container, pod) != Some(true) || effective_user(container, pod).is_some() {
+        return None;
+    }
+    let is_named = facts.run_as_name.is_some_and(|name| name.parse::<u32>().is_err());
+    (facts.run_as == 0 || is_named).then_some(Hazard::NamedUser { uid: facts.run_as })
+}
+
+/// Does what only root can do, as a user who is not.
+pub(super) fn needs_root<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>> {
+    let Candidate { container, pod, facts, .. } = candidate;
+    let uid = facts.run_as;
+    if uid == 0 || effective_user(container, pod).is_some() {
+        return None;
+    }
+    let context = &container.security_context;
+    let beyond_ports = |name: &&str| !name.is_empty() && !is_capability(name, "NET_BIND_SERVICE");
+    let reason = if context.privileged {
+        Some("`privileged`")
+    } else if container.mentions("nsenter") {
+        Some("nsenter")
+    } else if pod.pod.host_pid {
+        Some("`hostPID`")
+    } else if let Some(program) = root_program(candidate) {
+        Some(program)
+    } else {
+        context.capabilities.add.iter().map(|name| &**name).find(beyond_ports)
+    };
+    reason.map(|reason| Hazard::NeedsRoot { reason, uid })
+}
+
+/// Programs that change what belongs to others, or the node: nobody but root gets on with them.
+const ROOT_PROGRAMS: [&str; 6] = ["chown", "chgrp", "mount", "umount", "sysctl", "modprobe"];
+
+/// Such a program that the container's command is, or that its shell is told to run.
+fn root_program(candidate: &Candidate<'_, '_>) -> Option<&'static str> {
+    let base_name = |word: &str| word.rsplit('/').next().map(str::to_owned).unwrap_or_default();
+    let program = base_name(candidate.opened.command().first()?);
+    let by_shell = program.ends_with("sh");
+    ROOT_PROGRAMS.into_iter().find(|known| *known == program || by_shell && candidate.container.mentions(known))
+}
+
+/// Container runtimes take a capability's name in any case, with and without `CAP_`.
+pub(super) fn is_capability(written: &str, name: &str) -> bool {
+    let prefixed = written.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("CAP_"));
+    written.get(if prefixed { 4 } else { 0 }..).is_some_and(|written| written.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests;

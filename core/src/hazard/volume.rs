@@ -1,0 +1,105 @@
+//! The volumes of a container, and who owns what is in them.
+
+mod storage;
+
+use std::borrow::Cow;
+use std::cell::LazyCell;
+
+use self::storage::Storage;
+use super::user::effective_user;
+use super::{Candidate, Hazard};
+use crate::workload::{Mount, NodePath, Volume, VolumeKind};
+
+/// Adds the hazards of a candidate's volumes, the first of each kind.
+pub(super) fn hazards<'c>(candidate: &Candidate<'c, '_>, found: &mut Vec<Hazard<'c>>) {
+    let storage = Storage::of(candidate.name);
+    if let Some(storage) = storage {
+        found.extend(data_path_moved(candidate, storage));
+    }
+    // Root may use every volume: the advice of `needs-root` is enough.
+    let needs_root = found.iter().any(|hazard| matches!(hazard, Hazard::NeedsRoot { .. }));
+    if needs_root && storage.is_none() {
+        return;
+    }
+    let [data, other] = ownership(candidate, storage);
+    found.extend(data.into_iter().chain(other.filter(|_| !needs_root)));
+}
+
+/// Has the data where upstream looks for it and the hardened image does not, and nothing tells it to.
+fn data_path_moved<'c>(candidate: &Candidate<'c, '_>, storage: &'static Storage) -> Option<Hazard<'c>> {
+    let setting = storage.setting()?;
+    let Candidate { opened, pod, .. } = candidate;
+    let keeps = |mount: &Mount<'_>| {
+        matches!(kind(pod.pod.volume(&mount.name)), VolumeKind::Claim | VolumeKind::HostPath | VolumeKind::Other)
+    };
+    let mut mounts = opened.mounts().iter();
+    let is_moved = mounts.any(|mount| storage.was_kept_around(mount) && keeps(mount));
+    let is_told = || {
+        let mut words = opened.command().iter().chain(opened.args());
+        opened.env().iter().any(|variable| storage.is_told_by_variable(&variable.name))
+            || words.any(|word| storage.is_told_by_flag(word))
+    };
+    (is_moved && !is_told()).then_some(Hazard::DataPathMoved { setting })
+}
+
+/// A volume whose data belong to another user, and one that the hardened image's user may not use.
+fn ownership<'c>(candidate: &Candidate<'c, '_>, storage: Option<&Storage>) -> [Option<Hazard<'c>>; 2] {
+    let Candidate { container, opened, pod, facts, .. } = candidate;
+    let uid = facts.run_as;
+    // A user that is set is the same before and after.
+    if uid == 0 || effective_user(container, pod).is_some() {
+        return [None, None];
+    }
+    let owner = storage.and_then(|storage| storage.owner(container.image()));
+    if owner == Some(uid) {
+        return [None, None];
+    }
+    let context = &pod.pod.security_context;
+    let shares_group = context.fs_group.is_some();
+    if shares_group && !pod.pod.has_host_paths() {
+        return [None, None];
+    }
+    let has_group = LazyCell::new(|| {
+        let group = container.security_context.run_as_group.or(context.run_as_group);
+        group.is_some() || context.fs_group == Some(0) || context.has_supplemental_groups()
+    });
+    let (mut data, mut other) = (None, None);
+    for mount in opened.mounts().iter().filter(|mount| !mount.path.is_empty()) {
+        let volume = pod.pod.volume(&mount.name);
+        let kind = kind(volume);
+        let on_node = kind == VolumeKind::HostPath;
+        let (keeps_data, is_closed) = match kind {
+            VolumeKind::HostPath if is_for_anybody(volume, mount) => (false, false),
+            VolumeKind::HostPath => (!mount.read_only, !*has_group),
+            VolumeKind::Claim => (true, !shares_group && !mount.read_only),
+            VolumeKind::Files { readable } => (false, !readable && !shares_group),
+            VolumeKind::EmptyDir | VolumeKind::Other => (false, false),
+        };
+        if storage.is_some() && keeps_data && !shares_group {
+            let chown = on_node || storage.is_some_and(Storage::has_sole_owner);
+            data = data.or(Some(Hazard::DataOwnerDiffers { owner, uid, chown }));
+        } else if is_closed && other.is_none() {
+            let written = || Cow::Owned(mount.name.to_string());
+            let volume = volume.map_or_else(written, |volume| Cow::Borrowed(&*volume.name));
+            other = Some(Hazard::VolumeOwnership { volume, uid, on_node });
+        }
+    }
+    [data, other]
+}
+
+/// What a volume is. In the template of a `StatefulSet`, what the pod does not define is a claim.
+fn kind(volume: Option<&Volume<'_>>) -> VolumeKind {
+    volume.map_or(VolumeKind::Claim, Volume::kind)
+}
+
+/// Whether the mount shows what anybody may read, and nobody writes.
+fn is_for_anybody(volume: Option<&Volume<'_>>, mount: &Mount<'_>) -> bool {
+    match volume.map(Volume::node_path) {
+        Some(NodePath::Public) => true,
+        Some(NodePath::Kernel) => mount.read_only,
+        Some(NodePath::Private) | None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;
