@@ -73,10 +73,15 @@ const ROOT_PROGRAMS: [&str; 6] = ["chown", "chgrp", "mount", "umount", "sysctl",
 
 /// Such a program that the container's command is, or that its shell is told to run.
 fn root_program(candidate: &Candidate<'_, '_>) -> Option<&'static str> {
-    let base_name = |word: &str| word.rsplit('/').next().map(str::to_owned).unwrap_or_default();
-    let program = base_name(candidate.opened.command().first()?);
-    let by_shell = program.ends_with("sh");
-    ROOT_PROGRAMS.into_iter().find(|known| *known == program || by_shell && candidate.container.mentions(known))
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let known = |word: &str| ROOT_PROGRAMS.into_iter().find(|known| *known == word);
+    let (command, args) = (candidate.opened.command(), candidate.opened.args());
+    let program = command.first()?.rsplit('/').next()?;
+    if !program.ends_with("sh") {
+        return known(program);
+    }
+    let mut words = command.iter().chain(args).flat_map(|text| text.split(|c| !is_name(c)));
+    words.find_map(known)
 }
 
 /// Container runtimes take a capability's name in any case, with and without `CAP_`.
