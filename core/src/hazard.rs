@@ -17,7 +17,7 @@ pub(crate) use self::reference::{of_reference, operator_managed};
 use crate::catalog::Facts;
 use crate::policy::Platform;
 use crate::warning::printable;
-use crate::workload::{Container, Opened, PodSpec};
+use crate::workload::{Container, Opened, PodSpec, group};
 
 /// The most of a name from the object that a message repeats.
 const MAX_NAME: usize = 63;
@@ -256,8 +256,7 @@ impl fmt::Display for Hazard<'_> {
             Self::DevVariant => f.write_str("a development build, root and with tools; use a tag without `-dev`"),
             Self::PullSecretMissing { secret } => write!(f, "the pod does not name the pull secret `{secret}`"),
             Self::ForeignOwner { api_version, kind } => {
-                let group = api_version.split_once('/').map_or("", |(group, _)| group);
-                let (group, kind) = (printable(group, MAX_NAME), printable(kind, MAX_NAME));
+                let (group, kind) = (printable(group(api_version), MAX_NAME), printable(kind, MAX_NAME));
                 write!(f, "its controller may undo it; set the image in {group}/{kind}, or tolerate it")
             }
             Self::OperatorManaged { setting } => write!(f, "its operator sets it; use {setting}"),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::policy::Mode;
 use crate::wire::{self, List, Raw, Text, WireError, fields};
-use crate::workload::{Kind, LocalReference, Object};
+use crate::workload::{Kind, LocalReference, Object, group};
 
 /// How deep Lists of Lists are looked into: nobody writes them on purpose.
 const MAX_LISTS: usize = 4;
@@ -41,15 +41,14 @@ pub struct NotAWorkload {
 /// The objects with pods in a document, which is one of them or a List.
 pub fn workloads(json: &str) -> Result<Vec<Workload<'_>>, NotAWorkload> {
     let mut found = Vec::new();
-    for_each_object(json, &mut String::new(), 0, &mut |json, at, head| {
-        let Some(kind) = head.workload() else { return Ok(()) };
-        let refuse = |source| NotAWorkload { kind: kind.name().to_owned(), at: at.to_owned(), source };
+    for Listed { at, json, head } in listed(json) {
+        let Some(kind) = head.workload() else { continue };
+        let refuse = |source| NotAWorkload { kind: kind.name().to_owned(), at: at.clone(), source };
         let object = wire::read(json).map_err(refuse)?;
         let Named { metadata } = wire::read(json).map_err(refuse)?;
-        let (api_version, at) = (head.api_version, at.to_owned());
-        found.push(Workload { at, api_version, kind, namespace: metadata.namespace, name: metadata.name, object });
-        Ok(())
-    })?;
+        let Metadata { name, namespace, .. } = metadata;
+        found.push(Workload { at, api_version: head.api_version, kind, namespace, name, object });
+    }
     Ok(found)
 }
 
@@ -63,26 +62,22 @@ pub struct Surroundings {
 impl Surroundings {
     /// Takes note of what a document says. What has not the shape of a `Namespace` or a `ServiceAccount` says nothing.
     pub fn learn(&mut self, json: &str, default_namespace: &str) {
-        let learnt = for_each_object(json, &mut String::new(), 0, &mut |json, _, head| {
-            match (&*head.api_version, &*head.kind) {
-                ("v1", "Namespace") => {
-                    let Labelled { metadata } = wire::read(json).unwrap_or_default();
-                    let mode = metadata.labels.mode.0.and_then(label_mode);
-                    self.modes.extend(mode.map(|mode| (metadata.name.to_string(), mode)));
-                }
-                ("v1", "ServiceAccount") => {
-                    let Named { metadata } = wire::read(json).unwrap_or_default();
-                    let Account { image_pull_secrets } = wire::read(json).unwrap_or_default();
-                    let namespace = if metadata.namespace.is_empty() { default_namespace } else { &metadata.namespace };
-                    let secrets = image_pull_secrets.iter().map(|secret| secret.name.to_string());
-                    self.accounts.insert((namespace.to_owned(), metadata.name.to_string()), secrets.collect());
-                }
-                _ => {}
+        for Listed { json, head, .. } in listed(json) {
+            let Named { metadata } = match (&*head.api_version, &*head.kind) {
+                ("v1", "Namespace" | "ServiceAccount") => wire::read(json).unwrap_or_default(),
+                _ => continue,
+            };
+            let name = metadata.name.to_string();
+            if &*head.kind == "Namespace" {
+                let Labels { mode } = metadata.labels.opened();
+                self.modes.extend(mode.0.and_then(label_mode).map(|mode| (name, mode)));
+            } else {
+                let Account { image_pull_secrets } = wire::read(json).unwrap_or_default();
+                let namespace = if metadata.namespace.is_empty() { default_namespace } else { &metadata.namespace };
+                let secrets = image_pull_secrets.iter().map(|secret| secret.name.to_string());
+                self.accounts.insert((namespace.to_owned(), name), secrets.collect());
             }
-            Ok(())
-        });
-        // Nothing above fails.
-        debug_assert!(learnt.is_ok());
+        }
     }
 
     /// The mode that the label of a namespace asks for.
@@ -104,28 +99,34 @@ fn label_mode(json: &str) -> Option<Mode> {
     }
 }
 
-/// Calls `tell` for the document, or for each item of a List, with its place and what it says it is.
-fn for_each_object<'j>(
+/// An object of a document.
+struct Listed<'j> {
+    /// JSON Pointer of the object in the document.
+    at: String,
     json: &'j str,
-    at: &mut String,
-    depth: usize,
-    tell: &mut impl FnMut(&'j str, &str, Head<'j>) -> Result<(), NotAWorkload>,
-) -> Result<(), NotAWorkload> {
+    head: Head<'j>,
+}
+
+/// The document, or the items of a List, Lists in it included.
+fn listed(json: &str) -> Vec<Listed<'_>> {
+    let mut found = Vec::new();
+    list(json, String::new(), 0, &mut found);
+    found
+}
+
+fn list<'j>(json: &'j str, at: String, depth: usize, found: &mut Vec<Listed<'j>>) {
     // What is no object, or calls itself strange names, is nobody we know.
     let head: Head<'j> = wire::read(json).unwrap_or_default();
     if (&*head.api_version, &*head.kind) != ("v1", "List") || depth == MAX_LISTS {
-        return tell(json, at, head);
+        found.push(Listed { at, json, head });
+        return;
     }
     let Items { items } = wire::read(json).unwrap_or_default();
-    let length = at.len();
     for (index, item) in items.iter().enumerate() {
-        let Raw(Some(item)) = item else { continue };
-        at.push_str("/items/");
-        at.push_str(&index.to_string());
-        for_each_object(item, at, depth + 1, tell)?;
-        at.truncate(length);
+        if let Raw(Some(item)) = item {
+            list(item, format!("{at}/items/{index}"), depth + 1, found);
+        }
     }
-    Ok(())
 }
 
 /// What an object says it is.
@@ -139,8 +140,7 @@ fields!(Head<'a> { "apiVersion" => api_version, "kind" => kind });
 
 impl Head<'_> {
     fn workload(&self) -> Option<Kind> {
-        let group = self.api_version.split_once('/').map_or("", |(group, _)| group);
-        Kind::of(group, &self.kind).filter(|_| !self.api_version.is_empty())
+        Kind::of(group(&self.api_version), &self.kind).filter(|_| !self.api_version.is_empty())
     }
 }
 
@@ -153,33 +153,19 @@ fields!(Items<'a> { "items" => items });
 
 #[derive(Debug, Default)]
 struct Named<'j> {
-    metadata: Name<'j>,
+    metadata: Metadata<'j>,
 }
 
 fields!(Named<'a> { "metadata" => metadata });
 
 #[derive(Debug, Default)]
-struct Name<'j> {
+struct Metadata<'j> {
     name: Text<'j>,
     namespace: Text<'j>,
+    labels: Raw<'j>,
 }
 
-fields!(Name<'a> { "name" => name, "namespace" => namespace });
-
-#[derive(Debug, Default)]
-struct Labelled<'j> {
-    metadata: LabelledName<'j>,
-}
-
-fields!(Labelled<'a> { "metadata" => metadata });
-
-#[derive(Debug, Default)]
-struct LabelledName<'j> {
-    name: Text<'j>,
-    labels: Labels<'j>,
-}
-
-fields!(LabelledName<'a> { "name" => name, "labels" => labels });
+fields!(Metadata<'a> { "name" => name, "namespace" => namespace, "labels" => labels });
 
 /// Of a namespace's labels, the one that is ours.
 #[derive(Debug, Default)]

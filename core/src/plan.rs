@@ -10,7 +10,7 @@ use crate::hazard::{self, Action, Code, Counterpart, Hazard, Inherited};
 use crate::policy::{GitOps, Mode, OptOut, Policy, Treatment};
 use crate::reference::Reference;
 use crate::review::{self, Operation};
-use crate::workload::{Composer, Image, ImageList, Kind, Metadata, Object, OwnerReference, PodSpec};
+use crate::workload::{Composer, Image, ImageList, Kind, Metadata, Object, OwnerReference, PodSpec, group};
 
 /// What a decision is about: a pod, or the template of a workload.
 #[derive(Debug, Clone, Copy)]
@@ -233,7 +233,7 @@ impl<'p> Plan<'p> {
         *self.composer.get_or_init(|| {
             let Request { object, kind, .. } = self.request;
             let owner = object.metadata.as_ref().and_then(Metadata::controller);
-            let group = owner.and_then(|owner| owner.api_version.split_once('/')).map_or("", |(group, _)| group);
+            let group = owner.map_or("", |owner| group(&owner.api_version));
             let made = |object: &Object<'_>| object.metadata.as_ref().and_then(Metadata::composer);
             Composer::owning(group).or_else(|| object.pod(kind).and_then(made))
         })

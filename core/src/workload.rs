@@ -14,13 +14,18 @@ pub use self::container::{Capabilities, Container, Port, SecurityContext};
 pub use self::image::{Image, ImageList, Place};
 pub(crate) use self::metadata::Composer;
 pub use self::metadata::{Annotations, Metadata, OwnerReference};
-pub(crate) use self::opened::{Handler, Mount, Opened};
+pub(crate) use self::opened::{Handler, Mount, Opened, is_below};
 pub use self::pod::{LocalReference, PodSecurityContext, PodSpec, Sysctl};
 pub(crate) use self::volume::{NodePath, Volume, VolumeKind};
 use crate::wire::fields;
 
 /// The record of what the images were.
 pub const ORIGINAL_IMAGES: &str = "quench.dev/original-images";
+
+/// The group of an `apiVersion`: `apps` of `apps/v1`, empty for `v1`.
+pub(crate) fn group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
 
 /// A kind of object that has a pod specification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

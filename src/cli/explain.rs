@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -13,7 +12,7 @@ use quench_core::reference::Reference;
 use quench_core::warning::printable;
 use serde::Serialize;
 
-use crate::live;
+use super::RuleFiles;
 
 /// The longest image that text output repeats.
 const MAX_SHOWN: usize = 512;
@@ -29,12 +28,8 @@ pub(super) struct Explain {
     /// How the answer is written; JSON is one line an image
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: Output,
-    /// The policy file; without it, the built-in default
-    #[arg(long, value_name = "FILE")]
-    policy: Option<PathBuf>,
-    /// A catalog file; without it, the embedded one
-    #[arg(long, value_name = "FILE")]
-    catalog: Option<PathBuf>,
+    #[command(flatten)]
+    rules: RuleFiles,
 }
 
 /// How an answer is written.
@@ -46,8 +41,7 @@ enum Output {
 
 impl Explain {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let policy = live::policy(self.policy.as_deref())?;
-        let catalog = live::catalog(self.catalog.as_deref())?;
+        let (policy, catalog) = self.rules.load()?;
         let mut out = io::stdout().lock();
         for image in &self.images {
             let image = image.to_string_lossy();

@@ -6,11 +6,14 @@ mod policy;
 mod rewrite;
 mod serve;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
+use quench_core::catalog::Catalog;
 
+use crate::live;
 use crate::telemetry::{self, LogFormat};
 
 /// For scripts: where output goes, and what the exit code means.
@@ -67,6 +70,23 @@ impl Quench {
             Command::Policy(policy) => policy.run(),
             Command::Certs(certs) => certs.run(),
         }
+    }
+}
+
+/// The files that decide what becomes of images.
+#[derive(Debug, Args)]
+struct RuleFiles {
+    /// The policy file; without it, the built-in default
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// A catalog file; without it, the embedded one
+    #[arg(long, value_name = "FILE")]
+    catalog: Option<PathBuf>,
+}
+
+impl RuleFiles {
+    fn load(&self) -> Result<(quench_core::policy::Policy, Catalog)> {
+        Ok((live::policy(self.policy.as_deref())?, live::catalog(self.catalog.as_deref())?))
     }
 }
 

@@ -16,8 +16,7 @@ use similar::TextDiff;
 
 use self::file::RewrittenFile;
 use self::input::Source;
-use super::dns_label;
-use crate::live;
+use super::{RuleFiles, dns_label};
 
 /// The longest name that a message repeats (Kubernetes' longest names).
 const MAX_NAME: usize = 253;
@@ -56,12 +55,8 @@ pub(super) struct Rewrite {
     /// manifests. Where it is not, none is added, and the object is named.
     #[arg(long)]
     pull_secrets: bool,
-    /// The policy file; without it, the built-in default
-    #[arg(long, value_name = "FILE")]
-    policy: Option<PathBuf>,
-    /// A catalog file; without it, the embedded one
-    #[arg(long, value_name = "FILE")]
-    catalog: Option<PathBuf>,
+    #[command(flatten)]
+    rules: RuleFiles,
 }
 
 /// What is written.
@@ -83,8 +78,7 @@ struct Tally {
 
 impl Rewrite {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let policy = live::policy(self.policy.as_deref())?;
-        let catalog = live::catalog(self.catalog.as_deref())?;
+        let (policy, catalog) = self.rules.load()?;
         let sources = input::sources(&self.files)?;
         if self.in_place && sources.contains(&Source::Stdin) {
             bail!("stdin cannot be written in place; name files, or leave out --in-place");
@@ -107,9 +101,13 @@ impl Rewrite {
         let mut out = io::stdout().lock();
         let mut boundary = Boundary::default();
         for (source, before) in read {
-            let rewritten = file::rewrite(before.clone(), &rewriter);
-            let written = !self.in_place || rewritten.broken.is_empty();
-            tell(&source, &rewritten, written, &mut tally);
+            let mut rewritten = file::rewrite(&before, &rewriter);
+            // A file of which a part could not be handled is left alone.
+            let whole = self.in_place && !rewritten.broken.is_empty();
+            if whole {
+                rewritten.text = None;
+            }
+            tell(&source, &rewritten, whole, &mut tally);
             match self.put(&mut out, &mut boundary, &source, &before, &rewritten) {
                 // Whoever reads has read enough, as `head` does.
                 Err(error) if is_broken_pipe(&error) => break,
@@ -140,27 +138,21 @@ impl Rewrite {
         rewritten: &RewrittenFile,
     ) -> Result<()> {
         if let (true, Some(path)) = (self.in_place, source.file()) {
-            // A file of which a part could not be handled is left alone.
-            return if rewritten.changed && rewritten.broken.is_empty() {
-                file::replace(path, &rewritten.bytes)
-            } else {
-                Ok(())
-            };
+            return rewritten.text.as_ref().map_or(Ok(()), |text| file::replace(path, text.as_bytes()));
         }
-        if self.check && rewritten.changed && !self.diff {
-            writeln!(out, "{}", source.name())?;
-        }
-        if self.diff && rewritten.changed {
-            let [before, after] = [before, &rewritten.bytes].map(String::from_utf8_lossy);
-            let diff = TextDiff::from_lines(&*before, &*after);
+        if let (Some(after), true) = (&rewritten.text, self.diff) {
+            let before = String::from_utf8_lossy(before);
+            let diff = TextDiff::from_lines(&*before, after);
             let name = source.name();
             write!(out, "{}", diff.unified_diff().context_radius(CONTEXT).header(&name, &name))?;
+        } else if self.check && rewritten.text.is_some() {
+            writeln!(out, "{}", source.name())?;
         }
         if self.diff || self.check {
             return Ok(());
         }
         match self.output {
-            Output::Manifest => boundary.put(out, &rewritten.bytes)?,
+            Output::Manifest => boundary.put(out, rewritten.text.as_ref().map_or(before, String::as_bytes))?,
             Output::Patch => {
                 for object in rewritten.objects.iter().filter(|object| !object.patch.0.is_empty()) {
                     serde_json::to_writer(&mut *out, &Line::of(source, object)).map_err(io::Error::from)?;
@@ -176,8 +168,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Says on stderr what a person should know of a file.
-fn tell(source: &Source, rewritten: &RewrittenFile, written: bool, tally: &mut Tally) {
+/// Says on stderr what a person should know of a file; `whole`, where all of it is left for what is broken.
+fn tell(source: &Source, rewritten: &RewrittenFile, whole: bool, tally: &mut Tally) {
     let name = source.name();
     for object in &rewritten.objects {
         let who = who(object);
@@ -191,14 +183,14 @@ fn tell(source: &Source, rewritten: &RewrittenFile, written: bool, tally: &mut T
             eprintln!("denied: {name}: {who}: {denial}");
             tally.denied += 1;
         }
-        tally.images += object.patch.0.iter().filter(|operation| written && is_image(operation)).count();
+        tally.images += object.patch.0.iter().filter(|operation| !whole && is_image(operation)).count();
     }
     for broken in &rewritten.broken {
-        let left = if written { "left as it is" } else { "the whole file is left as it is" };
+        let left = if whole { "the whole file is left as it is" } else { "left as it is" };
         eprintln!("error: {name}: {}; {left}", broken.problem);
         tally.broken += 1;
     }
-    tally.changed += usize::from(rewritten.changed && written);
+    tally.changed += usize::from(rewritten.text.is_some());
 }
 
 fn is_image(operation: &json_patch::PatchOperation) -> bool {

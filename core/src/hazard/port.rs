@@ -3,7 +3,7 @@
 use super::user::{effective_user, is_capability};
 use super::{Candidate, Counterpart, Hazard, Inherited};
 use crate::catalog::Protocol;
-use crate::workload::{Container, Handler, Opened, PodSpec, Volume, VolumeKind};
+use crate::workload::{Container, Handler, Opened, PodSpec, Volume, VolumeKind, is_below};
 
 /// The first port that any user may bind (Linux, `ip_unprivileged_port_start`).
 const FIRST_UNPRIVILEGED: i64 = 1024;
@@ -81,10 +81,6 @@ impl Candidate<'_, '_> {
 
 fn is_credential(path: &str) -> bool {
     CREDENTIALS.into_iter().any(|folder| is_below(path, folder))
-}
-
-fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

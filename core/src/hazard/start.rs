@@ -222,7 +222,7 @@ fn shell(name: &str) -> Option<&'static str> {
     SHELLS.into_iter().find(|shell| *shell == name)
 }
 
-fn base_name(path: &str) -> &str {
+pub(super) fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 

@@ -1,5 +1,6 @@
 //! The user that a container runs as, and what it may do.
 
+use super::start::base_name;
 use super::{Candidate, Counterpart, Hazard, Inherited};
 use crate::workload::Container;
 
@@ -76,7 +77,7 @@ fn root_program(candidate: &Candidate<'_, '_>) -> Option<&'static str> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let known = |word: &str| ROOT_PROGRAMS.into_iter().find(|known| *known == word);
     let (command, args) = (candidate.opened.command(), candidate.opened.args());
-    let program = command.first()?.rsplit('/').next()?;
+    let program = base_name(command.first()?);
     if !program.ends_with("sh") {
         return known(program);
     }

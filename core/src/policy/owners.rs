@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::workload::Kind;
+use crate::workload::{Kind, group};
 
 /// The controllers that do not mind changed pods, beside those of Kubernetes itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,7 +15,7 @@ impl Owners {
 
     /// Whether a controller of that API version and kind leaves changed pods alone.
     pub fn tolerate(&self, api_version: &str, kind: &str) -> bool {
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let group = group(api_version);
         // A node's static pod says that the node owns it.
         let built_in = Kind::of(group, kind).is_some() || (group, kind) == ("", "Node");
         built_in || self.0.iter().any(|owner| *owner.group == *group && *owner.kind == *kind)

@@ -99,6 +99,13 @@ impl<'a, T: Read<'a>> Read<'a> for List<T> {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Raw<'a>(pub(crate) Option<&'a str>);
 
+impl<'a> Raw<'a> {
+    /// What the text says. What the API server would not take as that type says nothing, as does what is absent.
+    pub(crate) fn opened<T: Read<'a>>(self) -> T {
+        self.0.and_then(|json| super::read(json).ok()).unwrap_or_default()
+    }
+}
+
 impl<'a> Read<'a> for Raw<'a> {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError> {
         if cursor.null()? {

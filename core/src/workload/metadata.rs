@@ -1,7 +1,7 @@
 //! Of an object's metadata, what decisions depend on.
 
 use super::ORIGINAL_IMAGES;
-use crate::wire::{self, Cursor, List, Raw, Read, Text, WireError, fields};
+use crate::wire::{Cursor, List, Raw, Read, Text, WireError, fields};
 
 /// The annotation of a pod that only shows what a node's static file says.
 const MIRROR_POD: &str = "kubernetes.io/config.mirror";
@@ -69,7 +69,7 @@ impl<'a> Metadata<'a> {
     }
 
     fn labels(&self) -> Labels<'a> {
-        self.labels.0.and_then(|json| wire::read(json).ok()).unwrap_or_default()
+        self.labels.opened()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which nodes a pod may run on, by operating system and architecture.
 
-use crate::wire::{self, Cursor, List, Raw, Read, Text, WireError, fields};
+use crate::wire::{Cursor, List, Raw, Read, Text, WireError, fields};
 
 /// The labels of a node that tell its operating system, today's and the old one.
 const OS: [&str; 2] = ["kubernetes.io/os", "beta.kubernetes.io/os"];
@@ -33,7 +33,7 @@ impl<'a> Read<'a> for NodeSelector<'a> {
 
 /// Whether a pod's `affinity` lets it run on nodes of an architecture: by any one of the terms, with all of its expressions.
 pub(super) fn affinity_allows(affinity: Raw<'_>, architecture: &str) -> bool {
-    let affinity: Affinity<'_> = affinity.0.and_then(|json| wire::read(json).ok()).unwrap_or_default();
+    let affinity: Affinity<'_> = affinity.opened();
     let terms = &affinity.node_affinity.required.terms;
     terms.is_empty()
         || terms.iter().any(|term| term.expressions.iter().all(|expression| expression.allows(architecture)))

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::container::Container;
-use crate::wire::{self, List, Raw, Read, Text, fields};
+use crate::wire::{List, Raw, Text, fields};
 
 /// A container whose commands, probes, hooks and mounts are taken apart when somebody asks. What the API server would not take as
 /// its type says nothing.
@@ -41,22 +41,22 @@ impl<'a> Opened<'a> {
 
     /// What takes the place of the image's entrypoint; empty where the image's own holds.
     pub(crate) fn command(&self) -> &[Text<'a>] {
-        self.command_cell.get_or_init(|| lenient(self.command))
+        self.command_cell.get_or_init(|| self.command.opened())
     }
 
     /// What takes the place of the image's default arguments.
     pub(crate) fn args(&self) -> &[Text<'a>] {
-        self.args_cell.get_or_init(|| lenient(self.args))
+        self.args_cell.get_or_init(|| self.args.opened())
     }
 
     /// The variables of its environment, as far as they have values of their own.
     pub(crate) fn env(&self) -> &[Variable<'a>] {
-        self.env_cell.get_or_init(|| lenient(self.env))
+        self.env_cell.get_or_init(|| self.env.opened())
     }
 
     /// Where volumes are mounted.
     pub(crate) fn mounts(&self) -> &[Mount<'a>] {
-        self.mounts_cell.get_or_init(|| lenient(self.mounts))
+        self.mounts_cell.get_or_init(|| self.mounts.opened())
     }
 
     /// The mount that brings the file or folder at an absolute path: the deepest one.
@@ -75,15 +75,11 @@ impl<'a> Opened<'a> {
     /// Hooks and probes: after the start, before the stop, liveness, readiness, startup.
     pub(crate) fn handlers(&self) -> &[Handler<'a>] {
         self.handlers_cell.get_or_init(|| {
-            let Lifecycle { post_start, pre_stop } = lenient(self.lifecycle);
-            let [liveness, readiness, startup] = self.probes.map(lenient);
+            let Lifecycle { post_start, pre_stop } = self.lifecycle.opened();
+            let [liveness, readiness, startup] = self.probes.map(Raw::opened);
             [post_start, pre_stop, liveness, readiness, startup]
         })
     }
-}
-
-fn lenient<'a, T: Read<'a>>(raw: Raw<'a>) -> T {
-    raw.0.and_then(|json| wire::read(json).ok()).unwrap_or_default()
 }
 
 /// An entry of `env`.
@@ -111,9 +107,13 @@ fields!(Mount<'a> { "name" => name, "mountPath" => path, "readOnly" => read_only
 impl Mount<'_> {
     /// Whether an absolute path is the mount or lies below it.
     pub(crate) fn holds(&self, path: &str) -> bool {
-        let mount = self.path.trim_end_matches('/');
-        !self.path.is_empty() && path.strip_prefix(mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        !self.path.is_empty() && is_below(path, self.path.trim_end_matches('/'))
     }
+}
+
+/// Whether a path is the folder or lies below it.
+pub(crate) fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A hook, or a probe.
@@ -165,6 +165,7 @@ fields!(Lifecycle<'a> { "postStart" => post_start, "preStop" => pre_stop });
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire;
 
     #[test]
     fn containers_are_taken_apart() {

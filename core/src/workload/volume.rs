@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::image::{Image, Place};
-use crate::wire::{self, List, Raw, Read, Text, fields};
+use crate::wire::{List, Raw, Text, fields};
 
 /// The bit of a file's mode that lets others than its owner and group read it.
 const OTHERS_READ: i64 = 0o004;
@@ -118,9 +118,9 @@ impl<'a> Volume<'a> {
         *self.opened.get_or_init(|| {
             let files = [self.config_map, self.secret, self.projected].into_iter().find(|source| source.0.is_some());
             let kind = match (files, self.host_path.0, self.claim.0, self.empty_dir.0) {
-                (Some(files), ..) => VolumeKind::Files { readable: lenient::<Files>(files).are_readable() },
+                (Some(files), ..) => VolumeKind::Files { readable: files.opened::<Files>().are_readable() },
                 (_, Some(_), ..) => {
-                    let path = lenient::<HostPath<'_>>(self.host_path).path;
+                    let path = self.host_path.opened::<HostPath<'_>>().path;
                     return (VolumeKind::HostPath, NodePath::of(&path));
                 }
                 (_, _, Some(_), _) => VolumeKind::Claim,
@@ -130,10 +130,6 @@ impl<'a> Volume<'a> {
             (kind, NodePath::Private)
         })
     }
-}
-
-fn lenient<'a, T: Read<'a>>(raw: Raw<'a>) -> T {
-    raw.0.and_then(|json| wire::read(json).ok()).unwrap_or_default()
 }
 
 #[derive(Debug, Default)]
@@ -197,6 +193,7 @@ fields!(Item { "mode" => mode });
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire;
 
     #[test]
     fn kinds_of_volumes() {

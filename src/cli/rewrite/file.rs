@@ -20,9 +20,8 @@ pub(super) struct Broken {
 /// What becomes of a file.
 #[derive(Debug)]
 pub(super) struct RewrittenFile {
-    /// Its bytes; those of before where nothing changes.
-    pub(super) bytes: Vec<u8>,
-    pub(super) changed: bool,
+    /// Its text, where it changes.
+    pub(super) text: Option<String>,
     pub(super) objects: Vec<RewrittenObject>,
     pub(super) broken: Vec<Broken>,
 }
@@ -39,13 +38,13 @@ pub(super) fn learn(bytes: &[u8], namespace: &str, surroundings: &mut Surroundin
 }
 
 /// Rewrites what is in a file. A document that is broken passes as it is, the others are handled.
-pub(super) fn rewrite(bytes: Vec<u8>, rewriter: &Rewriter<'_>) -> RewrittenFile {
-    let text = match std::str::from_utf8(&bytes) {
+pub(super) fn rewrite(bytes: &[u8], rewriter: &Rewriter<'_>) -> RewrittenFile {
+    let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
             let line = 1 + bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count();
             let problem = format!("line {line}: not UTF-8; save the file in that encoding");
-            return RewrittenFile { bytes, changed: false, objects: Vec::new(), broken: vec![Broken { problem }] };
+            return RewrittenFile { text: None, objects: Vec::new(), broken: vec![Broken { problem }] };
         }
     };
     let (mut objects, mut broken, mut pieces, mut changed) = (Vec::new(), Vec::new(), Vec::new(), false);
@@ -64,8 +63,7 @@ pub(super) fn rewrite(bytes: Vec<u8>, rewriter: &Rewriter<'_>) -> RewrittenFile 
         changed |= piece.is_some();
         pieces.push(piece.map_or(Cow::Borrowed(document.text), Cow::Owned));
     }
-    let bytes = if changed { pieces.concat().into_bytes() } else { bytes };
-    RewrittenFile { bytes, changed, objects, broken }
+    RewrittenFile { text: changed.then(|| pieces.concat()), objects, broken }
 }
 
 fn rewrite_document(
