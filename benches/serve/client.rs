@@ -14,7 +14,7 @@ use rustls::version::TLS13;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -201,13 +201,22 @@ impl Load {
         for mut sender in self.senders.drain(..) {
             tasks.spawn(async move { sender.run(until).await.map(|()| sender) });
         }
+        let awake = tokio::spawn(stay_awake());
         let mut took = Vec::new();
         while let Some(sender) = tasks.join_next().await {
             let mut sender = sender??;
             took.append(&mut sender.took);
             self.senders.push(sender);
         }
+        awake.abort();
         Ok(took)
+    }
+}
+
+/// Keeps the client's core from sleeping.
+async fn stay_awake() {
+    loop {
+        yield_now().await;
     }
 }
 

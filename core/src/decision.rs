@@ -68,7 +68,7 @@ impl<'c> Decision<'c> {
         let original = policy.original_of(reference).and_then(Result::ok);
         let looked_up = original.as_ref().unwrap_or(reference);
         let hardened = |reference| hardened_name(reference, policy, catalog).map(|name| (name, reference));
-        if let Some((name, hardened)) = hardened(reference).or_else(|| hardened(looked_up)) {
+        if let Some((name, hardened)) = hardened(reference).or_else(|| hardened(original.as_ref()?)) {
             if let Some(meant) = Meant::of(name, hardened, catalog) {
                 return Self::misspelt(meant, policy);
             }
@@ -267,7 +267,7 @@ fn hardened_name<'r>(reference: &'r Reference, policy: &Policy, catalog: &Catalo
     }
     let known = |name: &&str| catalog.get(name).is_some();
     let mirrored = || {
-        let (_, last) = reference.repository().split_once('/').filter(|_| reference.registry() == "docker.io")?;
+        let (_, last) = reference.name().strip_prefix("docker.io/")?.split_once('/')?;
         last.strip_prefix("dhi-")
     };
     policy.repository.name_in(reference.name()).filter(known).or_else(|| mirrored().filter(known))

@@ -7,6 +7,7 @@ mod reference;
 mod start;
 mod user;
 mod volume;
+mod words;
 
 use std::borrow::Cow;
 use std::fmt;

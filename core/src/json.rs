@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::word::Marks;
+use crate::lane;
 
 /// Appends `text` as a JSON string.
 pub(crate) fn push_string(json: &mut String, text: &str) {
@@ -20,39 +20,42 @@ pub(crate) fn push_displayed(json: &mut String, value: impl fmt::Display) {
 }
 
 /// Appends `text` as it stands inside a JSON string.
-fn push_escaped(json: &mut String, mut text: &str) {
-    loop {
-        let plain = plain_length(text.as_bytes());
-        let (run, rest) = text.split_at_checked(plain).unwrap_or((text, ""));
-        json.push_str(run);
-        match rest.bytes().next() {
-            None => return,
-            Some(b'"') => json.push_str("\\\""),
-            Some(b'\\') => json.push_str("\\\\"),
-            Some(b'\n') => json.push_str("\\n"),
-            Some(b'\r') => json.push_str("\\r"),
-            Some(b'\t') => json.push_str("\\t"),
-            Some(control) => {
-                let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
-                json.push_str("\\u00");
-                json.extend([digit(control >> 4), digit(control & 15)]);
-            }
-        }
-        text = rest.get(1..).unwrap_or_default();
+fn push_escaped(json: &mut String, text: &str) {
+    let (lanes, rest) = text.as_bytes().as_chunks();
+    let mut last = [b' '; 16];
+    for (place, byte) in last.iter_mut().zip(rest) {
+        *place = *byte;
     }
+    json.reserve(text.len());
+    let (mut start, mut copied) = (0, 0);
+    for lane in lanes.iter().chain([&last]) {
+        let mut marks = lane::escaped(*lane);
+        while marks != 0 {
+            let at = start + marks.trailing_zeros() as usize;
+            json.push_str(text.get(copied..at).unwrap_or_default());
+            push_escape(json, text.as_bytes().get(at).copied().unwrap_or_default());
+            copied = at + 1;
+            marks &= marks - 1;
+        }
+        start += lane.len();
+    }
+    json.push_str(text.get(copied..).unwrap_or_default());
 }
 
-/// How many bytes come before the first that JSON escapes.
-fn plain_length(bytes: &[u8]) -> usize {
-    let is_special = |byte: &u8| *byte < b' ' || *byte == b'"' || *byte == b'\\';
-    let (words, rest) = bytes.as_chunks();
-    for (position, word) in words.iter().enumerate() {
-        let before = Marks::of_escaped(*word).before();
-        if before < word.len() {
-            return position * word.len() + before;
+/// Appends the escape of a character that JSON does not take as it is.
+fn push_escape(json: &mut String, byte: u8) {
+    match byte {
+        b'"' => json.push_str("\\\""),
+        b'\\' => json.push_str("\\\\"),
+        b'\n' => json.push_str("\\n"),
+        b'\r' => json.push_str("\\r"),
+        b'\t' => json.push_str("\\t"),
+        control => {
+            let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
+            json.push_str("\\u00");
+            json.extend([digit(control >> 4), digit(control & 15)]);
         }
     }
-    bytes.len() - rest.len() + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
 struct Escaping<'j>(&'j mut String);

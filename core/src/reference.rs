@@ -66,6 +66,20 @@ pub enum ParseError {
 }
 
 impl Reference {
+    /// The reference to `tag` in a repository whose canonical name is `name`, of which the registry has that length.
+    pub(crate) fn tagged(name: &[&str], registry: usize, tag: &str) -> Result<Self, ParseError> {
+        let length: usize = name.iter().map(|part| part.len()).sum();
+        let mut text = String::with_capacity(length + 1 + tag.len());
+        text.extend(name.iter().copied());
+        let path = text.get(path_start(registry)..).ok_or(ParseError::Registry)?;
+        check_path(path, path.len())?;
+        check_tag(tag)?;
+        text.push(':');
+        text.push_str(tag);
+        let end = text.len();
+        Ok(Self { text, registry, name: length, tag: end })
+    }
+
     /// The registry's host and port, as written; Docker Hub's aliases are `docker.io`.
     ///
     /// Empty where the first component looks like a host and can only be a path, as in `a_b.c/app`: the distribution
@@ -219,11 +233,9 @@ fn check_registry(host: &str) -> Result<(), ParseError> {
 
 /// `length` is that of the canonical path, `library/` included.
 fn check_path(path: &str, length: usize) -> Result<(), ParseError> {
-    if path.bytes().any(|b| b.is_ascii_uppercase()) {
-        return Err(ParseError::Uppercase);
-    }
     if !path.as_bytes().split(|b| *b == b'/').all(is_path_component) {
-        return Err(ParseError::Repository);
+        let is_upper = path.bytes().any(|b| b.is_ascii_uppercase());
+        return Err(if is_upper { ParseError::Uppercase } else { ParseError::Repository });
     }
     if length > MAX_PATH {
         return Err(ParseError::RepositoryTooLong);

@@ -13,9 +13,10 @@ pub(crate) fn of_reference(
     policy: &Policy,
 ) -> impl Iterator<Item = Hazard<'static>> {
     let has_candidate = target.is_some() || matches!(counterpart, Counterpart::Candidate(_));
-    let fips = has_candidate && fips_unavailable(written, target, policy);
-    let digest = written.contains('@') && target.is_some_and(|target| target.digest().is_none());
-    let development = matches!(counterpart, Counterpart::Hardened(_)) && tag(written).ends_with("-dev");
+    let tag = tag(written);
+    let fips = has_candidate && is_fips(tag) && is_public(target, policy);
+    let digest = target.is_some_and(|target| target.digest().is_none()) && written.contains('@');
+    let development = matches!(counterpart, Counterpart::Hardened(_)) && tag.ends_with("-dev");
     [
         fips.then_some(Hazard::FipsUnavailable),
         digest.then_some(Hazard::DigestDropped),
@@ -25,20 +26,30 @@ pub(crate) fn of_reference(
     .flatten()
 }
 
-/// A FIPS build, where targets are in the public catalog.
-fn fips_unavailable(written: &str, target: Option<&Reference>, policy: &Policy) -> bool {
-    let is_fips = |word: &str| word.trim_end_matches(|c: char| c.is_ascii_digit()).eq_ignore_ascii_case("fips");
+/// Whether a tag asks for a FIPS build.
+fn is_fips(tag: &str) -> bool {
+    let is_fips = |word: &[u8]| {
+        word.get(..4).is_some_and(|name| name.eq_ignore_ascii_case(b"fips"))
+            && word.iter().skip(4).all(u8::is_ascii_digit)
+    };
+    tag.as_bytes().split(|byte| matches!(byte, b'-' | b'.' | b'_')).any(is_fips)
+}
+
+/// Whether targets are in the public catalog. Where no tag corresponds, the repository tells.
+fn is_public(target: Option<&Reference>, policy: &Policy) -> bool {
     let is_public = |target: &Reference| target.registry() == PUBLIC_REGISTRY;
-    // Where no tag corresponds, the repository tells.
-    let sample = || policy.repository.reference("name", "tag").is_ok_and(|sample| is_public(&sample));
-    tag(written).split(['-', '.', '_']).any(is_fips) && target.map_or_else(sample, is_public)
+    target.map_or_else(|| policy.repository.reference("name", "tag").is_ok_and(|sample| is_public(&sample)), is_public)
 }
 
 /// The tag of an image as it is written; empty where it has none.
 fn tag(written: &str) -> &str {
-    let name = written.split('@').next().unwrap_or_default();
-    let last = name.rsplit('/').next().unwrap_or_default();
-    last.split_once(':').map_or("", |(_, tag)| tag)
+    let before = |separator| move |byte: &u8| *byte == separator;
+    let bytes = written.as_bytes();
+    let end = bytes.iter().position(before(b'@')).unwrap_or(bytes.len());
+    let name = bytes.get(..end).unwrap_or_default();
+    let start = name.iter().rposition(before(b'/')).map_or(0, |slash| slash + 1);
+    let colon = name.iter().skip(start).position(before(b':'));
+    colon.and_then(|colon| written.get(start + colon + 1..end)).unwrap_or_default()
 }
 
 /// What an operator sets, and where.

@@ -1,6 +1,9 @@
 //! The user that a container runs as, and what it may do.
 
+use std::sync::LazyLock;
+
 use super::start::base_name;
+use super::words::Words;
 use super::{Candidate, Counterpart, Hazard, Inherited};
 use crate::workload::Container;
 
@@ -72,6 +75,8 @@ pub(super) fn needs_root<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>
 /// Programs that change what belongs to others, or the node: nobody but root gets on with them.
 const ROOT_PROGRAMS: [&str; 6] = ["chown", "chgrp", "mount", "umount", "sysctl", "modprobe"];
 
+static ROOT_PROGRAM: LazyLock<Words> = LazyLock::new(|| Words::new(ROOT_PROGRAMS));
+
 /// Such a program that the container's command is, or that its shell is told to run.
 fn root_program(candidate: &Candidate<'_, '_>) -> Option<&'static str> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -81,8 +86,8 @@ fn root_program(candidate: &Candidate<'_, '_>) -> Option<&'static str> {
     if !program.ends_with("sh") {
         return known(program);
     }
-    let mut words = command.iter().chain(args).flat_map(|text| text.split(|c| !is_name(c)));
-    words.find_map(known)
+    let texts = command.iter().chain(args).filter(|text| ROOT_PROGRAM.may_be_in(text));
+    texts.flat_map(|text| text.split(|c| !is_name(c))).find_map(known)
 }
 
 /// Container runtimes take a capability's name in any case, with and without `CAP_`.

@@ -9,20 +9,23 @@ use crate::reference::{ParseError, Reference};
 /// How hardened images are named: a repository with `{name}` in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
+    /// In canonical form.
     prefix: String,
     suffix: String,
+    /// The length of the registry in `prefix`.
+    registry: usize,
 }
 
 impl Repository {
     const PLACEHOLDER: &'static str = "{name}";
 
     pub(super) fn public() -> Self {
-        Self { prefix: format!("{PUBLIC_REGISTRY}/"), suffix: String::new() }
+        Self { prefix: format!("{PUBLIC_REGISTRY}/"), suffix: String::new(), registry: PUBLIC_REGISTRY.len() }
     }
 
     pub(super) fn parse(written: &str) -> Result<Self, RepositoryError> {
         let (prefix, suffix) = written.split_once(Self::PLACEHOLDER).ok_or(RepositoryError::NoName)?;
-        let repository = Self { prefix: prefix.to_owned(), suffix: suffix.to_owned() };
+        let mut repository = Self { prefix: prefix.to_owned(), suffix: suffix.to_owned(), registry: 0 };
         if !prefix.contains('/') {
             return Err(RepositoryError::NameInRegistry);
         }
@@ -36,6 +39,7 @@ impl Repository {
             let canonical = canonical.replacen("name", Self::PLACEHOLDER, 1);
             return Err(RepositoryError::NotCanonical { canonical });
         }
+        repository.registry = sample.registry().len();
         Ok(repository)
     }
 
@@ -45,11 +49,7 @@ impl Repository {
 
     /// The reference of a hardened image's tag.
     pub fn reference(&self, name: &str, tag: &str) -> Result<Reference, ParseError> {
-        let mut text = String::with_capacity(self.prefix.len() + name.len() + self.suffix.len() + 1 + tag.len());
-        for part in [&self.prefix, name, &self.suffix, ":", tag] {
-            text.push_str(part);
-        }
-        text.try_into()
+        Reference::tagged(&[&self.prefix, name, &self.suffix], self.registry, tag)
     }
 
     /// The hardened name that a registry and repository of this form hold.

@@ -3,66 +3,79 @@
 
 use wide::u8x16;
 
-/// Which bytes of a block are what.
-#[derive(Debug, Default)]
-struct Marks {
-    /// Quotes that no backslash escapes.
-    quotes: u64,
-    opening: u64,
-    closing: u64,
+/// A bit for each byte of a block; bit 0 is the first.
+type Marks = u64;
+
+/// The bytes of a block that `is` marks.
+#[inline]
+fn marked(block: &[u8; 64], is: impl Fn(u8x16) -> u8x16) -> Marks {
+    let lanes = block.as_chunks().0.iter().rev();
+    lanes.fold(0, |marks, lane| marks << 16 | Marks::from(is(u8x16::new(*lane)).to_bitmask()))
 }
 
-impl Marks {
-    /// `escaped` goes from block to block: 1 where the first byte is escaped.
-    fn of(block: &[u8; 64], escaped: &mut u64) -> Self {
-        const ODD: u64 = 0xaaaa_aaaa_aaaa_aaaa;
-        let (mut marks, mut backslashes) = (Self::default(), 0);
-        for (part, bytes) in block.as_chunks().0.iter().enumerate() {
-            let bytes = u8x16::new(*bytes);
-            // `[` and `{`, and `]` and `}`, differ in this bit only.
-            let folded = bytes | u8x16::splat(0x20);
-            let is = |bytes: u8x16, byte: u8| u64::from(bytes.simd_eq(u8x16::splat(byte)).to_bitmask()) << (16 * part);
-            marks.quotes |= is(bytes, b'"');
-            backslashes |= is(bytes, b'\\');
-            marks.opening |= is(folded, b'{');
-            marks.closing |= is(folded, b'}');
-        }
-        if backslashes | *escaped != 0 {
-            // The first of each run of backslashes escapes what follows it, and so every other one.
-            let starts = backslashes & !*escaped;
-            let codes = ((starts << 1) | ODD).wrapping_sub(starts) ^ ODD;
-            let is_escaped = codes ^ (backslashes | *escaped);
-            *escaped = (codes & backslashes) >> 63;
-            marks.quotes &= !is_escaped;
-        }
-        marks
+/// The quotes that no backslash escapes. `escaped` goes from block to block: 1 where the first byte is escaped.
+#[inline]
+fn quotes(block: &[u8; 64], escaped: &mut Marks) -> Marks {
+    const ODD: Marks = 0xaaaa_aaaa_aaaa_aaaa;
+    let quotes = marked(block, |lane| lane.simd_eq(u8x16::splat(b'"')));
+    let backslashes = marked(block, |lane| lane.simd_eq(u8x16::splat(b'\\')));
+    if backslashes | *escaped == 0 {
+        return quotes;
     }
+    // The first of each run of backslashes escapes what follows it, and so every other one.
+    let starts = backslashes & !*escaped;
+    let codes = ((starts << 1) | ODD).wrapping_sub(starts) ^ ODD;
+    let is_escaped = codes ^ (backslashes | *escaped);
+    *escaped = (codes & backslashes) >> 63;
+    quotes & !is_escaped
 }
 
-/// The 64 bytes at `at`; the last ones are followed by blanks. None at the end.
-fn block(bytes: &[u8], at: usize) -> Option<[u8; 64]> {
-    let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
-    if let Some(block) = rest.first_chunk() {
-        return Some(*block);
+/// Opening or closing brackets, by the curly one: the square one differs in one bit only.
+#[inline]
+fn brackets(block: &[u8; 64], curly: u8) -> Marks {
+    marked(block, |lane| (lane | u8x16::splat(0x20)).simd_eq(u8x16::splat(curly)))
+}
+
+/// The blocks of `bytes` from `at` on and where they are; the last one is followed by blanks.
+struct Blocks<'b> {
+    bytes: &'b [u8],
+    at: usize,
+    padded: [u8; 64],
+}
+
+impl<'b> Blocks<'b> {
+    fn of(bytes: &'b [u8], at: usize) -> Self {
+        Self { bytes, at, padded: [b' '; 64] }
     }
-    let mut padded = [b' '; 64];
-    padded.get_mut(..rest.len())?.copy_from_slice(rest);
-    Some(padded)
+
+    /// None at the end.
+    #[inline]
+    fn next(&mut self) -> Option<(usize, &[u8; 64])> {
+        let at = self.at;
+        let rest = self.bytes.get(at..).filter(|rest| !rest.is_empty())?;
+        self.at += 64;
+        if let Some(block) = rest.first_chunk() {
+            return Some((at, block));
+        }
+        self.padded.get_mut(..rest.len())?.copy_from_slice(rest);
+        Some((at, &self.padded))
+    }
 }
 
 /// The end of the object or array whose opening bracket is before `at`; None where the text ends first.
-pub(super) fn after_container(bytes: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn after_container(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut blocks = Blocks::of(bytes, at);
     let (mut depth, mut in_string, mut escaped) = (1_u32, 0_u64, 0_u64);
     loop {
-        let marks = Marks::of(&block(bytes, at)?, &mut escaped);
+        let (at, block) = blocks.next()?;
         // Each bit becomes the parity of the quotes up to it: 1 inside of strings.
-        let mut inside = marks.quotes;
+        let mut inside = quotes(block, &mut escaped);
         for shift in [1, 2, 4, 8, 16, 32] {
             inside ^= inside << shift;
         }
         inside ^= in_string;
         in_string = 0_u64.wrapping_sub(inside >> 63);
-        let (opening, closing) = (marks.opening & !inside, marks.closing & !inside);
+        let (opening, closing) = (brackets(block, b'{') & !inside, brackets(block, b'}') & !inside);
         if closing.count_ones() < depth {
             // It cannot end in this block.
             depth = depth + opening.count_ones() - closing.count_ones();
@@ -80,18 +93,18 @@ pub(super) fn after_container(bytes: &[u8], mut at: usize) -> Option<usize> {
                 brackets &= brackets - 1;
             }
         }
-        at += 64;
     }
 }
 
 /// The end of the string that goes on at `at`, outside of an escape; None where the text ends first.
-pub(super) fn after_string(bytes: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn after_string(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut blocks = Blocks::of(bytes, at);
     let mut escaped = 0;
     loop {
-        let marks = Marks::of(&block(bytes, at)?, &mut escaped);
-        if marks.quotes != 0 {
-            return Some(at + marks.quotes.trailing_zeros() as usize + 1);
+        let (at, block) = blocks.next()?;
+        let quotes = quotes(block, &mut escaped);
+        if quotes != 0 {
+            return Some(at + quotes.trailing_zeros() as usize + 1);
         }
-        at += 64;
     }
 }

@@ -4,9 +4,9 @@
 //! passed over only has to end.
 
 use super::blocks;
-use crate::word::Marks;
+use crate::lane;
 
-/// Strings up to this length are passed over in words, others in blocks.
+/// Strings up to this length are passed over in lanes, others in blocks.
 const SHORT: usize = 32;
 
 /// Where a text stops being JSON, and what should stand there.
@@ -48,13 +48,16 @@ pub(super) fn value(bytes: &[u8], at: usize) -> End {
 /// The end of a string that nobody reads: most are short, but an annotation may hold a whole manifest.
 fn unread_string(bytes: &[u8], start: usize) -> End {
     let mut at = start + 1;
-    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk).filter(|_| at - start <= SHORT) {
-        let plain = Marks::of_quotes(*word).before();
-        at += plain;
-        match bytes.get(at) {
-            Some(b'"') => return Ok(at + 1),
-            Some(b'\\') => break,
-            _ => {}
+    while let Some(lane) = bytes.get(at..).and_then(<[u8]>::first_chunk).filter(|_| at - start <= SHORT) {
+        match lane::quotes(*lane) {
+            0 => at += lane.len(),
+            marks => {
+                at += marks.trailing_zeros() as usize;
+                if bytes.get(at) == Some(&b'"') {
+                    return Ok(at + 1);
+                }
+                break;
+            }
         }
     }
     blocks::after_string(bytes, at).ok_or(Stop { at: bytes.len(), expected: "`\"`" })
@@ -70,13 +73,13 @@ pub(super) fn string(bytes: &[u8], start: usize) -> Result<(usize, bool), Stop> 
     let mut escaped = false;
     let mut at = start + 1;
     loop {
-        let rest = bytes.get(at..).unwrap_or_default();
-        if let Some(word) = rest.first_chunk() {
-            let plain = Marks::of_quotes(*word).before();
-            at += plain;
-            if plain == word.len() {
+        if let Some(lane) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+            let marks = lane::quotes(*lane);
+            if marks == 0 {
+                at += lane.len();
                 continue;
             }
+            at += marks.trailing_zeros() as usize;
         }
         match bytes.get(at) {
             Some(b'"') => return Ok((at + 1, escaped)),

@@ -59,7 +59,7 @@ impl<'a> Container<'a> {
         [self.command, self.args, self.lifecycle, self.liveness_probe, self.readiness_probe, self.startup_probe]
             .into_iter()
             .filter_map(|raw| raw.0)
-            .any(|raw| has_word(raw, program))
+            .any(|raw| raw.contains(program) && has_word(raw, program))
     }
 }
 

@@ -45,6 +45,71 @@ spec:
     });
 }
 
+/// As `CloudNativePG` does: it compares the images of its pods with the resource's, and replaces a pod whose image is another
+/// (its issue 6344). Were the pod rewritten, it would be replaced for ever.
+pub(crate) fn an_operator_that_compares_images_is_left_in_peace(cluster: &Cluster) {
+    const RESOURCE: &str = "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: clusters.postgresql.cnpg.io}
+spec:
+  group: postgresql.cnpg.io
+  names: {kind: Cluster, plural: clusters}
+  scope: Namespaced
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+";
+    cluster.kubectl.apply(RESOURCE);
+    cluster.kubectl.run(&["wait", "--for=condition=Established", "crd/clusters.postgresql.cnpg.io", "--timeout=60s"]);
+    cluster.with_temp_ns(Served::ByDefault, |namespace| {
+        let resource = json!({
+            "apiVersion": "postgresql.cnpg.io/v1",
+            "kind": "Cluster",
+            "metadata": {"name": "db"},
+            "spec": {"imageName": "redis:8.10.1"},
+        });
+        eventually("resource's kind", || {
+            let said = namespace.kubectl.try_with(&resource.to_string(), &["apply", "-f", "-"]);
+            said.succeeded.then_some(())
+        });
+        let resource = namespace.kubectl.get(&["clusters.postgresql.cnpg.io", "db"]);
+        let image = &resource["spec"]["imageName"];
+        let mut pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "db-1"},
+            "spec": {"containers": [{"name": "db", "image": image}]},
+        });
+        let create = ["create", "-o", "json", "-f", "-"];
+        let by_hand = namespace.kubectl.with(&pod.to_string(), &[&create[..], &["--dry-run=server"]].concat());
+        assert_eq!(
+            by_hand.json()["spec"]["containers"][0]["image"],
+            "dhi.io/redis:8.10.1",
+            "it is one that is rewritten"
+        );
+
+        pod["metadata"]["ownerReferences"] = json!([{
+            "apiVersion": "postgresql.cnpg.io/v1",
+            "kind": "Cluster",
+            "name": "db",
+            "uid": resource["metadata"]["uid"],
+            "controller": true,
+        }]);
+        let mut replaced = 0;
+        while namespace.kubectl.with(&pod.to_string(), &create).json()["spec"]["containers"][0]["image"] != *image {
+            namespace.kubectl.run(&["delete", "pod", "db-1", "--grace-period=0", "--force"]);
+            replaced += 1;
+            assert!(replaced < 3, "the operator replaces its pod again and again");
+        }
+        assert_eq!(replaced, 0);
+        let pod = namespace.kubectl.get(&["pod", "db-1"]);
+        assert_eq!((&pod["spec"]["imagePullSecrets"], &pod["metadata"]["annotations"]), (&json!(null), &json!(null)));
+    });
+}
+
 /// As the `ReplicaSet`'s controller, and as a person.
 pub(crate) fn pods_of_controllers_warn_nobody(cluster: &Cluster) {
     const CONTROLLER: &str = "--as=system:serviceaccount:kube-system:replicaset-controller";

@@ -43,6 +43,7 @@ pub(crate) const TOGETHER: &[Case] = cases![
     other_workloads::what_is_hardened_stays,
     other_workloads::mirror_pods_stay,
     other_workloads::pull_secrets,
+    controllers::an_operator_that_compares_images_is_left_in_peace,
     controllers::pods_of_controllers_warn_nobody,
     requests::a_dry_run_shows_and_stores_nothing,
     requests::a_sidecar_of_a_later_webhook_is_rewritten_too,

@@ -3,9 +3,11 @@
 mod script;
 
 use std::ops::Deref;
+use std::sync::LazyLock;
 
 pub(super) use self::script::in_script;
 use super::wrapper::Words;
+use crate::hazard::words;
 
 /// A package manager.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,6 +41,13 @@ static MANAGERS: [Manager; 17] = [
     Manager { name: "yum", packages: DNF },
     Manager { name: "zypper", packages: &["zypper"] },
 ];
+
+static NAMES: LazyLock<words::Words> = LazyLock::new(|| words::Words::new(MANAGERS.iter().map(|manager| manager.name)));
+
+/// Whether a text may have the name of a package manager somewhere.
+fn may_mention_any(text: &str) -> bool {
+    NAMES.may_be_in(text)
+}
 
 /// The package manager of that name.
 pub(super) fn manager(name: &str) -> Option<&'static Manager> {

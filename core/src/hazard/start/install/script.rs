@@ -1,7 +1,7 @@
 //! Finds package managers in the text of a shell script, as far as that takes no shell: where commands begin, quotes, comments
 //! and here-documents.
 
-use super::{Manager, is_python, manager};
+use super::{Manager, is_python, manager, may_mention_any};
 use crate::hazard::start::base_name;
 
 /// What a package manager changes an image by; asking for its version does nothing.
@@ -33,6 +33,8 @@ const BEFORE_COMMANDS: [&str; 15] =
 
 /// The package managers that a script uses.
 pub(in super::super) fn in_script(script: &str) -> impl Iterator<Item = &'static Manager> {
+    // Most have none, and need not be taken apart.
+    let script = if may_mention_any(script) { script } else { "" };
     let mut tokens = Tokens { rest: script, here_document: None };
     let mut command = Command::Beginning;
     std::iter::from_fn(move || {
