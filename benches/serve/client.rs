@@ -213,7 +213,8 @@ impl Load {
     }
 }
 
-/// Keeps the client's core from sleeping.
+/// Keeps the client's core from sleeping. To wake it is some microseconds of a server's time (an interrupt between virtual cores), and
+/// only the slower of two servers ever has to: the faster one never lets the client run out of work.
 async fn stay_awake() {
     loop {
         yield_now().await;
