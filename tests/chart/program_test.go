@@ -2,6 +2,7 @@ package chart
 
 import (
 	"bufio"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -98,4 +99,21 @@ func (s serving) metrics(t *testing.T) string {
 		t.Fatal(answer.Status, err)
 	}
 	return string(text)
+}
+
+// review asks about a pod whose image is rewritten, with a warning.
+func (s serving) review(t *testing.T) {
+	t.Helper()
+	const pod = `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1","operation":"CREATE","namespace":"shop",
+		"kind":{"group":"","version":"v1","kind":"Pod"},"object":{"metadata":{"name":"web"},"spec":{"containers":[{"name":"web","image":"nginx:1.31.4"}]}}}}`
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // its certificate is of this minute
+	url := s.configuration.at("webhooks", 0, "clientConfig", "url").(string)
+	answer, err := client.Post(url, "application/json", strings.NewReader(pod))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Fatal(answer.Status)
+	}
 }
