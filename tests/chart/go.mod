@@ -3,7 +3,7 @@ module quench.dev/tests/chart
 go 1.26.0
 
 require (
-	github.com/prometheus/prometheus v0.310.0
+	github.com/prometheus/prometheus v0.308.1
 	go.yaml.in/yaml/v3 v3.0.5
 )
 
@@ -29,7 +29,7 @@ require (
 	github.com/robfig/cron/v3 v3.0.1 // indirect
 	go.uber.org/atomic v1.11.0 // indirect
 	go.yaml.in/yaml/v2 v2.4.3 // indirect
-	go.yaml.in/yaml/v4 v4.0.0-rc.4 // indirect
+	go.yaml.in/yaml/v4 v4.0.0-rc.3 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.33.0 // indirect
