@@ -24,8 +24,8 @@ func TestRights(t *testing.T) {
 		}
 	}
 	objects := render(t, "")
-	same(t, "Role", only(t, objects, "Role")["rules"], parse(t, "[{apiGroups: [''], resources: [secrets], resourceNames: [quench-ca], verbs: [get, create, update, patch]}]"))
-	same(t, "ClusterRole", only(t, objects, "ClusterRole")["rules"], parse(t, "[{apiGroups: [admissionregistration.k8s.io], resources: [mutatingwebhookconfigurations], resourceNames: [quench], verbs: [get, update, patch]}]"))
+	same(t, "Role", only(t, objects, "Role")["rules"], parse(t, "[{apiGroups: [''], resources: [secrets], resourceNames: [quench-ca], verbs: [get, create, patch]}]"))
+	same(t, "ClusterRole", only(t, objects, "ClusterRole")["rules"], parse(t, "[{apiGroups: [admissionregistration.k8s.io], resources: [mutatingwebhookconfigurations], resourceNames: [quench], verbs: [get, patch]}]"))
 	for _, binding := range []string{"RoleBinding", "ClusterRoleBinding"} {
 		same(t, binding, only(t, objects, binding)["subjects"], parse(t, "[{kind: ServiceAccount, name: quench, namespace: quench}]"))
 	}
