@@ -69,6 +69,17 @@ func TestRelease(t *testing.T) {
 		t.Error(mode())
 	}
 
+	// What quench wrote is quench's: Helm takes it over when it is told to.
+	files := []string{"upgrade", "quench", chart, "--wait", "--timeout", "60s", "--values", chart + "/ci/files-values.yaml"}
+	if _, stderr, err := helm(t, "", append(files, "--kubeconfig", c.kubeconfig, "--namespace", "quench")...); err == nil || !strings.Contains(stderr, "caBundle") {
+		t.Errorf("no conflict: %s", stderr)
+	}
+	run(append(files, "--force-conflicts")...)
+	given := only(t, render(t, examples(t)["files"]), "MutatingWebhookConfiguration").at("webhooks", 0, "clientConfig", "caBundle")
+	if found := c.kubectl(t, "", "get", "mutatingwebhookconfiguration", "quench", "-o", "jsonpath={.webhooks[0].clientConfig.caBundle}"); found != given {
+		t.Errorf("caBundle %q instead of %q", found, given)
+	}
+
 	t.Run("notes", func(t *testing.T) { theNotesFindMissingSecrets(t, c, notes) })
 
 	run("uninstall", "quench", "--wait", "--timeout", "60s")
