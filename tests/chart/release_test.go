@@ -109,9 +109,11 @@ func theNotesFindMissingSecrets(t *testing.T, c *cluster, notes string) {
 	if !found || !strings.HasPrefix(command, "comm ") {
 		t.Fatal(after)
 	}
-	c.kubectl(t, "", "create", "namespace", "supplied")
-	t.Cleanup(func() { c.tryKubectl(t, "", "delete", "namespace", "supplied", "--wait=false") })
-	c.kubectl(t, "", "create", "secret", "generic", "dhi-pull-secret", "-n", "supplied")
+	for namespace, secret := range map[string]string{"supplied": "dhi-pull-secret", "lacking": "another"} {
+		c.kubectl(t, "", "create", "namespace", namespace)
+		t.Cleanup(func() { c.tryKubectl(t, "", "delete", "namespace", namespace, "--wait=false") })
+		c.kubectl(t, "", "create", "secret", "generic", secret, "-n", namespace)
+	}
 	script := "kubectl() { \"$K8S\" kubectl \"$@\"; }\n" + command
 	bash := exec.Command("bash", "-euo", "pipefail", "-c", script)
 	bash.Env = append(bash.Environ(), "KUBECONFIG="+c.kubeconfig, "K8S="+program(t, "k8s", "tests/cluster/build"))
@@ -120,7 +122,7 @@ func theNotesFindMissingSecrets(t *testing.T, c *cluster, notes string) {
 		t.Fatalf("%s\n%s", command, said)
 	}
 	missing := strings.Fields(string(said))
-	if !slices.Contains(missing, "default") || slices.Contains(missing, "supplied") {
+	if !slices.Contains(missing, "default") || !slices.Contains(missing, "lacking") || slices.Contains(missing, "supplied") {
 		t.Errorf("%s\n%v", command, missing)
 	}
 }

@@ -43,6 +43,13 @@ func TestRefusedValues(t *testing.T) {
 	}
 }
 
+// quench leaves its own namespace alone: that must not be the one where add-ons live.
+func TestKubeSystemIsRefused(t *testing.T) {
+	if _, err := tryRender(t, "", "--namespace", "kube-system"); err == nil || !strings.Contains(err.Error(), "a namespace of its own") {
+		t.Error(err)
+	}
+}
+
 // A misspelt key is refused wherever the chart names the keys.
 func TestUnknownKeysAreRefusedAtEveryLevel(t *testing.T) {
 	text, err := os.ReadFile(chart + "/values.yaml")

@@ -75,7 +75,7 @@ func TestEntriesAreAlikeOtherwise(t *testing.T) {
 
 // Every namespace meets one entry or, where quench is off, none.
 func TestEveryNamespaceMeetsOneEntry(t *testing.T) {
-	objects := render(t, "webhook: {neverFail: [calico-system]}")
+	objects := render(t, "webhook: {neverFail: [calico-system, quench]}")
 	entries := only(t, objects, "MutatingWebhookConfiguration")["webhooks"].([]any)
 	fails := 0
 	for _, namespace := range []string{"shop", "kube-system", "calico-system", "quench"} {

@@ -11,6 +11,9 @@
 
 {{/* What values cannot say by their schema. */}}
 {{- define "quench.validate" -}}
+{{- if eq .Release.Namespace "kube-system" -}}
+{{- fail "install quench into a namespace of its own (--namespace quench --create-namespace): its own namespace is never rewritten, and kube-system should be" -}}
+{{- end -}}
 {{- $policy := .Values.policy -}}
 {{- $enforced := list -}}
 {{- /* Without `mode` a policy enforces. YAML makes false of `off`, which `default` would take for none. */ -}}
