@@ -46,13 +46,13 @@ func theCluster(t *testing.T) *cluster {
 	return shared
 }
 
-func startCluster(t *testing.T) *cluster {
+func startCluster(t *testing.T, flags ...string) *cluster {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "quench-chart-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(program(t, "k8s", "tests/cluster/build"), "control-plane", "--dir", dir, "--nodes", "3")
+	command := exec.Command(program(t, "k8s", "tests/cluster/build"), append([]string{"control-plane", "--dir", dir, "--nodes", "3"}, flags...)...)
 	var log bytes.Buffer
 	command.Stderr = &log
 	stdin, err := command.StdinPipe() // its end is the sign to stop

@@ -84,7 +84,10 @@ func metricNames(t *testing.T) []string {
 	t.Helper()
 	var names []string
 	served := serve(t, "{apiVersion: quench.dev/v1alpha1, kind: Policy}")
-	served.review(t) // families without a sample are not shown
+	// Families without a sample are not shown.
+	if status, err := served.ask(); err != nil || status != "200 OK" {
+		t.Fatal(status, err)
+	}
 	text := served.metrics(t)
 	for _, family := range regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`).FindAllStringSubmatch(text, -1) {
 		switch name := family[1]; family[2] {

@@ -55,6 +55,8 @@ type controlPlane struct {
 	server    string
 	nodes     int
 	podsANode int
+	// admission is the API server's --admission-control-config-file, if any.
+	admission string
 
 	authority *pki.Authority
 	programs  *supervisor.Supervisor
@@ -78,14 +80,15 @@ func runControlPlane() int {
 	dir := flags.String("dir", "", "an empty folder for everything it writes")
 	nodes := flags.Int("nodes", 0, "how many of kwok's nodes to add")
 	podsANode := flags.Int("pods-a-node", 110, "how many pods such a node takes")
+	admission := flags.String("admission-config", "", "the API server's --admission-control-config-file")
 	flags.Parse(os.Args[1:]) //nolint:errcheck // ExitOnError
-	if err := serveControlPlane(*dir, *nodes, *podsANode); err != nil {
+	if err := serveControlPlane(*dir, *nodes, *podsANode, *admission); err != nil {
 		return fail(err)
 	}
 	return 0
 }
 
-func serveControlPlane(dir string, nodes, podsANode int) error {
+func serveControlPlane(dir string, nodes, podsANode int, admission string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	go func() {
@@ -112,6 +115,7 @@ func serveControlPlane(dir string, nodes, podsANode int) error {
 		server:    fmt.Sprintf("https://%s:%d", loopback, ports[0]),
 		nodes:     nodes,
 		podsANode: podsANode,
+		admission: admission,
 		authority: authority,
 		programs:  supervisor.New(dir, binary),
 	}
@@ -188,6 +192,7 @@ func (c *controlPlane) startAPIServer(ctx context.Context, port, etcdPort int, a
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file="+file("service-accounts.pub"), "--service-account-signing-key-file="+file("service-accounts.key"),
 		"--authorization-mode=Node,RBAC", "--allow-privileged=true", "--profiling=false",
+		"--admission-control-config-file="+c.admission,
 		"--audit-policy-file="+policy, "--audit-log-path="+audit, // the log is blocking: a request that is over is in it
 		"--v=1",
 	)
