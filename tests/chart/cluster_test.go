@@ -269,6 +269,25 @@ func TestRightsInTheCluster(t *testing.T) {
 			t.Error("may ", refused)
 		}
 	}
+	// What is listed beyond what any account may is what docs/install.md shows.
+	listed := func(account string) map[string]bool {
+		lines := map[string]bool{}
+		for line := range strings.Lines(c.kubectl(t, "", "auth", "can-i", "--list", "--no-headers", "--as=system:serviceaccount:rights:"+account, "-n", "rights")) {
+			lines[strings.Join(strings.Fields(line), " ")] = true
+		}
+		return lines
+	}
+	others, documentation := listed("default"), documented(t)
+	for line := range listed("quench") {
+		if !others[line] && !documentation[line] {
+			t.Error("docs/install.md does not promise: ", line)
+		}
+		delete(documentation, line)
+	}
+	if len(documentation) != 0 {
+		t.Error("docs/install.md promises more: ", documentation)
+	}
+
 	// A Secret that somebody deleted can be made anew, by server-side apply: its right to create is for the one name as well.
 	secret := func(name string) string {
 		return fmt.Sprintf("{apiVersion: v1, kind: Secret, metadata: {name: %s, namespace: rights}}", name)
@@ -278,6 +297,25 @@ func TestRightsInTheCluster(t *testing.T) {
 	if _, stderr, err := c.tryKubectl(t, secret("other"), "apply", "--server-side", account, "-f", "-"); err == nil {
 		t.Error("another Secret was made", stderr)
 	}
+}
+
+// documented are the lines of `kubectl auth can-i --list` in docs/install.md.
+func documented(t *testing.T) map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile(root + "/docs/install.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(text), "```\nmutatingwebhookconfigurations")
+	block, _, found := strings.Cut(block, "```")
+	if !found {
+		t.Fatal("docs/install.md lists no rights")
+	}
+	lines := map[string]bool{}
+	for line := range strings.Lines("mutatingwebhookconfigurations" + block) {
+		lines[strings.Join(strings.Fields(line), " ")] = true
+	}
+	return lines
 }
 
 func tempFile(t *testing.T, name, text string) string {
