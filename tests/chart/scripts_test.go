@@ -69,6 +69,7 @@ echo "$(basename "$0") $*" >>"$CALLS"
 case "$(basename "$0") $*" in
   "docker network inspect"*) printf 'fc00::1\n172.18.0.1\n' ;;
   "kubectl port-forward"*) echo Forwarding; sleep 5 ;;
+  "kubectl run"*) echo dhi.io/nginx:1.31.4 ;;
   "cargo test"*) env | grep ^QUENCH_VISIT_ | sort >>"$CALLS" ;;
 esac
 `
@@ -84,6 +85,39 @@ func TestKindRunsTheSameCases(t *testing.T) {
 		t.Errorf("tests/run does not run `%s`", cases)
 	}
 
+	setUp := `docker build --tag quench.local/quench:e2e .
+kind create cluster --name quench-e2e --config tests/e2e/kind.yaml --kubeconfig WORK/kubeconfig --wait 180s
+kind load docker-image quench.local/quench:e2e --name quench-e2e
+helm install quench charts/quench --namespace quench-system --create-namespace --values tests/e2e/values.yaml --wait --timeout 120s
+helm test quench --namespace quench-system
+`
+	const takeAway = "helm uninstall quench --namespace quench-system --wait\n"
+	const clean = "kind delete cluster --name quench-e2e\n"
+	whole := `kubectl port-forward --namespace quench-system service/quench-metrics 18080:8080
+docker network inspect kind --format {{range .IPAM.Config}}{{println .Gateway}}{{end}}
+build ` + `
+` + cases + `
+QUENCH_VISIT_AUDIT=ROOT/target/kind/audit.jsonl
+QUENCH_VISIT_HOST=172.18.0.1
+QUENCH_VISIT_KUBECONFIG=WORK/kubeconfig
+QUENCH_VISIT_METRICS=127.0.0.1:18080
+`
+	installed := "kubectl run web --image nginx:1.31.4 --dry-run=server --output jsonpath={.spec.containers[0].image}\n"
+	for options, expected := range map[string]string{
+		"":                      setUp + whole + takeAway + clean,
+		"--keep":                setUp + whole + takeAway,
+		"--install-only":        setUp + installed + takeAway + clean,
+		"--install-only --keep": setUp + installed + takeAway,
+	} {
+		if found := callsOf(t, strings.Fields(options)...); found != expected {
+			t.Errorf("%s: %s\nexpected:\n%s", options, found, expected)
+		}
+	}
+}
+
+// callsOf are the programs that kind.sh runs, as lines.
+func callsOf(t *testing.T, options ...string) string {
+	t.Helper()
 	// A copy, so that what it builds is a recorder as well.
 	copied := t.TempDir()
 	for _, path := range []string{"tests/e2e/kind.sh", "tests/e2e/kind.yaml"} {
@@ -97,7 +131,7 @@ func TestKindRunsTheSameCases(t *testing.T) {
 	for _, name := range []string{"bin/docker", "bin/kind", "bin/helm", "bin/kubectl", "bin/cargo", "bin/go", "tests/cluster/build"} {
 		write(t, filepath.Join(copied, name), recorder)
 	}
-	command := exec.Command(filepath.Join(copied, "tests/e2e/kind.sh"))
+	command := exec.Command(filepath.Join(copied, "tests/e2e/kind.sh"), options...)
 	command.Env = append(os.Environ(), "PATH="+copied+"/bin:"+os.Getenv("PATH"), "CALLS="+calls, "TMPDIR="+copied)
 	if said, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %s", err, said)
@@ -107,26 +141,7 @@ func TestKindRunsTheSameCases(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := regexp.MustCompile(regexp.QuoteMeta(copied)+`/tmp\.\w+`).ReplaceAllString(string(text), "WORK")
-	found = strings.ReplaceAll(found, copied, "ROOT")
-	expected := `docker build --tag quench.local/quench:e2e .
-kind create cluster --name quench-e2e --config tests/e2e/kind.yaml --kubeconfig WORK/kubeconfig --wait 180s
-kind load docker-image quench.local/quench:e2e --name quench-e2e
-helm install quench charts/quench --namespace quench-system --create-namespace --values tests/e2e/values.yaml --wait --timeout 120s
-helm test quench --namespace quench-system
-kubectl port-forward --namespace quench-system service/quench-metrics 18080:8080
-docker network inspect kind --format {{range .IPAM.Config}}{{println .Gateway}}{{end}}
-build ` + `
-` + cases + `
-QUENCH_VISIT_AUDIT=ROOT/target/kind/audit.jsonl
-QUENCH_VISIT_HOST=172.18.0.1
-QUENCH_VISIT_KUBECONFIG=WORK/kubeconfig
-QUENCH_VISIT_METRICS=127.0.0.1:18080
-helm uninstall quench --namespace quench-system --wait
-kind delete cluster --name quench-e2e
-`
-	if found != expected {
-		t.Errorf("%s\nexpected:\n%s", found, expected)
-	}
+	return strings.ReplaceAll(found, copied, "ROOT")
 }
 
 func write(t *testing.T, path, text string) {

@@ -1,18 +1,22 @@
 #!/usr/bin/env bash
-# Runs the cases of tests/cluster on kind, where quench is installed by its chart: tests/e2e/kind.sh [--keep]
+# Runs the cases of tests/cluster on kind, where quench is installed by its chart: tests/e2e/kind.sh [--keep] [--install-only]
 #
-# Needs Docker, kind, helm, kubectl, Rust and Go 1.26. NODE_IMAGE names another Kubernetes, such as kindest/node:v1.30.13. It makes a
-# cluster of its own, named quench-e2e, and takes it away again unless --keep is given.
+# Needs Docker, kind, helm, kubectl, Rust and Go 1.26. It makes a cluster of its own, named quench-e2e, and takes it away again unless
+# --keep is given. NODE_IMAGE names another Kubernetes, such as kindest/node:v1.30.13; the cases are for the newest, so that older ones want
+# --install-only: installing, `helm test`, a rewritten pod, uninstalling.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 name=quench-e2e
 keep=false
-case "${1-}" in
-  --keep) keep=true ;;
-  "") ;;
-  *) sed -n '2,5p' "$0"; exit 2 ;;
-esac
+install_only=false
+for option; do
+  case "$option" in
+    --keep) keep=true ;;
+    --install-only) install_only=true ;;
+    *) sed -n '2,6p' "$0"; exit 2 ;;
+  esac
+done
 for tool in docker kind helm kubectl cargo go; do
   command -v "$tool" >/dev/null || { echo "$tool is missing" >&2; exit 2; }
 done
@@ -40,6 +44,14 @@ kind load docker-image quench.local/quench:e2e --name "$name"
 # Not in namespace `quench`: a case has a Service of that name there.
 helm install quench charts/quench --namespace quench-system --create-namespace --values tests/e2e/values.yaml --wait --timeout 120s
 helm test quench --namespace quench-system
+
+if $install_only; then
+  image=$(kubectl run web --image nginx:1.31.4 --dry-run=server --output 'jsonpath={.spec.containers[0].image}')
+  [ "$image" = dhi.io/nginx:1.31.4 ] || { echo "nginx:1.31.4 became $image" >&2; exit 1; }
+  helm uninstall quench --namespace quench-system --wait
+  echo "installed, rewrote and uninstalled on kind"
+  exit
+fi
 
 kubectl port-forward --namespace quench-system service/quench-metrics 18080:8080 >"$work/forward.log" 2>&1 &
 forward=$!
