@@ -46,13 +46,14 @@ func theCluster(t *testing.T) *cluster {
 	return shared
 }
 
-func startCluster(t *testing.T, flags ...string) *cluster {
+func startCluster(t *testing.T, environment ...string) *cluster {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "quench-chart-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(program(t, "k8s", "tests/cluster/build"), append([]string{"control-plane", "--dir", dir, "--nodes", "3"}, flags...)...)
+	command := exec.Command(program(t, "k8s", "tests/cluster/build"), "control-plane", "--dir", dir, "--nodes", "3")
+	command.Env = append(os.Environ(), environment...)
 	var log bytes.Buffer
 	command.Stderr = &log
 	stdin, err := command.StdinPipe() // its end is the sign to stop

@@ -43,7 +43,7 @@ func TestMutualTLS(t *testing.T) {
 		written = strings.Replace(written, "quench.quench.svc ", "quench.quench.svc:"+port+" ", 1)
 		write(t, filepath.Join(dir, map[string]string{"AdmissionConfiguration": "admission.yaml", "Config": "kubeconfig.yaml"}[kind]), written)
 	}
-	c := startCluster(t, "--admission-config", filepath.Join(dir, "admission.yaml"))
+	c := startCluster(t, "QUENCH_ADMISSION_CONFIG="+filepath.Join(dir, "admission.yaml"))
 
 	certificates := filepath.Join(dir, "certificates")
 	quench(t, "", "certs", "--out", certificates, "--service", "quench", "--namespace", "quench")

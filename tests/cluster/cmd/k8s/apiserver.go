@@ -14,6 +14,9 @@ import (
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 )
 
+// admissionConfig is the variable that names the API server's --admission-control-config-file, where a test needs one.
+const admissionConfig = "QUENCH_ADMISSION_CONFIG"
+
 func init() {
 	programs["etcd"] = func() int {
 		etcdmain.Main(os.Args)

@@ -55,8 +55,6 @@ type controlPlane struct {
 	server    string
 	nodes     int
 	podsANode int
-	// admission is the API server's --admission-control-config-file, if any.
-	admission string
 
 	authority *pki.Authority
 	programs  *supervisor.Supervisor
@@ -80,15 +78,14 @@ func runControlPlane() int {
 	dir := flags.String("dir", "", "an empty folder for everything it writes")
 	nodes := flags.Int("nodes", 0, "how many of kwok's nodes to add")
 	podsANode := flags.Int("pods-a-node", 110, "how many pods such a node takes")
-	admission := flags.String("admission-config", "", "the API server's --admission-control-config-file")
 	flags.Parse(os.Args[1:]) //nolint:errcheck // ExitOnError
-	if err := serveControlPlane(*dir, *nodes, *podsANode, *admission); err != nil {
+	if err := serveControlPlane(*dir, *nodes, *podsANode); err != nil {
 		return fail(err)
 	}
 	return 0
 }
 
-func serveControlPlane(dir string, nodes, podsANode int, admission string) error {
+func serveControlPlane(dir string, nodes, podsANode int) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	go func() {
@@ -115,7 +112,6 @@ func serveControlPlane(dir string, nodes, podsANode int, admission string) error
 		server:    fmt.Sprintf("https://%s:%d", loopback, ports[0]),
 		nodes:     nodes,
 		podsANode: podsANode,
-		admission: admission,
 		authority: authority,
 		programs:  supervisor.New(dir, binary),
 	}
@@ -192,7 +188,7 @@ func (c *controlPlane) startAPIServer(ctx context.Context, port, etcdPort int, a
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file="+file("service-accounts.pub"), "--service-account-signing-key-file="+file("service-accounts.key"),
 		"--authorization-mode=Node,RBAC", "--allow-privileged=true", "--profiling=false",
-		"--admission-control-config-file="+c.admission,
+		"--admission-control-config-file="+os.Getenv(admissionConfig),
 		"--audit-policy-file="+policy, "--audit-log-path="+audit, // the log is blocking: a request that is over is in it
 		"--v=1",
 	)
