@@ -14,15 +14,18 @@ import (
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 )
 
-// admissionConfig is the variable that names the API server's --admission-control-config-file, where a test needs one.
-const admissionConfig = "QUENCH_ADMISSION_CONFIG"
-
 func init() {
 	programs["etcd"] = func() int {
 		etcdmain.Main(os.Args)
 		return 0
 	}
-	programs["kube-apiserver"] = func() int { return cli.Run(app.NewAPIServerCommand()) }
+	programs["kube-apiserver"] = func() int {
+		// Where a test needs one.
+		if file := os.Getenv("QUENCH_ADMISSION_CONFIG"); file != "" {
+			os.Args = append(os.Args, "--admission-control-config-file="+file)
+		}
+		return cli.Run(app.NewAPIServerCommand())
+	}
 	programs["kubectl"] = func() int {
 		if _, err := logs.GlogSetter(cmd.GetLogVerbosity(os.Args)); err != nil {
 			return fail(err)

@@ -188,7 +188,6 @@ func (c *controlPlane) startAPIServer(ctx context.Context, port, etcdPort int, a
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file="+file("service-accounts.pub"), "--service-account-signing-key-file="+file("service-accounts.key"),
 		"--authorization-mode=Node,RBAC", "--allow-privileged=true", "--profiling=false",
-		"--admission-control-config-file="+os.Getenv(admissionConfig),
 		"--audit-policy-file="+policy, "--audit-log-path="+audit, // the log is blocking: a request that is over is in it
 		"--v=1",
 	)
