@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::kubectl::Kubectl;
+use crate::visited;
 
 /// The multi-call binary: every program of Kubernetes that the tests run.
 pub(crate) const K8S: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/bin/k8s");
@@ -32,6 +33,7 @@ struct Served {
 }
 
 impl ControlPlane {
+    /// One of our own, or nodes and certificates for the one that is visited.
     pub(crate) fn start(dir: &Path) -> Self {
         assert!(
             Path::new(K8S).exists(),
@@ -39,7 +41,8 @@ impl ControlPlane {
         );
         let log = fs::File::create(dir.join("control-plane.log")).unwrap();
         let mut supervisor = Command::new(K8S)
-            .args(["control-plane", "--dir"])
+            .args(visited::supervisor())
+            .arg("--dir")
             .arg(dir)
             .args(NODES)
             .stdin(Stdio::piped()) // its end is the sign to stop

@@ -19,7 +19,13 @@ func init() {
 		etcdmain.Main(os.Args)
 		return 0
 	}
-	programs["kube-apiserver"] = func() int { return cli.Run(app.NewAPIServerCommand()) }
+	programs["kube-apiserver"] = func() int {
+		// Where a test needs one.
+		if file := os.Getenv("QUENCH_ADMISSION_CONFIG"); file != "" {
+			os.Args = append(os.Args, "--admission-control-config-file="+file)
+		}
+		return cli.Run(app.NewAPIServerCommand())
+	}
 	programs["kubectl"] = func() int {
 		if _, err := logs.GlogSetter(cmd.GetLogVerbosity(os.Args)); err != nil {
 			return fail(err)
