@@ -71,8 +71,8 @@ pub struct Keeper {
     /// What the Secret held when it was last all right.
     remembered: Option<Kept>,
     spread: Spread,
-    /// The bundle that every entry had when they were last all right.
-    told: Option<Bundle>,
+    /// The bundle that every entry had when they were last all right, as PEM.
+    told: Option<String>,
     shown: Option<Shown>,
     is_ready: bool,
     trouble: Option<(SystemTime, String)>,
@@ -214,7 +214,7 @@ impl Keeper {
         if !names.is_empty() {
             let written = self.objects.write_webhooks(&seen, &names, &bundle).await?;
             let (name, entries) = (self.settings.webhook_configuration.as_str(), names.len());
-            if self.told.as_ref().is_some_and(|told| told.is_same(&bundle)) {
+            if self.told.as_ref() == Some(&text) {
                 warn!(name, entries, "restored the caBundle: somebody else had changed it");
                 self.metrics.authority.repaired("webhooks");
             } else {
@@ -222,7 +222,7 @@ impl Keeper {
             }
             self.look_at(&written.says);
         }
-        self.told = Some(bundle);
+        self.told = Some(text);
         Ok(())
     }
 
@@ -239,7 +239,7 @@ impl Keeper {
         self.identity.replace(&Certificate::issued(&leaf, kept.bundle.pem())?);
         let (not_before, not_after) = (leaf.not_before(), leaf.not_after());
         self.metrics.certificate(not_after);
-        info!(expires = %format_rfc3339_seconds(not_after), "shows a new certificate");
+        info!(expires = %format_rfc3339_seconds(not_after), "issued a certificate");
         self.shown = Some(Shown { issuer: authority.clone(), made: now, not_before, not_after });
         Ok(())
     }
@@ -255,7 +255,7 @@ impl Keeper {
         match (trouble, &self.trouble) {
             (Some(error), Some((_, known))) if error == *known => {}
             (Some(error), _) => {
-                warn!(error, "self-managed certificates are in trouble: the last good one stays");
+                warn!(error, "self-managed certificates are in trouble");
                 self.trouble = Some((self.clock.now(), error));
             }
             (None, Some(_)) => {

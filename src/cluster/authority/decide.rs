@@ -75,7 +75,7 @@ pub(super) fn wanted(
     let next = next.filter(is_valid);
     let of_kept = |kept: &Kept| {
         let keyed = [Some(&kept.current), kept.next.as_ref()].into_iter().flatten();
-        keyed.map(|authority| authority.trusted().clone()).chain(kept.bundle.clone()).collect::<Bundle>()
+        kept.bundle.clone().into_iter().chain(keyed.map(|authority| authority.trusted().clone())).collect::<Bundle>()
     };
     let of_found = match found {
         Found::Nothing => Bundle::default(),
@@ -85,8 +85,10 @@ pub(super) fn wanted(
     let lost = matches!(verdict, Verdict::Restore | Verdict::Replace);
     let of_memory = remembered.filter(|_| lost).map(of_kept).unwrap_or_default();
     let first = [Some(&current), next.as_ref()].into_iter().flatten().map(|authority| authority.trusted().clone());
-    // What has expired vouches for nothing any more. What has not may have signed what another replica shows.
-    let bundle = first.chain(of_found).chain(of_memory).chain(trusted).filter(|authority| authority.is_valid(now));
+    // What has expired vouches for nothing any more. What has not may have signed what another replica shows. What was
+    // there stays in its place, so that no entry is written for the order alone.
+    let all = of_found.into_iter().chain(of_memory).chain(trusted).chain(first);
+    let bundle = all.filter(|authority| authority.is_valid(now));
     let bundle = bundle.collect();
     Ok(Kept { current, next, bundle })
 }

@@ -43,7 +43,7 @@ pub(super) enum Problem {
     /// To be looked at again.
     #[error("{object} was changed by somebody else at the same time")]
     Lost { object: String },
-    #[error("quench may not {} {object}: grant it (docs/certificates.md): {source}", .call.verb())]
+    #[error("the right to `{}` is missing for {object}: grant it as in docs/certificates.md: {source}", .call.verb())]
     Forbidden { call: Call, object: String, source: CallError },
     #[error("{object} does not exist: install it, or name the right one by --webhook-configuration")]
     NoWebhooks { object: String },

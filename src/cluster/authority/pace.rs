@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How often the objects are looked at: what somebody else spoils is right again within that.
 const POLL: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// After a failure: first, and at most.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(15));
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 /// Until we are ready.
 const SOON: Duration = Duration::from_millis(250);
 /// Within which an API server has seen a change of the webhook configuration: tenths of seconds, as a rule.
@@ -68,7 +68,7 @@ mod tests {
     fn failures_are_tried_again_sooner_at_first_and_then_more_rarely() {
         let pace = Pace::new(Duration::from_secs(86_400), Duration::from_secs(3_600));
         let pauses = [0, 1, 2, 3, 4, 5, 6, 7, 8, 100].map(|failures| pace.pause(failures, true).as_millis());
-        assert_eq!(pauses, [5_000, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 15_000, 15_000]);
+        assert_eq!(pauses, [5_000, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000, 5_000]);
         assert_eq!(pace.pause(0, false), SOON);
         let short = Pace::new(Duration::from_secs(10), Duration::from_secs(5));
         let pauses = [0, 1, 2, 3, 4, 100].map(|failures| short.pause(failures, true).as_millis());
