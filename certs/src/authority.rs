@@ -1,6 +1,6 @@
 //! An authority with its key, and the leaves that it signs.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -149,10 +149,13 @@ fn params(name: &str, now: SystemTime, lifetime: Duration) -> Result<Certificate
         return Err(Error::Lifetime);
     }
     let mut params = CertificateParams::default();
-    // Certificates have no fractions of seconds.
-    let now = OffsetDateTime::from(now).truncate_to_second();
+    // Certificates have no fractions of seconds, and no years of five digits.
+    let since_epoch = now.duration_since(UNIX_EPOCH).ok().and_then(|since| time::Duration::try_from(since).ok());
+    let now = since_epoch.and_then(|since| OffsetDateTime::UNIX_EPOCH.checked_add(since)).ok_or(Error::Lifetime)?;
+    let now = now.truncate_to_second();
     params.not_before = now - BACKDATED;
-    params.not_after = now + lifetime;
+    params.not_after =
+        time::Duration::try_from(lifetime).ok().and_then(|life| now.checked_add(life)).ok_or(Error::Lifetime)?;
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
     Ok(params)
@@ -169,8 +172,6 @@ fn subject_alt_name(name: &str) -> Result<SanType, Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
     use x509_parser::prelude::*;
 
     use super::*;
@@ -308,6 +309,12 @@ mod tests {
         assert!(matches!(authority.issue([], now(), DAY), Err(Error::NoName)));
         for lifetime in [Duration::ZERO, Duration::MAX] {
             assert!(matches!(authority.issue(["a"], now(), lifetime), Err(Error::Lifetime)));
+        }
+        let year = 366 * DAY;
+        for now in
+            [UNIX_EPOCH - DAY, UNIX_EPOCH + 8_020 * year, UNIX_EPOCH + 9_000 * year, UNIX_EPOCH + 100_000_000 * year]
+        {
+            assert!(matches!(Authority::new("a", now, 9 * year), Err(Error::Lifetime)), "{now:?}");
         }
     }
 }

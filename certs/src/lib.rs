@@ -28,8 +28,8 @@ pub enum Error {
         /// What was given.
         name: String,
     },
-    /// Zero, or longer than 100 years.
-    #[error("a certificate lasts at least a second and at most 36500 days")]
+    /// Zero, longer than 100 years, or at a time that certificates cannot say.
+    #[error("a certificate lasts at least a second and at most 36500 days, between 1970 and 9999")]
     Lifetime,
     /// No certificate, or one of a server.
     #[error("no certificate of an authority")]

@@ -17,7 +17,7 @@ mod objects;
 mod pace;
 mod spread;
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -277,11 +277,12 @@ impl Keeper {
         let mut line = format!("self-managed, authority in Secret {namespace}/{secret}");
         if let (Some(shown), Some(kept)) = (&self.shown, &self.remembered) {
             let [own, authority] = [shown.not_after, kept.current.trusted().not_after()].map(format_rfc3339_seconds);
-            line += &format!(", expires {own}, the authority {authority}");
+            // Writing to a string does not fail.
+            let _ = write!(line, ", expires {own}, the authority {authority}");
         }
         let trouble = self.trouble.as_ref();
         if let Some((since, error)) = trouble {
-            line += &format!("; since {}: {error}", format_rfc3339_seconds(*since));
+            let _ = write!(line, "; since {}: {error}", format_rfc3339_seconds(*since));
         }
         let waits_for = match (self.is_ready, trouble) {
             (true, _) => None,

@@ -14,15 +14,15 @@ pub(super) struct SelfManaged {
     /// Make and renew certificates, and keep the webhook configuration's caBundle right
     ///
     /// All replicas share one authority in a Secret; docs/certificates.md has the rights that this needs.
-    #[arg(long, conflicts_with_all = ["tls_cert", "register", "print_webhook_config"])]
-    self_managed: bool,
+    #[arg(id = "self_managed", long = "self-managed", conflicts_with_all = ["tls_cert", "register", "print_webhook_config"])]
+    is_on: bool,
     /// The Secret of the authority, in the own namespace
     #[arg(long, value_name = "NAME", default_value = "quench-ca", value_parser = dns_subdomain, requires = "self_managed")]
     authority_secret: String,
     /// The Service that the API server calls, in the own namespace
     #[arg(long, value_name = "NAME", default_value = "quench", value_parser = dns_label, requires = "self_managed")]
     service: String,
-    /// The MutatingWebhookConfiguration whose entries lead to this server
+    /// The `MutatingWebhookConfiguration` whose entries lead to this server
     #[arg(long, value_name = "NAME", default_value = "quench", value_parser = dns_subdomain, requires = "self_managed")]
     webhook_configuration: String,
     /// How long an authority lasts; its successor comes after two thirds of that
@@ -35,12 +35,12 @@ pub(super) struct SelfManaged {
 
 impl SelfManaged {
     pub(super) fn is_on(&self) -> bool {
-        self.self_managed
+        self.is_on
     }
 
     /// What is to be kept, if anything is.
     pub(super) fn settings(&self, url: Option<&WebhookUrl>, namespace: Option<&str>) -> Result<Option<Settings>> {
-        if !self.self_managed {
+        if !self.is_on {
             return Ok(None);
         }
         let Some(namespace) = namespace else {

@@ -66,10 +66,9 @@ pub(super) fn wanted(
     let is_valid = |next: &Arc<Authority>| next.trusted().is_valid(now);
     let kept = if let Found::Kept(kept) = found { Some(kept) } else { None };
     let (current, next) = match (verdict, kept, remembered) {
-        (Verdict::Keep, Some(kept), _) => (kept.current.clone(), kept.next.clone()),
+        (Verdict::Keep, Some(kept), _) | (Verdict::Restore, _, Some(kept)) => (kept.current.clone(), kept.next.clone()),
         (Verdict::Prepare, Some(kept), _) => (kept.current.clone(), Some(Arc::new(make()?))),
         (Verdict::Promote, Some(Kept { next: Some(next), .. }), _) => (next.clone(), None),
-        (Verdict::Restore, _, Some(kept)) => (kept.current.clone(), kept.next.clone()),
         _ => (Arc::new(make()?), None),
     };
     let next = next.filter(is_valid);

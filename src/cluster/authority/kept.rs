@@ -92,6 +92,8 @@ impl Kept {
 mod tests {
     use std::time::{Duration, SystemTime};
 
+    use quench_certs::Trusted;
+
     use super::*;
 
     fn authority(name: &str) -> Arc<Authority> {
@@ -99,7 +101,7 @@ mod tests {
     }
 
     fn names(bundle: &Bundle) -> Vec<&str> {
-        bundle.iter().map(|authority| authority.name()).collect()
+        bundle.iter().map(Trusted::name).collect()
     }
 
     /// As the API server has it after the patch.

@@ -38,7 +38,7 @@ pub(crate) fn replicas_that_start_at_once_agree(cluster: &Cluster) {
         assert!(reason.contains("MutatingWebhookConfiguration") || reason.contains("has yet to see"), "{reason}");
         let shop = Shop::calling(&home, &replicas);
         home.await_ready(&replicas);
-        println!("three replicas and a {secret} Secret: ready after {:.1} s", start.elapsed().as_secs_f64());
+        println!("three replicas, Secret {secret}: ready after {:.1} s", start.elapsed().as_secs_f64());
         shop.sells(1);
         let made = replicas.iter().filter(|replica| replica.log().contains("made a certificate authority"));
         assert_eq!(made.count(), 1, "exactly one authority wins");

@@ -137,7 +137,7 @@ fn no_authority_is_lost_while_it_is_valid() {
         match &kept.next {
             Some(made) if verdict == Verdict::Prepare => assert!(is_new(made)),
             kept_next => {
-                assert_eq!(kept_next.as_ref().map(|it| it.trusted()), next.map(|it| it.trusted()), "{verdict:?}")
+                assert_eq!(kept_next.as_ref().map(|it| it.trusted()), next.map(|it| it.trusted()), "{verdict:?}");
             }
         }
         let keyed: Vec<_> = [Some(&kept.current), kept.next.as_ref()].into_iter().flatten().chain(others).collect();
@@ -161,7 +161,7 @@ fn a_change_of_authorities_leaves_the_bundles_order() {
 fn replicas_hand_over_from_authority_to_authority() {
     let mut found = Found::Nothing;
     let mut replicas: [(Option<Kept>, Option<Shown>); 2] = [(None, None), (None, None)];
-    let (mut told, mut made): (Vec<(SystemTime, Bundle)>, usize) = (Vec::new(), 0);
+    let (mut told, mut count): (Vec<(SystemTime, Bundle)>, usize) = (Vec::new(), 0);
     for minute in 0..(24 * 60) {
         let now = at(minute);
         let (remembered, shown) = &mut replicas[usize::try_from(minute).unwrap() % 2];
@@ -171,7 +171,7 @@ fn replicas_hand_over_from_authority_to_authority() {
         let verdict = verdict(&found, remembered.as_ref(), is_spread, now);
         let issuer = shown.iter().map(|shown| shown.issuer.clone()).collect();
         let make = || {
-            made += 1;
+            count += 1;
             Authority::new(NAME, now, LIFE)
         };
         let kept = wanted(verdict, &found, remembered.as_ref(), issuer, now, make).unwrap();
@@ -198,7 +198,7 @@ fn replicas_hand_over_from_authority_to_authority() {
         }
     }
     // One each 20 to 22 minutes.
-    assert!((24 * 60 / 22..=24 * 60 / 20).contains(&made), "{made}");
+    assert!((24 * 60 / 22..=24 * 60 / 20).contains(&count), "{count}");
 }
 
 #[test]
