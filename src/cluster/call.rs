@@ -13,7 +13,7 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 pub(super) enum CallError {
     #[error("the API server did not answer within {DEADLINE:?}")]
     Deadline,
-    #[error("{}", in_one_line(.0))]
+    #[error("{}", said(.0))]
     Kube(kube::Error),
 }
 
@@ -24,6 +24,14 @@ impl CallError {
             Self::Kube(kube::Error::Api(status)) => Some(status.code),
             _ => None,
         }
+    }
+}
+
+/// What the API server says, or the client.
+fn said(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        error => in_one_line(error),
     }
 }
 
