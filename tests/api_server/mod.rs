@@ -113,9 +113,10 @@ impl Objects {
     }
 }
 
-/// Whether a patch is for the very version that there is.
+/// Whether a patch is for the version that there is, or for any.
 fn is_meant_for(patch: &Value, object: &Value) -> bool {
-    patch["metadata"]["resourceVersion"] == object["metadata"]["resourceVersion"]
+    let version = &patch["metadata"]["resourceVersion"];
+    version.is_null() || *version == object["metadata"]["resourceVersion"]
 }
 
 fn decoded(value: &Value) -> Option<String> {

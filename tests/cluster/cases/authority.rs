@@ -3,6 +3,7 @@
 mod home;
 mod wire;
 
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
@@ -14,6 +15,7 @@ use self::home::{Home, Shop};
 use self::wire::Wire;
 use crate::cluster::Cluster;
 use crate::kubectl::eventually;
+use crate::quench::Quench;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 /// Lifetimes that are over while one looks.
@@ -33,11 +35,19 @@ pub(crate) fn replicas_that_start_at_once_agree(cluster: &Cluster) {
             home.kubectl().run(&["create", "secret", "generic", "quench-ca"]);
         }
         let start = Instant::now();
-        let replicas = home.replicas(["one", "two", "three"], &[]);
-        let reason = replicas[0].not_ready().expect("nothing leads to it");
-        assert!(reason.contains("MutatingWebhookConfiguration") || reason.contains("has yet to see"), "{reason}");
+        // All of them have connected before the first is let through.
+        let wire = Wire::held_to(home.api_server());
+        let replicas = home.replicas_by(["one", "two", "three"], &wire.address(), &[]);
+        thread::sleep(Duration::from_millis(300));
+        wire.join();
+        eventually("reason", || replicas[0].not_ready()?.contains("MutatingWebhookConfiguration").then_some(()));
         let shop = Shop::calling(&home, &replicas);
         home.await_ready(&replicas);
+        let lost = |replica: &Quench| {
+            let metrics = replica.metrics();
+            metrics.iter().filter(|(name, _)| name.contains("lost_race")).map(|(_, count)| count).sum::<f64>()
+        };
+        println!("{} races were lost", replicas.iter().map(lost).sum::<f64>());
         println!("three replicas, Secret {secret}: ready after {:.1} s", start.elapsed().as_secs_f64());
         shop.sells(1);
         let made = replicas.iter().filter(|replica| replica.log().contains("made a certificate authority"));
@@ -163,7 +173,7 @@ pub(crate) fn what_cannot_be_used_at_the_start_is_replaced(cluster: &Cluster) {
 
 pub(crate) fn the_api_server_away(cluster: &Cluster) {
     let home = Home::with_rights(cluster);
-    let wire = Wire::to(home.api_server());
+    let wire = Wire::cut_to(home.api_server());
     let flags = ["--authority-lifetime", "60s", "--leaf-lifetime", "6s"];
     let replicas = home.replicas_by(["away"], &wire.address(), &flags);
     let shop = Shop::calling(&home, &replicas);
