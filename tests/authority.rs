@@ -130,11 +130,12 @@ async fn who_loses_a_race_takes_the_winners_authority() {
         server.objects().meanwhile = Some(secret_of(&winner));
         let serving = with_lifetimes(&directory, &server, "1h", "30m");
         until(async || is_ready(&serving).await).await;
-        let objects = server.objects();
-        assert_eq!(objects.data("tls.crt"), Some(winner.certificate_pem()));
-        assert_eq!(objects.data("other").is_some(), exists, "what is not ours stays");
-        assert_eq!(objects.bundles(), [winner.certificate_pem(), winner.certificate_pem()]);
-        drop(objects);
+        {
+            let objects = server.objects();
+            assert_eq!(objects.data("tls.crt"), Some(winner.certificate_pem()));
+            assert_eq!(objects.data("other").is_some(), exists, "what is not ours stays");
+            assert_eq!(objects.bundles(), [winner.certificate_pem(), winner.certificate_pem()]);
+        }
         assert!(is_taken(&serving, &winner.certificate_pem()).await);
         let metrics = get(serving.admin, "/metrics").await.1;
         let lost = |line: &&str| line.starts_with("quench_authority_calls_total") && line.contains("lost_race");

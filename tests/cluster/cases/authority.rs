@@ -71,14 +71,20 @@ pub(crate) fn authorities_change_under_load(cluster: &Cluster) {
     let shop = Shop::calling(&home, &replicas);
     home.await_ready(&replicas);
     let start = Instant::now();
-    let (mut sold, mut authorities, mut certificates) = (0, vec![home.data("tls.crt")], 0);
-    while start.elapsed() < Duration::from_secs(22) {
-        sold += shop.sells(25);
-        let authority = home.data("tls.crt");
-        if !authorities.contains(&authority) {
-            authorities.push(authority);
+    let is_open = || start.elapsed() < Duration::from_secs(22);
+    let sell = || std::iter::repeat_with(|| shop.sells(25)).take_while(|_| is_open()).sum::<usize>();
+    let (mut authorities, mut certificates) = (vec![home.data("tls.crt")], 0);
+    let sold: usize = thread::scope(|scope| {
+        let sellers = [(); 3].map(|()| scope.spawn(sell));
+        while is_open() {
+            let authority = home.data("tls.crt");
+            if !authorities.contains(&authority) {
+                authorities.push(authority);
+            }
+            thread::sleep(Duration::from_millis(500));
         }
-    }
+        sellers.into_iter().map(|seller| seller.join().unwrap()).sum()
+    });
     for replica in &replicas {
         let log = replica.log();
         certificates += log.matches("issued a certificate").count();
