@@ -67,8 +67,6 @@ pub(super) struct Serve {
     /// The key of the certificate, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    #[command(flatten)]
-    self_managed: SelfManaged,
     /// Take only clients whose certificate these authorities signed, PEM
     #[arg(long, value_name = "FILE")]
     client_ca: Option<PathBuf>,
@@ -90,6 +88,9 @@ pub(super) struct Serve {
     /// How long to take connections after SIGTERM; without it, 5 in a cluster and 1 elsewhere
     #[arg(long, value_name = "SECONDS")]
     drain_seconds: Option<u16>,
+    // The last: its heading is that of all that follow.
+    #[command(flatten)]
+    self_managed: SelfManaged,
 }
 
 impl Serve {
