@@ -210,9 +210,9 @@ impl Issuer {
 
     /// Whether another one is in force after a look, and what is counted.
     fn look(&self, certificates: &mut Certificates) -> (bool, (u32, u32, u32)) {
-        let before = certificates.certificate().not_after();
+        let before = certificates.certificate().unwrap().not_after();
         certificates.check(now());
-        let after = certificates.certificate().not_after();
+        let after = certificates.certificate().unwrap().not_after();
         let seconds = after.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         let metric = format!("quench_certificate_not_after_timestamp_seconds {seconds}.0\n");
         assert!(self.told.metrics.encode().contains(&metric));

@@ -81,7 +81,11 @@ fn wrong_arguments_are_usage_errors() {
         (&["certs", "--out", "x", "--days", "-1"], &["-1"]),
         (&["certs", "--out", "x", "--service", "a b"], &["--service"]),
         (&["certs", "--out", "/dev/null/x"], &["/dev/null/x"]),
-        (&["serve", "--self-managed"], &["--self-managed"]),
+        (&["serve", "--self-managed"], &["--own-namespace"]),
+        (&["serve", "--self-managed", "--tls-cert", "a", "--tls-key", "b"], &["--tls-cert"]),
+        (&["serve", "--self-managed", "--register"], &["--register"]),
+        (&["serve", "--self-managed", "--own-namespace", "a", "--leaf-lifetime", "2y"], &["--leaf-lifetime"]),
+        (&["serve", "--service", "a"], &["--self-managed"]),
         (&["serve", "--listen", "nowhere"], &["--listen"]),
         (&["serve", "--tls-cert", "a"], &["--tls-key"]),
         (&["serve", "--tls-key", "a"], &["--tls-cert"]),
@@ -145,7 +149,7 @@ fn in_a_cluster_certificates_and_urls_must_be_given() {
         command.env("KUBERNETES_SERVICE_HOST", "10.0.0.1");
         command
     };
-    refused(in_cluster(&[]), &["--tls-cert", "--tls-key"]);
+    refused(in_cluster(&[]), &["--self-managed", "--tls-cert", "--tls-key"]);
     let directory = certificates();
     let [certificate, key] = ["tls.crt", "tls.key"].map(|name| path(&directory.path().join(name)).to_owned());
     let files = ["--tls-cert", &certificate, "--tls-key", &key];

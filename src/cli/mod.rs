@@ -33,7 +33,7 @@ pub struct Quench {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     Rewrite(rewrite::Rewrite),
     Explain(explain::Explain),
     #[command(subcommand)]

@@ -80,6 +80,7 @@ fn roots(authorities: &str) -> rustls::ConfigBuilder<ClientConfig, rustls::clien
         .with_root_certificates(roots)
 }
 
+#[allow(dead_code, reason = "one test sends nothing")]
 pub(crate) fn post(path: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
     let request = Request::post(format!("https://localhost{path}")).header("host", "localhost");
     request.header("content-type", "application/json").body(Full::new(body.into())).unwrap()

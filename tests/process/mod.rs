@@ -30,6 +30,7 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
+    #[allow(dead_code, reason = "one test has an environment of its own")]
     pub(crate) fn with(arguments: &[&str]) -> Self {
         Self::of(quench(&[&["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"], arguments].concat()))
     }
