@@ -189,6 +189,19 @@ impl<'a> Cursor<'a> {
         if self.peek() != Some(b'"') {
             return Err(self.syntax(expected));
         }
+        let first = self.at + 1;
+        if let Some(end) = skip::short_string(self.text.as_bytes(), first)
+            && let Some(string) = self.text.get(first..end)
+        {
+            self.at = end + 1;
+            return Ok(Cow::Borrowed(string));
+        }
+        self.long_string()
+    }
+
+    /// A string that is long or has escapes.
+    #[inline(never)]
+    fn long_string(&mut self) -> Result<Cow<'a, str>, WireError> {
         let start = self.at;
         let end = skip::string(self.text.as_bytes(), start);
         let escaped = end.is_ok_and(|(_, escaped)| escaped);

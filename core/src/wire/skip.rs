@@ -68,6 +68,21 @@ pub(super) fn literal(bytes: &[u8], at: usize, word: &[u8]) -> End {
     if found { Ok(at + word.len()) } else { Err(Stop { at, expected: "a value" }) }
 }
 
+/// Where the quote is that ends the string which begins at `first`, if it is near and no escape is before it.
+#[inline]
+pub(super) fn short_string(bytes: &[u8], first: usize) -> Option<usize> {
+    let mut at = first;
+    for lane in bytes.get(first..)?.first_chunk::<SHORT>()?.as_chunks().0 {
+        let marks = lane::quotes(*lane);
+        if marks != 0 {
+            at += marks.trailing_zeros() as usize;
+            return (bytes.get(at) == Some(&b'"')).then_some(at);
+        }
+        at += lane.len();
+    }
+    None
+}
+
 /// The end of the string whose quote is at `start`, and whether it has escapes. Control characters are taken as they are.
 pub(super) fn string(bytes: &[u8], start: usize) -> Result<(usize, bool), Stop> {
     let mut escaped = false;
