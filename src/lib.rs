@@ -13,3 +13,4 @@ pub mod live;
 pub mod server;
 pub mod telemetry;
 pub mod tls;
+mod unwinding;

@@ -36,6 +36,7 @@ use self::spread::{Entry, Spread};
 use crate::live::{SelfManaged, Standing};
 use crate::telemetry::Metrics;
 use crate::tls::{Certificate, Identity};
+use crate::unwinding::unwinding;
 
 /// The shortest life of an authority: its successor has to reach everybody in a third of it.
 pub const MIN_AUTHORITY_LIFETIME: Duration = Duration::from_secs(10);
@@ -118,7 +119,7 @@ impl Keeper {
     pub async fn run(mut self) {
         let mut failures = 0;
         loop {
-            let done = self.round().await;
+            let done = unwinding(self.round()).await.unwrap_or(Err(Problem::Panicked));
             failures = if done.is_err() { failures + 1 } else { 0 };
             self.take_note(done);
             sleep(self.pace.pause(failures, self.is_ready)).await;

@@ -2,13 +2,9 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future, poll_fn};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
-use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -31,6 +27,7 @@ use super::Options;
 use super::activity::{Activity, Observed, drive};
 use crate::telemetry::{Handshake, Metrics};
 use crate::tls::Acceptor;
+use crate::unwinding::unwinding;
 
 /// An HTTP/1.1 connection has one body at a time: up to this size the number of connections bounds them well enough.
 const SMALL_BODY: u64 = 64 << 10;
@@ -208,17 +205,6 @@ async fn answer(
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(answer)
-}
-
-/// The output of `work`, or nothing where it panicked; the panic hook has written the reason.
-async fn unwinding<F: Future>(work: F) -> Option<F::Output> {
-    let mut work = pin!(work);
-    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
-        Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
-        Ok(Poll::Pending) => Poll::Pending,
-        Err(_) => Poll::Ready(None),
-    })
-    .await
 }
 
 /// Counts an open connection for as long as it lives.

@@ -53,6 +53,8 @@ pub(super) enum Problem {
     Made(#[from] quench_certs::Error),
     #[error("the certificate cannot be shown: {0}")]
     Shown(#[from] crate::tls::Error),
+    #[error("something went wrong that should not: the log has it as `panicked`")]
+    Panicked,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
