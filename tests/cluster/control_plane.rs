@@ -12,8 +12,6 @@ use crate::kubectl::Kubectl;
 
 /// The multi-call binary: every program of Kubernetes that the tests run.
 pub(crate) const K8S: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/bin/k8s");
-/// Four nodes hold the thousand pods of the largest case beside the others'.
-const NODES: [&str; 4] = ["--nodes", "4", "--pods-a-node", "500"];
 
 /// The running programs. They stop when it is dropped, and when this process ends in whatever way.
 pub(crate) struct ControlPlane {
@@ -32,7 +30,8 @@ struct Served {
 }
 
 impl ControlPlane {
-    pub(crate) fn start(dir: &Path) -> Self {
+    /// The flags say which nodes it has.
+    pub(crate) fn start(dir: &Path, nodes: &[&str]) -> Self {
         assert!(
             Path::new(K8S).exists(),
             "{K8S} is missing: run tests/cluster/build (7 minutes the first time, then seconds)"
@@ -41,7 +40,7 @@ impl ControlPlane {
         let mut supervisor = Command::new(K8S)
             .args(["control-plane", "--dir"])
             .arg(dir)
-            .args(NODES)
+            .args(nodes)
             .stdin(Stdio::piped()) // its end is the sign to stop
             .stdout(Stdio::piped())
             .stderr(log)

@@ -3,6 +3,7 @@
 //! Only what this project's Dockerfile needs: one program on nothing.
 
 mod dockerfile;
+#[expect(dead_code, reason = "this image has no folder")]
 mod oci;
 
 use std::path::{Path, absolute};

@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use aws_lc_rs::digest::{SHA256, digest};
 use flate2::{Compression, GzBuilder};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// What goes into an image.
 pub(crate) struct Image {
@@ -18,7 +18,7 @@ pub(crate) struct Image {
     pub(crate) files: Vec<File>,
 }
 
-/// A file, a folder, or a symbolic link, of root.
+/// A file or a folder, of root.
 pub(crate) struct File {
     path: String,
     mode: u32,
@@ -28,7 +28,6 @@ pub(crate) struct File {
 enum Content {
     Bytes(Vec<u8>),
     Folder,
-    Link(String),
 }
 
 impl File {
@@ -37,14 +36,8 @@ impl File {
         Self { path: path.to_owned(), mode: 0o755, content: Content::Bytes(bytes) }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "the image of quench has none"))]
     pub(crate) fn folder(path: &str, mode: u32) -> Self {
         Self { path: path.to_owned(), mode, content: Content::Folder }
-    }
-
-    #[cfg_attr(not(test), expect(dead_code, reason = "the image of quench has none"))]
-    pub(crate) fn link(path: &str, to: &str) -> Self {
-        Self { path: path.to_owned(), mode: 0o777, content: Content::Link(to.to_owned()) }
     }
 }
 
@@ -65,8 +58,14 @@ impl Blob {
         Self::new(media_type, value.to_string().into_bytes())
     }
 
-    fn descriptor(&self) -> Value {
-        json!({"mediaType": self.media_type, "digest": format!("sha256:{}", self.digest), "size": self.bytes.len()})
+    fn descriptor(&self) -> Map<String, Value> {
+        let size = self.bytes.len();
+        let fields = [
+            ("mediaType", json!(self.media_type)),
+            ("digest", json!(format!("sha256:{}", self.digest))),
+            ("size", json!(size)),
+        ];
+        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
@@ -75,10 +74,9 @@ impl Image {
     pub(crate) fn archive(&self, name: &str) -> Result<Vec<u8>> {
         let layer = self.layer()?;
         let packed = Blob::new("application/vnd.oci.image.layer.v1.tar+gzip", gzip(&layer)?);
-        let created = humantime::format_rfc3339_seconds(
-            std::time::UNIX_EPOCH + std::time::Duration::from_secs(self.created),
-        )
-        .to_string();
+        let created =
+            humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + std::time::Duration::from_secs(self.created))
+                .to_string();
         let config = Blob::json(
             "application/vnd.oci.image.config.v1+json",
             &json!({
@@ -94,11 +92,11 @@ impl Image {
                 "config": config.descriptor(), "layers": [packed.descriptor()],
             }),
         );
-        let mut described = manifest.descriptor();
-        described["platform"] = json!({"architecture": self.architecture, "os": "linux"});
         let tag = name.rsplit_once(':').map_or("latest", |(_, tag)| tag);
-        described["annotations"] =
-            json!({"io.containerd.image.name": name, "org.opencontainers.image.ref.name": tag});
+        let mut described = manifest.descriptor();
+        described.insert("platform".to_owned(), json!({"architecture": self.architecture, "os": "linux"}));
+        let names = json!({"io.containerd.image.name": name, "org.opencontainers.image.ref.name": tag});
+        described.insert("annotations".to_owned(), names);
         let index = json!({"schemaVersion": 2, "manifests": [described]});
 
         let mut archive = tar::Builder::new(Vec::new());
@@ -114,16 +112,11 @@ impl Image {
     fn layer(&self) -> Result<Vec<u8>> {
         let mut layer = tar::Builder::new(Vec::new());
         for File { path, mode, content } in &self.files {
-            match content {
-                Content::Bytes(bytes) => {
-                    append(&mut layer, path, *mode, self.created, tar::EntryType::Regular, bytes)?;
-                }
-                Content::Folder => append(&mut layer, path, *mode, self.created, tar::EntryType::Directory, &[])?,
-                Content::Link(to) => {
-                    let mut header = header(*mode, self.created, tar::EntryType::Symlink, 0);
-                    layer.append_link(&mut header, path, to)?;
-                }
-            }
+            let (kind, bytes): (_, &[u8]) = match content {
+                Content::Bytes(bytes) => (tar::EntryType::Regular, bytes),
+                Content::Folder => (tar::EntryType::Directory, &[]),
+            };
+            append(&mut layer, path, *mode, self.created, kind, bytes)?;
         }
         Ok(layer.into_inner()?)
     }

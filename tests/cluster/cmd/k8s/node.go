@@ -40,6 +40,7 @@ authentication: {anonymous: {enabled: false}, webhook: {enabled: true}, x509: {c
 authorization: {mode: Webhook}
 tlsCertFile: %[5]s
 tlsPrivateKeyFile: %[6]s
+podLogsDir: %[7]s
 clusterDomain: cluster.local
 clusterDNS: [10.96.0.10] # nobody answers there; without one every pod has a warning
 resolvConf: ""
@@ -65,7 +66,8 @@ func (c *controlPlane) runNode(ctx context.Context) error {
 		return err
 	}
 	file := c.authority.File
-	text := fmt.Sprintf(kubeletConfig, c.address, c.runtime, c.cgroup, file("ca.crt"), file("kubelet-serving.crt"), file("kubelet-serving.key"))
+	text := fmt.Sprintf(kubeletConfig, c.address, c.runtime, c.cgroup, file("ca.crt"), file("kubelet-serving.crt"), file("kubelet-serving.key"),
+		filepath.Join(c.dir, "pods"))
 	config := filepath.Join(c.dir, "kubelet.yaml")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return err

@@ -1,0 +1,106 @@
+//! quench comes and goes.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::kubectl::eventually;
+use crate::namespace::{Namespace, Served};
+use crate::node::Node;
+use crate::quench;
+
+const UPSTREAM: &str = "public.ecr.aws/karpenter/controller:1.14.1";
+const HARDENED: &str = "registry.test:5000/dhi/karpenter:1.14.1";
+
+pub(crate) fn its_pods_are_restricted_and_nonroot(node: &Node) {
+    let kubectl = quench::kubectl(node);
+    let privileged = "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: i}]}}";
+    let said = kubectl.try_with(privileged, &["create", "--dry-run=server", "-f", "-"]);
+    assert!(!said.succeeded && said.stderr.contains("violates PodSecurity \"restricted"), "{said:?}");
+    let processes = quench::processes();
+    assert_eq!(processes.len(), quench::pods(node).len(), "one process a pod");
+    for process in processes {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        for line in ["Uid:\t65532\t65532\t65532\t65532", "CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"] {
+            assert!(status.lines().any(|found| found == line), "{line}: {status}");
+        }
+    }
+}
+
+pub(crate) fn without_a_replica_pods_start_as_they_are_or_are_refused(node: &Node) {
+    let [ignoring, failing] = [Served::OrNot, Served::OrRefused].map(|served| Namespace::create(node, served));
+    quench::scale(node, 0);
+    eventually("end of all replicas", || quench::processes().is_empty().then_some(()));
+
+    // Without a controller it would be lost; the image is on the node.
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "away"},
+        "spec": {"containers": [{"name": "c", "image": "node.test/pause:1", "imagePullPolicy": "Never"}]},
+    });
+    let start = Instant::now();
+    ignoring.kubectl.apply(&pod.to_string());
+    let admitted = start.elapsed();
+    assert!(admitted.as_secs_f64() < 2.0, "admitted after {admitted:?}");
+    ignoring.kubectl.run(&["wait", "--for=condition=Ready", "pod/away", "--timeout=60s"]);
+    let untouched = ignoring.kubectl.run(&[
+        "get",
+        "pod",
+        "away",
+        "-o",
+        "jsonpath={.spec.imagePullSecrets}{.metadata.annotations.quench\\.dev/original-images}",
+    ]);
+    assert_eq!(untouched.stdout, "");
+
+    let start = Instant::now();
+    let said = failing.kubectl.try_with("", &["run", "refused", &format!("--image={UPSTREAM}")]);
+    let refused = start.elapsed();
+    assert!(!said.succeeded && said.stderr.contains("failed calling webhook"), "{said:?}");
+    assert!(refused.as_secs_f64() < 2.0, "refused after {refused:?}");
+    // A controller tries again: what it makes comes once quench is back.
+    failing.kubectl.run(&["create", "deployment", "later", &format!("--image={UPSTREAM}")]);
+
+    let start = Instant::now();
+    quench::scale_back(node);
+    println!("quench is back after {:.1} s", start.elapsed().as_secs_f64());
+    let image = eventually("pod of the Deployment", || {
+        let pods = failing.kubectl.list(&["pods", "-l", "app=later"]);
+        pods.first().map(|pod| pod["spec"]["containers"][0]["image"].clone())
+    });
+    println!("the Deployment has its pod after {:.1} s", start.elapsed().as_secs_f64());
+    assert_eq!(image, HARDENED);
+}
+
+/// The network is a `DaemonSet` in a namespace that asks for Fail. quench's own pods are not its own to review, so they come back by
+/// themselves, and then the others.
+pub(crate) fn it_heals_when_all_its_pods_and_the_networks_are_deleted(node: &Node) {
+    let network = Namespace::create(node, Served::OrRefused);
+    let daemon = json!({
+        "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "network"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "network"}},
+            "template": {
+                "metadata": {"labels": {"app": "network"}},
+                "spec": {
+                    "hostNetwork": true, "terminationGracePeriodSeconds": 1,
+                    "containers": [{"name": "agent", "image": UPSTREAM}],
+                },
+            },
+        },
+    });
+    network.kubectl.apply(&daemon.to_string());
+    network.kubectl.run(&["rollout", "status", "daemonset/network", "--timeout=60s"]);
+    let before: BTreeSet<_> = quench::pods(node).into_iter().collect();
+    let start = Instant::now();
+    let gone = ["delete", "pods", "--all", "--grace-period=0", "--force", "--wait=false"];
+    quench::kubectl(node).run(&gone);
+    network.kubectl.run(&gone);
+    quench::rolled_out(node);
+    println!("quench is back after {:.1} s", start.elapsed().as_secs_f64());
+    network.kubectl.run(&["rollout", "status", "daemonset/network", "--timeout=90s"]);
+    println!("the network is back after {:.1} s", start.elapsed().as_secs_f64());
+    let after: BTreeSet<_> = quench::pods(node).into_iter().collect();
+    assert!(before.is_disjoint(&after), "all of them are new: {before:?} {after:?}");
+    let pods = network.kubectl.list(&["pods", "-l", "app=network"]);
+    assert!(pods.iter().all(|pod| pod["spec"]["containers"][0]["image"] == HARDENED), "{pods:?}");
+}
