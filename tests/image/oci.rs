@@ -145,7 +145,7 @@ fn header(mode: u32, modified: u64, kind: tar::EntryType, size: usize) -> tar::H
 
 /// Without the time and the name that a gzip header may have.
 fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
-    let mut packed = GzBuilder::new().write(Vec::new(), Compression::best());
+    let mut packed = GzBuilder::new().write(Vec::new(), Compression::default());
     packed.write_all(bytes)?;
     Ok(packed.finish()?)
 }

@@ -28,8 +28,17 @@ pub(crate) struct Created {
     pub(crate) rewritten: usize,
     /// Admitted as they were.
     pub(crate) untouched: usize,
-    /// What the API server said, and after how long.
-    pub(crate) refused: Vec<String>,
+    pub(crate) refused: Vec<Refused>,
+}
+
+/// A pod that was not admitted.
+#[derive(Debug)]
+#[expect(dead_code, reason = "what it is, is for the message of a failed test")]
+pub(crate) struct Refused {
+    /// Since the start.
+    pub(crate) at: Duration,
+    pod: usize,
+    why: String,
 }
 
 impl Created {
@@ -39,10 +48,15 @@ impl Created {
 }
 
 /// Creates at least so many pods in the namespace, and goes on until `meanwhile` is over. None of them runs: no scheduler has their name.
-pub(crate) fn create(node: &Node, namespace: &Namespace, at_least: usize, meanwhile: impl FnOnce()) -> Created {
+pub(crate) fn create(
+    node: &Node,
+    namespace: &Namespace,
+    start: Instant,
+    at_least: usize,
+    meanwhile: impl FnOnce(),
+) -> Created {
     let (over, count) = (AtomicBool::new(false), AtomicUsize::new(0));
     let (over, count) = (&over, &count);
-    let start = Instant::now();
     thread::scope(|scope| {
         let creators: Vec<_> = (0..CLIENTS)
             .map(|_| {
@@ -60,7 +74,8 @@ pub(crate) fn create(node: &Node, namespace: &Namespace, at_least: usize, meanwh
                                 Ok(pod) if image(&pod) == HARDENED => created.rewritten += 1,
                                 Ok(_) => created.untouched += 1,
                                 Err(error) => {
-                                    created.refused.push(format!("{number} at {:.1?}: {error}", start.elapsed()));
+                                    let why = error.to_string();
+                                    created.refused.push(Refused { at: start.elapsed(), pod: number, why });
                                 }
                             }
                             sleep(PAUSE).await;

@@ -55,7 +55,7 @@ pub(crate) const HARDENED: &[Hardened] = &[
 
 /// What every stand-in does. The path is its own, since a hardened image has no shell at /bin/sh.
 const PROGRAM: &str = "#!/busybox sh
-echo \"$0 $* as $(/busybox id -u)\"
+echo \"$0\" \"$@\" as \"$(/busybox id -u)\"
 trap 'exit 0' TERM
 while :; do /busybox sleep 0.2; done
 ";

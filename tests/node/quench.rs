@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read;
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -73,15 +73,23 @@ pub(crate) fn rolled_out(node: &Node) {
     kubectl(node).run(&["rollout", "status", "deployment/quench", "--timeout=90s"]);
 }
 
-/// Asks for this many pods, and waits until so many serve.
-pub(crate) fn scale(node: &Node, replicas: usize) {
-    kubectl(node).run(&["scale", "deployment/quench", &format!("--replicas={replicas}")]);
-    eventually("quench scaled", || (endpoints(node) == replicas).then_some(()));
-}
-
-/// As installed.
-pub(crate) fn scale_back(node: &Node) {
-    scale(node, REPLICAS);
+/// Runs something while no quench is there, and waits until it is back.
+pub(crate) fn without(node: &Node, meanwhile: impl FnOnce()) {
+    /// Gives it back also when the test fails: other cases follow.
+    struct Away<'a>(&'a Node);
+    impl Drop for Away<'_> {
+        fn drop(&mut self) {
+            kubectl(self.0).try_with("", &["scale", "deployment/quench", &format!("--replicas={REPLICAS}")]);
+        }
+    }
+    let away = Away(node);
+    kubectl(node).run(&["scale", "deployment/quench", "--replicas=0"]);
+    eventually("end of quench", || (endpoints(node) == 0 && processes().is_empty()).then_some(()));
+    meanwhile();
+    let start = Instant::now();
+    drop(away);
+    rolled_out(node);
+    println!("quench is back after {:.1} s", start.elapsed().as_secs_f64());
 }
 
 /// How many of its pods are called.

@@ -24,7 +24,7 @@ pub(crate) const TOGETHER: &[Case] = cases![
 /// One after the other: they take quench away.
 pub(crate) const ALONE: &[Case] = cases![
     creates::none_is_lost_at_rollouts_and_evictions,
-    creates::a_killed_replica,
+    creates::a_killed_replica_is_missed_for_a_moment,
     lifecycle::without_a_replica_pods_start_as_they_are_or_are_refused,
     lifecycle::it_heals_when_all_its_pods_and_the_networks_are_deleted,
 ];
