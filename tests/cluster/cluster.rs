@@ -12,6 +12,7 @@ use crate::control_plane::ControlPlane;
 use crate::kubectl::{Kubectl, eventually};
 use crate::namespace::{INSTANCE, Namespace, Served, with_temp_ns};
 use crate::quench::Quench;
+use crate::visited::{Visited, host, supervisor};
 
 /// Four nodes hold the thousand pods of the largest case beside the others'.
 const NODES: [&str; 4] = ["--nodes", "4", "--pods-a-node", "500"];
@@ -28,7 +29,7 @@ pullSecrets:
 ";
 
 pub(crate) struct Cluster {
-    /// Serves every namespace that does not ask for another; taken by the case that kills it.
+    /// Serves every namespace that does not ask for another, or says how what is installed there does; taken by the case that kills it.
     pub(crate) quench: Mutex<Option<Quench>>,
     _mirrored: Quench,
     _by_service: Quench,
@@ -45,12 +46,16 @@ impl Cluster {
         let start = Instant::now();
         let temporary = TempDir::with_prefix("quench-cluster-").unwrap();
         let dir = temporary.path().to_owned();
-        let control_plane = ControlPlane::start(&dir, &NODES);
+        let control_plane = ControlPlane::start(&dir, [supervisor(), NODES.map(str::to_owned).into()].concat());
         println!("control plane and nodes ready after {:.1} s", start.elapsed().as_secs_f64());
         let kubectl = control_plane.kubectl();
 
-        let quench = Quench::start(&dir, "default", &[]);
-        kubectl.apply(&quench.configuration);
+        let mut quench = Quench::start(&dir, "default", &[]);
+        match Visited::from_environment() {
+            // What is installed serves; the process only says what it would print.
+            Some(visited) => quench = quench.measured_at(visited.metrics),
+            None => drop(kubectl.apply(&quench.configuration)),
+        }
         let policy = dir.join("mirrored.yaml");
         fs::write(&policy, MIRRORED).unwrap();
         let mirrored = Quench::start(&dir, "mirrored", &["--policy", policy.to_str().unwrap()]);
@@ -102,12 +107,13 @@ fn serve_by_service(dir: &Path, kubectl: &Kubectl) -> Quench {
     client.insert("service".to_owned(), service);
     kubectl.run(&["create", "namespace", "quench"]);
     // No node runs pods, so the name leads back to this machine.
+    let host = if Visited::from_environment().is_some() { host().to_string() } else { "localhost".to_owned() };
     kubectl.run(&[
         "create",
         "service",
         "externalname",
         "quench",
-        "--external-name=localhost",
+        &format!("--external-name={host}"),
         "--tcp=443",
         "-n",
         "quench",

@@ -30,17 +30,17 @@ struct Served {
 }
 
 impl ControlPlane {
-    /// The flags say which nodes it has.
-    pub(crate) fn start(dir: &Path, nodes: &[&str]) -> Self {
+    /// The program of the binary and its flags say which: one of our own, or one that is visited.
+    pub(crate) fn start(dir: &Path, program: Vec<String>) -> Self {
         assert!(
             Path::new(K8S).exists(),
             "{K8S} is missing: run tests/cluster/build (7 minutes the first time, then seconds)"
         );
         let log = fs::File::create(dir.join("control-plane.log")).unwrap();
         let mut supervisor = Command::new(K8S)
-            .args(["control-plane", "--dir"])
+            .args(program)
+            .arg("--dir")
             .arg(dir)
-            .args(nodes)
             .stdin(Stdio::piped()) // its end is the sign to stop
             .stdout(Stdio::piped())
             .stderr(log)

@@ -17,6 +17,7 @@ mod difference;
 mod kubectl;
 mod namespace;
 mod quench;
+mod visited;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use crate::control_plane::K8S;
 use crate::kubectl::eventually;
+use crate::visited::host;
 
 /// The binary that cargo built for these tests.
 pub(crate) const QUENCH: &str = env!("CARGO_BIN_EXE_quench");
@@ -43,9 +44,10 @@ impl Quench {
 
     fn spawn(dir: &Path, name: &str, flags: &[&str], stdout: Stdio) -> Self {
         let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(); // free again at once
+        let listen = SocketAddr::new(host(), 0);
         let log = dir.join(format!("quench-{name}.log"));
         let process = Command::new(K8S)
-            .args(["leash", QUENCH, "serve", "--listen", "127.0.0.1:0", "--admin", &admin.to_string()])
+            .args(["leash", QUENCH, "serve", "--listen", &listen.to_string(), "--admin", &admin.to_string()])
             .args(flags)
             .env("KUBECONFIG", dir.join("pki/admin.kubeconfig"))
             .stdin(Stdio::null())
@@ -54,6 +56,12 @@ impl Quench {
             .spawn()
             .unwrap();
         Self { process, admin, log, configuration: String::new() }
+    }
+
+    /// The same process, but with the metrics of another.
+    pub(crate) fn measured_at(mut self, admin: SocketAddr) -> Self {
+        self.admin = admin;
+        self
     }
 
     /// Ends it without a chance to tidy up.

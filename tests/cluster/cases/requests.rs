@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use crate::difference::effect;
 use crate::kubectl::eventually;
 use crate::namespace::{Namespace, Served};
 use crate::quench::Quench;
+use crate::visited::host;
 
 const POD: &str = "
 apiVersion: v1
@@ -162,7 +164,8 @@ impl Injector {
     fn start(cluster: &Cluster, image: &str) -> Self {
         let [certificate, key] = cluster.control_plane.serving_certificate();
         let mut process = Command::new(K8S)
-            .args(["leash", K8S, "injector", "--image", image, "--tls-cert"])
+            .args(["leash", K8S, "injector", "--listen", &SocketAddr::new(host(), 0).to_string()])
+            .args(["--image", image, "--tls-cert"])
             .arg(certificate)
             .arg("--tls-key")
             .arg(key)

@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -271,19 +272,24 @@ func (c *controlPlane) startRealNode(ctx context.Context) error {
 }
 
 func (c *controlPlane) addNode(ctx context.Context, name string) error {
-	type fields map[string]any
-	room := fields{"cpu": "1000", "memory": "1Ti", "pods": fmt.Sprint(c.podsANode)}
-	node, err := json.Marshal(fields{
-		"apiVersion": "v1", "kind": "Node",
-		"metadata": fields{"name": name, "labels": fields{
-			"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
-		}},
-		"status": fields{"capacity": room, "allocatable": room},
-	})
+	node, err := kwokNode(name, c.podsANode, nil)
 	if err != nil {
 		return err
 	}
 	return c.do(ctx, http.MethodPost, "/api/v1/nodes", node, nil)
+}
+
+// kwokNode is a node that only exists as an object, as JSON.
+func kwokNode(name string, pods int, labels map[string]any) ([]byte, error) {
+	type fields map[string]any
+	all := fields{"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+	maps.Copy(all, labels)
+	room := fields{"cpu": "1000", "memory": "1Ti", "pods": fmt.Sprint(pods)}
+	return json.Marshal(fields{
+		"apiVersion": "v1", "kind": "Node",
+		"metadata": fields{"name": name, "labels": all},
+		"status":   fields{"capacity": room, "allocatable": room},
+	})
 }
 
 func (c *controlPlane) allNodesReady(ctx context.Context) error {

@@ -1,0 +1,99 @@
+{{/*
+The webhook entries: what `quench serve --print-webhook-config` prints, with the Service in the place of the url, and more of
+them for namespaces that want no pod without quench. A test holds both equal.
+*/}}
+
+{{/* Whether the policy's `workloads` look at a kind; empty where not. Called with a dict of `workloads` and `kind`. */}}
+{{- define "quench.looksAt" -}}
+{{- $treatment := ternary "off" "" (eq .kind "ReplicaSet") -}}
+{{- $workloads := .workloads | default dict -}}
+{{- if hasKey $workloads .kind }}{{ $treatment = get $workloads .kind }}{{ end -}}
+{{- /* YAML makes false of `off`. */ -}}
+{{- if not (has (toString $treatment) (list "off" "false")) }}true{{ end }}
+{{- end }}
+
+{{- define "quench.rules" -}}
+{{- $both := list "CREATE" "UPDATE" -}}
+{{- $rules := list
+  (dict "group" "" "operations" $both "kinds" (dict "pods" "Pod" "replicationcontrollers" "ReplicationController"))
+  (dict "group" "" "operations" (list "UPDATE") "kinds" (dict "pods/ephemeralcontainers" "Pod"))
+  (dict "group" "apps" "operations" $both "kinds" (dict "daemonsets" "DaemonSet" "deployments" "Deployment" "replicasets" "ReplicaSet" "statefulsets" "StatefulSet"))
+  (dict "group" "batch" "operations" $both "kinds" (dict "cronjobs" "CronJob" "jobs" "Job"))
+-}}
+{{- range $rule := $rules -}}
+{{- $resources := list -}}
+{{- range $resource, $kind := $rule.kinds -}}
+{{- if include "quench.looksAt" (dict "workloads" $.Values.policy.workloads "kind" $kind) -}}
+{{- $resources = append $resources $resource -}}
+{{- end -}}
+{{- end -}}
+{{- if $resources }}
+- apiGroups: [{{ $rule.group | quote }}]
+  apiVersions: [v1]
+  operations: {{ toJson $rule.operations }}
+  resources: {{ toJson $resources }}
+  scope: Namespaced
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* A CEL list of the images of a pod. */}}
+{{- define "quench.images" -}}
+(has({{ . }}.spec.containers) && {{ . }}.spec.containers != null ? {{ . }}.spec.containers.map(c, has(c.image) ? c.image : '') : []) + (has({{ . }}.spec.initContainers) && {{ . }}.spec.initContainers != null ? {{ . }}.spec.initContainers.map(c, has(c.image) ? c.image : '') : []) + (has({{ . }}.spec.volumes) && {{ . }}.spec.volumes != null ? {{ . }}.spec.volumes.filter(v, has(v.image)).map(v, has(v.image.reference) ? v.image.reference : '') : [])
+{{- end }}
+
+{{/* The same with ephemeral containers. */}}
+{{- define "quench.everyImage" -}}
+{{ include "quench.images" . }} + (has({{ . }}.spec.ephemeralContainers) && {{ . }}.spec.ephemeralContainers != null ? {{ . }}.spec.ephemeralContainers.map(c, has(c.image) ? c.image : '') : [])
+{{- end }}
+
+{{- define "quench.isNoMirrorPod" -}}
+request.resource.resource != 'pods' || !has(object.metadata.annotations) || !('kubernetes.io/config.mirror' in object.metadata.annotations)
+{{- end }}
+
+{{- define "quench.changesImages" -}}
+request.resource.resource != 'pods' || request.operation != 'UPDATE' || (has(request.subResource) && request.subResource == 'ephemeralcontainers') || {{ include "quench.images" "object" }} != {{ include "quench.images" "oldObject" }}
+{{- end }}
+
+{{/* All are evaluated for all kinds, and one that fails to evaluate refuses the request under `Fail`: hence each `has`. */}}
+{{- define "quench.matchConditions" -}}
+# The kubelet's own pods: it refuses to run a mirror that differs from its file.
+- name: not-a-mirror-pod
+  expression: {{ include "quench.isNoMirrorPod" . | quote }}
+# A CronJob's Job, a Deployment's ReplicaSet: the template was seen where a person wrote it, and the pods will be.
+- name: not-made-by-a-controller
+  expression: "!(request.resource.resource in ['jobs', 'replicasets']) || !has(object.metadata.ownerReferences) || !object.metadata.ownerReferences.exists(owner, has(owner.controller) && owner.controller)"
+# Labels, annotations and finalizers of running pods change all the time; their images hardly ever.
+- name: not-a-pod-with-the-same-images
+  expression: {{ include "quench.changesImages" . | quote }}
+{{- end }}
+
+{{/* One entry. Called with a dict: `root`, `name`, `path`, `failurePolicy`, `namespaces` (match expressions). */}}
+{{- define "quench.webhook" -}}
+{{- $root := .root -}}
+- name: {{ .name }}.quench.dev
+  clientConfig:
+    service:
+      name: {{ include "quench.fullname" $root }}
+      namespace: {{ $root.Release.Namespace }}
+      path: {{ .path }}
+      port: {{ $root.Values.service.port }}
+    {{- if eq $root.Values.certificates.mode "files" }}
+    caBundle: {{ $root.Values.certificates.files.caBundle | b64enc }}
+    {{- end }}
+  failurePolicy: {{ .failurePolicy }}
+  namespaceSelector:
+    matchExpressions:
+      {{- range .namespaces }}
+      - {{ toJson . }}
+      {{- end }}
+  rules:
+    {{- include "quench.rules" $root | nindent 4 }}
+  matchConditions:
+    {{- include "quench.matchConditions" $root | nindent 4 }}
+  matchPolicy: Equivalent
+  reinvocationPolicy: IfNeeded
+  sideEffects: None
+  admissionReviewVersions: [v1]
+  timeoutSeconds: {{ $root.Values.webhook.timeoutSeconds }}
+{{- end }}

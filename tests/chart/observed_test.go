@@ -1,0 +1,141 @@
+package chart
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// Every expression of alerts and dashboard is PromQL, and asks for metrics that exist.
+func TestExpressions(t *testing.T) {
+	objects := render(t, examples(t)["observed"])
+	var expressions []string
+	for _, group := range only(t, objects, "PrometheusRule").at("spec", "groups").([]any) {
+		for _, rule := range group.(map[string]any)["rules"].([]any) {
+			expressions = append(expressions, rule.(map[string]any)["expr"].(string))
+		}
+	}
+	alerts := len(expressions)
+	var dashboard any
+	if err := json.Unmarshal([]byte(dashboardOf(t, objects)), &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	expressions = append(expressions, below(dashboard, "expr")...)
+	if alerts < 10 || len(expressions) < alerts+15 {
+		t.Errorf("only %d alerts and %d expressions", alerts, len(expressions))
+	}
+
+	exist := append(metricNames(t), "up", "apiserver_admission_webhook_fail_open_count", "apiserver_admission_webhook_rejection_count")
+	for _, written := range expressions {
+		// Grafana fills this in with a duration.
+		expression, err := parser.ParseExpr(strings.ReplaceAll(written, "$__rate_interval", "5m"))
+		if err != nil {
+			t.Errorf("%s: %s", written, err)
+			continue
+		}
+		for _, selectors := range parser.ExtractSelectors(expression) {
+			for _, matcher := range selectors {
+				if matcher.Name == "__name__" && !slices.Contains(exist, matcher.Value) {
+					t.Errorf("%s: there is no metric %s", written, matcher.Value)
+				}
+			}
+		}
+	}
+}
+
+func dashboardOf(t *testing.T, objects []object) string {
+	t.Helper()
+	for _, configMap := range all(objects, "ConfigMap") {
+		if text, is := configMap.at("data", "quench.json").(string); is {
+			return text
+		}
+	}
+	t.Fatal("no dashboard")
+	return ""
+}
+
+// below are the texts under a key, wherever it is.
+func below(value any, key string) []string {
+	var found []string
+	switch value := value.(type) {
+	case map[string]any:
+		for name, within := range value {
+			if text, is := within.(string); is && name == key {
+				found = append(found, text)
+			}
+			found = append(found, below(within, key)...)
+		}
+	case []any:
+		for _, within := range value {
+			found = append(found, below(within, key)...)
+		}
+	}
+	return found
+}
+
+// metricNames are those of a running quench and, since only an authority in a cluster shows its own, those that its source registers.
+func metricNames(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	served := serve(t, "{apiVersion: quench.dev/v1alpha1, kind: Policy}")
+	served.review(t) // families without a sample are not shown
+	text := served.metrics(t)
+	for _, family := range regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`).FindAllStringSubmatch(text, -1) {
+		switch name := family[1]; family[2] {
+		case "counter":
+			names = append(names, name+"_total")
+		case "histogram":
+			names = append(names, name+"_bucket", name+"_sum", name+"_count")
+		default:
+			names = append(names, name)
+		}
+	}
+	source, err := os.ReadFile(filepath.Join(root, "src/telemetry/authority.rs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range regexp.MustCompile(`"(authority_[a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
+		names = append(names, "quench_"+name[1]+"_total", "quench_"+name[1]+"_seconds")
+	}
+	return names
+}
+
+// What an alert says is for people: each has a summary, what it means, and how bad it is.
+func TestAlertsSayWhatTheyMean(t *testing.T) {
+	for _, rule := range only(t, render(t, examples(t)["observed"]), "PrometheusRule").at("spec", "groups", 0, "rules").([]any) {
+		rule := object(rule.(map[string]any))
+		for _, path := range [][]any{{"annotations", "summary"}, {"annotations", "description"}, {"labels", "severity"}} {
+			if text, _ := rule.at(path...).(string); text == "" {
+				t.Errorf("%v: no %v", rule["alert"], path)
+			}
+		}
+	}
+}
+
+// Alerts ask for the job that the ServiceMonitor's Service gives.
+func TestAlertsAskForTheJob(t *testing.T) {
+	objects := render(t, examples(t)["observed"])
+	wanted := only(t, objects, "ServiceMonitor").at("spec", "selector", "matchLabels").(map[string]any)
+	var selected []string
+	for _, service := range all(objects, "Service") {
+		labels := service.at("metadata", "labels").(map[string]any)
+		if !slices.ContainsFunc([]string{"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component"}, func(key string) bool { return labels[key] != wanted[key] }) {
+			selected = append(selected, service.name())
+		}
+	}
+	if !slices.Equal(selected, []string{"quench-metrics"}) {
+		t.Fatalf("the ServiceMonitor selects %v", selected)
+	}
+	for _, rule := range only(t, objects, "PrometheusRule").at("spec", "groups", 0, "rules").([]any) {
+		expression := rule.(map[string]any)["expr"].(string)
+		if !strings.Contains(expression, "apiserver_") && !strings.Contains(expression, `namespace="quench", job="quench-metrics"`) {
+			t.Error(expression)
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package chart
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+func TestRefusedValues(t *testing.T) {
+	enforced := "name the Secret to pull hardened images with in `policy.pullSecrets`"
+	for values, message := range map[string]string{
+		"policy: {mode: enforce}":                  "`policy.mode` is `enforce`: " + enforced,
+		"policy: {mode: null}":                     "`policy.mode` is `enforce`: " + enforced,
+		"policy: {mode: enforce, pullSecrets: []}": enforced,
+		"policy: {namespaces: [{match: a, mode: warn}, {match: b, mode: enforce}]}": "`policy.namespaces[1].mode` is `enforce`: " + enforced,
+		"policy: {mode: loud}":                                "/policy/mode",
+		"policy: {hazards: {needs-rot: keep}}":                "additional properties 'needs-rot' not allowed",
+		"policy: {workloads: {Pod: sometimes}}":               "/policy/workloads/Pod",
+		"policy: {verify: {timeout: 1s}}":                     "additional properties 'verify' not allowed",
+		"policy: {rules: [{match: docker.io/a/b}]}":           "/policy/rules/0",
+		"policy: {kind: Polici}":                              "/policy/kind",
+		"certificates: {mode: self}":                          "/certificates/mode",
+		"certificates: {mode: files}":                         "name the Secret in `certificates.files.secretName`",
+		"certificates: {mode: files, files: {secretName: a}}": "`certificates.files.caBundle` must hold the authorities",
+		"certificates: {selfManaged: {leafLifetime: soon}}":   "/certificates/selfManaged/leafLifetime",
+		"webhook: {port: 8080}":                               "`webhook.port` and `adminPort` are the same",
+		"webhook: {port: 0}":                                  "/webhook/port",
+		"webhook: {timeoutSeconds: 31}":                       "/webhook/timeoutSeconds",
+		"image: {digest: sha256:0}":                           "/image/digest",
+		"replicaCount: two":                                   "/replicaCount",
+		"requireTargets: {validationActions: [Refuse]}":       "/requireTargets/validationActions/0",
+		"podLabels: {a: 1}":                                   "/podLabels/a",
+		"imagePullSecrets: [registry]":                        "/imagePullSecrets/0",
+	} {
+		_, err := tryRender(t, values)
+		if err == nil {
+			t.Errorf("%s: accepted", values)
+		} else if !strings.Contains(err.Error(), message) {
+			t.Errorf("%s: %s\nexpected: %s", values, err, message)
+		}
+	}
+}
+
+// A misspelt key is refused wherever the chart names the keys.
+func TestUnknownKeysAreRefusedAtEveryLevel(t *testing.T) {
+	text, err := os.ReadFile(chart + "/values.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values map[string]any
+	if err := yaml.Unmarshal(text, &values); err != nil {
+		t.Fatal(err)
+	}
+	// Kubernetes' own, labels, and what belongs to other charts.
+	open := map[string]bool{"resources": true, "nodeSelector": true, "dashboard.labels": true, "global": true}
+	tried := 0
+	var try func(path string, within map[string]any)
+	try = func(path string, within map[string]any) {
+		key := strings.TrimPrefix(path+".misspelt", ".")
+		if _, err := tryRender(t, "", "--set", key+"=1"); err == nil {
+			t.Errorf("%s: accepted", key)
+		}
+		tried++
+		for name, value := range within {
+			path := strings.TrimPrefix(path+"."+name, ".")
+			if below, is := value.(map[string]any); is && len(below) > 0 && !open[path] {
+				try(path, below)
+			}
+		}
+	}
+	try("", values)
+	if tried < 15 {
+		t.Errorf("only %d levels were tried", tried)
+	}
+}
+
+// YAML reads an unquoted `off` as false, and so does Helm: the policy takes both.
+func TestPolicyFile(t *testing.T) {
+	for values, expected := range map[string]string{
+		"":                    "{apiVersion: quench.dev/v1alpha1, kind: Policy, mode: warn}",
+		"policy: {mode: off}": "{apiVersion: quench.dev/v1alpha1, kind: Policy, mode: false}",
+		"policy: {mode: enforce}\nanonymousPull: true":                                                              "{apiVersion: quench.dev/v1alpha1, kind: Policy, mode: enforce, pullSecrets: []}",
+		"policy: {workloads: {Deployment: off}, rules: [{match: 'docker.io/library/*', tag: '1.0', action: keep}]}": "{apiVersion: quench.dev/v1alpha1, kind: Policy, mode: warn, workloads: {Deployment: false}, rules: [{match: 'docker.io/library/*', tag: '1.0', action: keep}]}",
+	} {
+		text := only(t, render(t, values), "ConfigMap").at("data", "policy.yaml").(string)
+		same(t, values, parse(t, text), parse(t, expected))
+		quench(t, text, "policy", "check", "/dev/stdin")
+	}
+	for name, values := range examples(t) {
+		for _, configMap := range all(render(t, values), "ConfigMap") {
+			if text, is := configMap.at("data", "policy.yaml").(string); is {
+				t.Log(name)
+				quench(t, text, "policy", "check", "/dev/stdin")
+			}
+		}
+	}
+}
