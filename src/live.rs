@@ -26,7 +26,7 @@ use quench_core::policy::Policy;
 pub use certificates::Certificates;
 pub use files::Files;
 pub use rules::Rules;
-pub use standing::Standing;
+pub use standing::{SelfManaged, Standing};
 
 /// What a review is decided by.
 #[derive(Debug, Clone)]

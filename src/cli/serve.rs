@@ -1,28 +1,33 @@
 //! `quench serve`: the webhook.
 
+mod self_managed;
+mod signals;
+mod webhook_url;
+
 use std::env;
 use std::fs;
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
-use axum::http::Uri;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use quench_core::policy::Mode;
 use tokio::select;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use self::self_managed::SelfManaged;
+use self::signals::Signals;
+use self::webhook_url::WebhookUrl;
 use super::dns_label;
 use crate::admission::{self, Admission};
+use crate::cluster::authority::Keeper;
 use crate::cluster::registration::{self, Registration, Renewal};
 use crate::live::{Certificates, Files, Rules, Standing};
 use crate::server::{self, Server};
@@ -62,6 +67,8 @@ pub(super) struct Serve {
     /// The key of the certificate, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    self_managed: SelfManaged,
     /// Take only clients whose certificate these authorities signed, PEM
     #[arg(long, value_name = "FILE")]
     client_ca: Option<PathBuf>,
@@ -105,6 +112,10 @@ impl Serve {
         let server = Server::bind(self.listen, self.admin).await?.telling(standing.clone());
         let url = self.webhook_url.clone().unwrap_or_else(|| WebhookUrl::local(server.address()));
         let certificates = self.certificates(&url, &standing)?;
+        let keeper = match self.self_managed.settings(self.webhook_url.as_ref(), own_namespace.as_deref())? {
+            Some(kept) => Some(Keeper::new(kept, certificates.identity(), standing.clone(), metrics.clone()).await?),
+            None => None,
+        };
         let mut authorities = certificates.authorities();
         let running = server.start(self.options(), admission::router(admission), certificates.acceptor(), metrics);
         info!(address = %running.address(), admin = %running.admin_address(), "serving");
@@ -121,6 +132,9 @@ impl Serve {
             print(&first)?;
         }
         let mut polling = JoinSet::new();
+        if let Some(keeper) = keeper {
+            polling.spawn(keeper.run());
+        }
         polling.spawn(Files { rules, certificates }.poll(Duration::from_secs(self.reload_seconds.into())));
         // Not cut short by a signal: what was applied has to be removed.
         let registration =
@@ -152,10 +166,14 @@ impl Serve {
         self.own_namespace.clone().or_else(of_the_pod).or_else(of_the_account)
     }
 
-    /// Those of the files that were named; outside a cluster, without them, a development certificate.
+    /// Those of the files that were named; outside a cluster, without them, a development certificate. None yet, where they are
+    /// self-managed.
     fn certificates(&self, url: &WebhookUrl, standing: &Arc<Standing>) -> Result<Certificates> {
         let now = SystemTime::now();
         let clients = self.client_ca.as_deref().map(ClientAuthorities::read).transpose()?;
+        if self.self_managed.is_on() {
+            return Ok(Certificates::unknown(clients, standing, now)?);
+        }
         let pair = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => Some(Pair::read(certificate, key)?),
             _ => None,
@@ -174,7 +192,9 @@ impl Serve {
 
     fn development_certificate(&self, url: &WebhookUrl, now: SystemTime) -> Result<Certificate> {
         if in_cluster() {
-            bail!("in a cluster a certificate is needed: --tls-cert FILE --tls-key FILE (`quench certs` makes one)");
+            bail!(
+                "in a cluster a certificate is needed: --self-managed, or --tls-cert FILE --tls-key FILE (`quench certs` makes one)"
+            );
         }
         let own = self.listen.ip().to_string();
         let own = Some(own.as_str()).filter(|_| !self.listen.ip().is_unspecified());
@@ -191,11 +211,11 @@ impl Serve {
     }
 
     /// A configuration that leads nowhere would go unnoticed: `failurePolicy` is `Ignore`.
-    fn check_reachable(&self, url: &WebhookUrl, certificate: &Certificate) -> Result<()> {
+    fn check_reachable(&self, url: &WebhookUrl, certificate: Option<&Certificate>) -> Result<()> {
         if self.webhook_url.is_none() && in_cluster() {
             bail!("in a cluster the API server cannot reach {}: name --webhook-url https://HOST[:PORT]", url.text);
         }
-        if !certificate.covers(&url.host) {
+        if certificate.is_some_and(|certificate| !certificate.covers(&url.host)) {
             warn!(host = url.host, "the certificate is not made out to the host of the webhook url: calls will fail");
         }
         Ok(())
@@ -239,97 +259,4 @@ fn print(configuration: &MutatingWebhookConfiguration) -> Result<()> {
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("cannot print the configuration")?;
     let nowhere = fs::OpenOptions::new().write(true).open("/dev/null").context("cannot open /dev/null")?;
     rustix::stdio::dup2_stdout(nowhere).context("cannot close stdout")
-}
-
-/// Where the API server calls: `https`, a host, and the beginning of a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct WebhookUrl {
-    text: String,
-    /// Without the brackets of an IPv6 address.
-    host: String,
-}
-
-impl WebhookUrl {
-    fn local(address: SocketAddr) -> Self {
-        let ip = if address.ip().is_unspecified() { IpAddr::from([127, 0, 0, 1]) } else { address.ip() };
-        Self { text: format!("https://{}", SocketAddr::new(ip, address.port())), host: ip.to_string() }
-    }
-}
-
-impl FromStr for WebhookUrl {
-    type Err = &'static str;
-
-    /// The API server refuses a configuration whose url has more than these parts.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let uri: Uri = text.parse().map_err(|_| "not a url")?;
-        if uri.scheme_str() != Some("https") {
-            return Err("it must begin with https://");
-        }
-        if text.contains(['?', '#', '@']) {
-            return Err("it may have no query, fragment or user");
-        }
-        let host = uri.host().unwrap_or_default();
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        if host.is_empty() {
-            return Err("it has no host");
-        }
-        Ok(Self { text: text.trim_end_matches('/').to_owned(), host: host.to_owned() })
-    }
-}
-
-/// What asks a process to stop.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen to signals");
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        select! {
-            // Cancel-safe, both: says tokio.
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_webhook_url_is_https_with_a_host_and_perhaps_a_path() {
-        for (text, written, host) in [
-            ("https://a", "https://a", "a"),
-            ("https://a.b:8443/", "https://a.b:8443", "a.b"),
-            ("https://127.0.0.1:1/base/", "https://127.0.0.1:1/base", "127.0.0.1"),
-            ("https://[::1]:8443", "https://[::1]:8443", "::1"),
-        ] {
-            let url = WebhookUrl { text: written.to_owned(), host: host.to_owned() };
-            assert_eq!(text.parse(), Ok(url), "{text}");
-        }
-        for text in
-            ["", "a", "a:1", "/a", "http://a", "https://", "https://:1", "https://a?b", "https://a#b", "https://u@a"]
-        {
-            assert!(text.parse::<WebhookUrl>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_default_url_leads_to_the_bound_address() {
-        for (bound, text) in [
-            ("0.0.0.0:8443", "https://127.0.0.1:8443"),
-            ("[::]:8443", "https://127.0.0.1:8443"),
-            ("127.0.0.1:1", "https://127.0.0.1:1"),
-            ("[::1]:1", "https://[::1]:1"),
-            ("192.0.2.1:1", "https://192.0.2.1:1"),
-        ] {
-            assert_eq!(WebhookUrl::local(bound.parse().unwrap()).text, text);
-        }
-    }
 }

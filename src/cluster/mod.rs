@@ -1,3 +1,5 @@
 //! Everything that speaks to the Kubernetes API. Nothing here is on the path of a review.
 
+pub mod authority;
+mod call;
 pub mod registration;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::process;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use k8s_openapi::ByteString;
@@ -18,6 +18,8 @@ use quench_core::workload::Kind;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use super::call::{CallError, DEADLINE, within_deadline};
+
 /// The name of the configuration, and the manager of its fields.
 const NAME: &str = "quench";
 /// A namespace's label that chooses its mode.
@@ -29,8 +31,6 @@ const REGISTERED: &str = "quench.dev/registered-by";
 const REGISTERED_BY: &str = "serve";
 /// Which process made it, so that one that stops leaves its successor's alone.
 const INSTANCE: &str = "quench.dev/instance";
-/// For each call to the API server, and for the removal at the stop, which has to leave time for the rest of it.
-const DEADLINE: Duration = Duration::from_secs(5);
 /// How long a request to the API server may wait for us.
 const TIMEOUT_SECONDS: i32 = 3;
 
@@ -249,6 +249,7 @@ impl Registration {
 
     /// Takes the configuration away, if it is still the one of this process.
     pub async fn remove(self) {
+        // All of it: the stop has to leave time for the rest.
         match timeout(DEADLINE, self.delete()).await.unwrap_or(Err(CallError::Deadline)) {
             Ok(true) => info!(name = NAME, "unregistered from the API server"),
             Ok(false) => info!(name = NAME, "left the registration alone: it is gone or somebody else's by now"),
@@ -269,46 +270,15 @@ impl Registration {
         let ObjectMeta { uid, resource_version, .. } = existing.metadata;
         let params = DeleteParams::default().preconditions(Preconditions { uid, resource_version });
         match within_deadline(self.api.delete(NAME, &params)).await {
-            Err(error) if is_taken(&error) => Ok(false),
+            // Gone, or changed.
+            Err(error) if matches!(error.status(), Some(404 | 409)) => Ok(false),
             done => done.map(|_| true),
         }
     }
 }
 
-/// Whether the object was gone or changed.
-fn is_taken(error: &CallError) -> bool {
-    matches!(error, CallError::Kube(kube::Error::Api(status)) if status.code == 404 || status.code == 409)
-}
-
 fn label<'a>(configuration: &'a MutatingWebhookConfiguration, name: &str) -> Option<&'a str> {
     configuration.metadata.labels.as_ref()?.get(name).map(String::as_str)
-}
-
-/// Why a call to the API server failed.
-#[derive(Debug, thiserror::Error)]
-enum CallError {
-    #[error("the API server did not answer within {DEADLINE:?}")]
-    Deadline,
-    #[error("{}", in_one_line(.0))]
-    Kube(kube::Error),
-}
-
-/// The error with its causes: some of the client's errors say them in their own text, others do not.
-fn in_one_line(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let text = next.to_string();
-        if !line.contains(&text) {
-            line = line + ": " + &text;
-        }
-        cause = next.source();
-    }
-    line
-}
-
-async fn within_deadline<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
-    timeout(DEADLINE, call).await.map_err(|_| CallError::Deadline)?.map_err(CallError::Kube)
 }
 
 fn requirement(key: &str, operator: &str, values: &[&str]) -> LabelSelectorRequirement {

@@ -16,7 +16,7 @@ use crate::tls::{self, Acceptor, Certificate, ClientAuthorities, Error, Identity
 pub struct Certificates {
     pair: Option<Watched<Pair>>,
     clients: Option<Watched<ClientAuthorities>>,
-    certificate: Certificate,
+    certificate: Option<Certificate>,
     identity: Arc<Identity>,
     acceptor: Arc<Acceptor>,
     authorities: watch::Sender<String>,
@@ -33,14 +33,26 @@ impl Certificates {
         standing: &Arc<Standing>,
         now: SystemTime,
     ) -> Result<Self, Error> {
-        let identity = Arc::new(Identity::new(&certificate));
-        let acceptor = tls::acceptor(identity.clone(), clients.as_ref())?;
+        let started = Self::unknown(clients, standing, now)?;
         let pair = pair.and_then(|pair| Watched::start(File::Certificate, pair.path().to_owned(), pair, standing, now));
+        started.identity.replace(&certificate);
+        standing.expires(certificate.not_after());
+        started.authorities.send_replace(certificate.authorities().to_owned());
+        Ok(Self { pair, certificate: Some(certificate), ..started })
+    }
+
+    /// Starts without a certificate: somebody else is to put one into [`Self::identity`].
+    pub fn unknown(
+        clients: Option<ClientAuthorities>,
+        standing: &Arc<Standing>,
+        now: SystemTime,
+    ) -> Result<Self, Error> {
+        let identity = Arc::new(Identity::unknown());
+        let acceptor = tls::acceptor(identity.clone(), clients.as_ref())?;
         let clients =
             clients.and_then(|found| Watched::start(File::ClientCa, found.path().to_owned(), found, standing, now));
-        standing.expires(certificate.not_after());
-        let authorities = watch::Sender::new(certificate.authorities().to_owned());
-        Ok(Self { pair, clients, certificate, identity, acceptor, authorities, standing: standing.clone() })
+        let (authorities, standing) = (watch::Sender::new(String::new()), standing.clone());
+        Ok(Self { pair: None, clients, certificate: None, identity, acceptor, authorities, standing })
     }
 
     /// What takes connections by them.
@@ -48,9 +60,14 @@ impl Certificates {
         self.acceptor.clone()
     }
 
-    /// The one in force.
-    pub fn certificate(&self) -> &Certificate {
-        &self.certificate
+    /// What the handshakes show.
+    pub fn identity(&self) -> Arc<Identity> {
+        self.identity.clone()
+    }
+
+    /// The one in force, if it is from files or made at the start.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref()
     }
 
     /// The certificates that a client of ours must trust, as PEM, and their changes.
@@ -82,9 +99,8 @@ impl Certificates {
                 Error::Mismatch { .. } => Refusal::Passing(in_one_line(&error)),
                 error => Refusal::Final(in_one_line(&error)),
             })?;
-            certificate
-                .may_replace(&self.certificate, now)
-                .map_err(|unfit| Refusal::Passing(format!("{}: {unfit}", pair.path().display())))?;
+            let fit = self.certificate.as_ref().map_or(Ok(()), |old| certificate.may_replace(old, now));
+            fit.map_err(|unfit| Refusal::Passing(format!("{}: {unfit}", pair.path().display())))?;
             Ok(certificate)
         });
         let Some(new) = new else { return };
@@ -95,7 +111,7 @@ impl Certificates {
             new.authorities().clone_into(authorities);
             changed
         });
-        self.certificate = new;
+        self.certificate = Some(new);
         pair.taken(now);
     }
 

@@ -1,4 +1,5 @@
-//! How the files stand: what of them is in force, since when, and what is wrong with what is on disk.
+//! How the files stand: what of them is in force, since when, and what is wrong with what is on disk. And how the certificate
+//! stands that the program itself manages.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -20,6 +21,16 @@ const MAX_ERROR: usize = 500;
 pub struct Standing {
     metrics: Arc<Metrics>,
     files: Mutex<BTreeMap<File, Entry>>,
+    self_managed: Mutex<Option<SelfManaged>>,
+}
+
+/// How the self-managed certificate stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelfManaged {
+    /// Why nobody should call yet.
+    pub waits_for: Option<String>,
+    /// A line for `/readyz`.
+    pub line: String,
 }
 
 #[derive(Debug)]
@@ -33,7 +44,7 @@ struct Entry {
 impl Standing {
     /// Knows of no file yet.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, files: Mutex::default() }
+        Self { metrics, files: Mutex::default(), self_managed: Mutex::default() }
     }
 
     /// One line a file; none where everything is built in.
@@ -51,7 +62,23 @@ impl Standing {
             }
             text.push('\n');
         }
+        if let Some(certificate) = &*lock(&self.self_managed) {
+            let _ = writeln!(text, "certificate: {}", certificate.line);
+        }
         text
+    }
+
+    /// Why nobody should call yet.
+    pub fn waits_for(&self) -> Option<String> {
+        lock(&self.self_managed).as_ref()?.waits_for.clone()
+    }
+
+    /// How the self-managed certificate stands by now.
+    pub fn self_managed(&self, certificate: SelfManaged) {
+        let told = |text: &str| printable(text, MAX_ERROR).into_owned();
+        let SelfManaged { waits_for, line } = certificate;
+        let certificate = SelfManaged { waits_for: waits_for.as_deref().map(told), line: told(&line) };
+        *lock(&self.self_managed) = Some(certificate);
     }
 
     /// `file` was read at the start, and will be read again.
@@ -102,8 +129,12 @@ impl Standing {
         }
     }
 
-    /// Every entry is whole between two statements: a panic in between leaves nothing half done.
     fn files(&self) -> MutexGuard<'_, BTreeMap<File, Entry>> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.files)
     }
+}
+
+/// Every entry is whole between two statements: a panic in between leaves nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,15 +15,17 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 
 /// `/livez`, `/readyz` and `/metrics`.
 ///
-/// A file that is refused is told and does not make us unready: what was in force before serves on.
+/// A file that is refused is told and does not make us unready: what was in force before serves on. Where there was nothing
+/// before, because the certificate has yet to be made, we are not ready.
 pub(super) fn router(ready: Arc<AtomicBool>, standing: Option<Arc<Standing>>, metrics: Arc<Metrics>) -> Router {
     let readiness = move || async move {
-        let (status, word) = if ready.load(Ordering::Relaxed) {
-            (StatusCode::OK, "ready\n")
-        } else {
-            (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
+        let waits_for = standing.as_ref().and_then(|standing| standing.waits_for());
+        let (status, word) = match waits_for {
+            _ if !ready.load(Ordering::Relaxed) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
+            Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")),
+            None => (StatusCode::OK, "ready\n".to_owned()),
         };
-        (status, word.to_owned() + &standing.map(|standing| standing.text()).unwrap_or_default())
+        (status, word + &standing.map(|standing| standing.text()).unwrap_or_default())
     };
     Router::new()
         .route("/livez", get(|| async { "alive\n" }))

@@ -10,6 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::authority::AuthorityMetrics;
 use super::counters::Counters;
 
 /// Kinds of reviewed objects; the last stands for every other value, as in the lists below.
@@ -141,6 +142,8 @@ pub struct Metrics {
     reloads: Counters<2>,
     reload_ok: Family<[(&'static str, &'static str); 1], Gauge>,
     reload_success: Family<[(&'static str, &'static str); 1], Gauge<f64, AtomicU64>>,
+    /// Self-managed certificates.
+    pub(crate) authority: AuthorityMetrics,
     /// Open connections for reviews.
     pub(crate) connections: Gauge,
     /// Handlers that panicked.
@@ -177,6 +180,7 @@ impl Metrics {
         let not_after = Gauge::default();
         let name = "certificate_not_after_timestamp";
         registry.register_with_unit(name, "When the certificate in use expires", Unit::Seconds, not_after.clone());
+        let authority = AuthorityMetrics::register(&mut registry);
         let reloads = Counters::new([("file", FILES), ("result", RELOADS)]);
         registry.register("reloads", "Changes of files that were taken or refused", reloads.family.clone());
         let reload_ok = Family::default();
@@ -201,6 +205,7 @@ impl Metrics {
             pull_secrets,
             handshakes,
             not_after,
+            authority,
             reloads,
             reload_ok,
             reload_success,
@@ -299,7 +304,7 @@ impl Default for Metrics {
     }
 }
 
-fn unix_seconds(time: SystemTime) -> f64 {
+pub(super) fn unix_seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 

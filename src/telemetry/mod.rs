@@ -1,5 +1,6 @@
 //! What the program says about itself: log lines and metrics.
 
+mod authority;
 mod counters;
 mod lines;
 mod metrics;

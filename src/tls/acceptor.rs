@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
@@ -21,23 +21,28 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// The certificate in use. Handshakes read it without a lock.
 #[derive(Debug)]
-pub struct Identity(ArcSwap<CertifiedKey>);
+pub struct Identity(ArcSwapOption<CertifiedKey>);
 
 impl Identity {
     /// Serves with `certificate`.
     pub fn new(certificate: &Certificate) -> Self {
-        Self(ArcSwap::new(certificate.chain.clone()))
+        Self(ArcSwapOption::new(Some(certificate.chain.clone())))
+    }
+
+    /// Has no certificate yet: handshakes fail until [`Self::replace`].
+    pub fn unknown() -> Self {
+        Self(ArcSwapOption::empty())
     }
 
     /// Shows `certificate` in handshakes from now on; connections that are open go on.
     pub fn replace(&self, certificate: &Certificate) {
-        self.0.store(certificate.chain.clone());
+        self.0.store(Some(certificate.chain.clone()));
     }
 }
 
 impl ResolvesServerCert for Identity {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
+        self.0.load_full()
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use humantime::format_rfc3339_seconds;
-use quench_certs::Authority;
+use quench_certs::{Authority, Leaf};
 use rustls::InconsistentKeys;
 use rustls::client::verify_server_name;
 use rustls::pki_types::pem::{self, PemObject};
@@ -46,9 +46,14 @@ impl Certificate {
     pub fn development<'a>(names: impl IntoIterator<Item = &'a str>, now: SystemTime) -> Result<Self, Error> {
         let authority = Authority::new("quench development authority", now, DEVELOPMENT_LIFETIME)?;
         let leaf = authority.issue(names, now, DEVELOPMENT_LIFETIME)?;
+        Self::issued(&leaf, authority.certificate_pem())
+    }
+
+    /// The certificate of a leaf that was just made; `authorities` is what clients must trust, as PEM.
+    pub fn issued(leaf: &Leaf, authorities: String) -> Result<Self, Error> {
         let chain = CertifiedKey::from_der(vec![leaf.certificate_der().clone()], leaf.key_der(), &provider())?;
-        let authorities = authority.certificate_pem();
-        Ok(Self { chain: Arc::new(chain), not_before: now, not_after: now + DEVELOPMENT_LIFETIME, authorities })
+        let (not_before, not_after) = (leaf.not_before(), leaf.not_after());
+        Ok(Self { chain: Arc::new(chain), not_before, not_after, authorities })
     }
 
     /// When clients cease to accept it.

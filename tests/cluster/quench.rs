@@ -7,6 +7,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use serde_json::Value;
+
 use crate::control_plane::K8S;
 use crate::kubectl::eventually;
 use crate::visited::host;
@@ -42,14 +44,23 @@ impl Quench {
         quench
     }
 
+    /// Starts `quench serve --self-managed` by a kubeconfig, and waits for nothing.
+    pub(crate) fn self_managed(dir: &Path, name: &str, kubeconfig: &Path, flags: &[&str]) -> Self {
+        Self::spawn_by(kubeconfig, dir, name, &[&["--self-managed"], flags].concat(), Stdio::null())
+    }
+
     fn spawn(dir: &Path, name: &str, flags: &[&str], stdout: Stdio) -> Self {
+        Self::spawn_by(&dir.join("pki/admin.kubeconfig"), dir, name, flags, stdout)
+    }
+
+    fn spawn_by(kubeconfig: &Path, dir: &Path, name: &str, flags: &[&str], stdout: Stdio) -> Self {
         let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(); // free again at once
         let listen = SocketAddr::new(host(), 0);
         let log = dir.join(format!("quench-{name}.log"));
         let process = Command::new(K8S)
             .args(["leash", QUENCH, "serve", "--listen", &listen.to_string(), "--admin", &admin.to_string()])
             .args(flags)
-            .env("KUBECONFIG", dir.join("pki/admin.kubeconfig"))
+            .env("KUBECONFIG", kubeconfig)
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(File::options().create(true).append(true).open(&log).unwrap())
@@ -81,14 +92,36 @@ impl Quench {
         fs::read_to_string(&self.log).unwrap()
     }
 
+    /// Where it takes reviews, as its log says once it serves.
+    pub(crate) fn port(&self) -> u16 {
+        let port_in = |line: &str| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            let serving = line["message"] == "serving";
+            serving.then(|| line["address"].as_str()?.rsplit_once(':')?.1.parse().ok()).flatten()
+        };
+        eventually("serving quench", || self.log().lines().find_map(port_in))
+    }
+
     /// Its metrics: name and labels to value.
     pub(crate) fn metrics(&self) -> BTreeMap<String, f64> {
-        let mut connection = TcpStream::connect(self.admin).unwrap();
-        connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: quench\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).unwrap();
+        let answer = self.ask("/metrics");
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
         samples(&answer)
+    }
+
+    /// Nothing where it is ready, and otherwise why it is not.
+    pub(crate) fn not_ready(&self) -> Option<String> {
+        let answer = self.ask("/readyz");
+        (!answer.starts_with("HTTP/1.1 200 ")).then_some(answer)
+    }
+
+    /// The answer of its probes and metrics, with its headers.
+    fn ask(&self, path: &str) -> String {
+        let mut connection = TcpStream::connect(self.admin).unwrap();
+        write!(connection, "GET {path} HTTP/1.1\r\nHost: quench\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
     }
 }
 

@@ -1,6 +1,7 @@
 //! The cases, by theme.
 
 mod audit;
+mod authority;
 mod controllers;
 mod files;
 mod modes;
@@ -23,6 +24,12 @@ macro_rules! cases {
 /// Each in namespaces of its own; the longest first.
 pub(crate) const TOGETHER: &[Case] = cases![
     controllers::a_cronjobs_pods_arrive_hardened,
+    authority::authorities_change_under_load,
+    authority::what_is_spoilt_heals,
+    authority::the_api_server_away,
+    authority::replicas_that_start_at_once_agree,
+    authority::what_cannot_be_used_at_the_start_is_replaced,
+    authority::missing_rights_are_named,
     other_workloads::every_kind_of_template,
     seeds::k8s_sidecar,
     seeds::karpenter,

@@ -1,0 +1,26 @@
+//! The signals that end a server.
+
+use anyhow::{Context, Result};
+use tokio::select;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What asks a process to stop.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn new() -> Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen to signals");
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    pub(super) async fn next(&mut self) -> &'static str {
+        select! {
+            // Cancel-safe, both: says tokio.
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Self-managed certificates: one authority in a Secret that all replicas share, a certificate of each replica in its memory, and the
+//! webhook configuration's `caBundle` kept right.
+//!
+//! There is no leader. Every replica looks at both objects every few seconds, decides what they should say, and writes
+//! what differs over what it read, never over what somebody else wrote in between:
+//!
+//! ```text
+//! webhook configuration -> Spread  since when everybody trusts whom
+//! Secret                -> Found   the authority in force, its successor, the bundle
+//!    -> verdict -> wanted -> Secret -> caBundle of every entry -> certificate to show
+//! ```
+
+mod clock;
+mod decide;
+mod kept;
+mod objects;
+mod pace;
+mod spread;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::Result;
+use humantime::format_rfc3339_seconds;
+use quench_certs::{Authority, Bundle, Trusted};
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use self::clock::Clock;
+use self::decide::{NAME, Shown, Verdict, is_to_be_replaced, verdict, wanted};
+use self::kept::{Found, Kept};
+use self::objects::{Objects, Problem, Seen};
+use self::pace::Pace;
+use self::spread::{Entry, Spread};
+use crate::live::{SelfManaged, Standing};
+use crate::telemetry::Metrics;
+use crate::tls::{Certificate, Identity};
+
+/// The shortest life of an authority: its successor has to reach everybody in a third of it.
+pub const MIN_AUTHORITY_LIFETIME: Duration = Duration::from_secs(10);
+/// The shortest life of a replica's certificate, which is looked at a few times a second at most.
+pub const MIN_LEAF_LIFETIME: Duration = Duration::from_secs(5);
+
+/// What is kept, and where.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The namespace of the Secret.
+    pub namespace: String,
+    /// The Secret of the authority.
+    pub secret: String,
+    /// The `MutatingWebhookConfiguration` whose entries lead to us.
+    pub webhook_configuration: String,
+    /// The hosts that the certificates are made out to.
+    pub hosts: Vec<String>,
+    /// How long an authority lasts.
+    pub authority_lifetime: Duration,
+    /// How long a replica's certificate lasts.
+    pub leaf_lifetime: Duration,
+}
+
+/// Keeps the certificate of this replica, and with the other replicas the authority and the `caBundle`.
+pub struct Keeper {
+    settings: Settings,
+    pace: Pace,
+    objects: Objects,
+    clock: Arc<Clock>,
+    identity: Arc<Identity>,
+    standing: Arc<Standing>,
+    metrics: Arc<Metrics>,
+    /// What the Secret held when it was last all right.
+    remembered: Option<Kept>,
+    spread: Spread,
+    /// The bundle that every entry had when they were last all right, as PEM.
+    told: Option<String>,
+    shown: Option<Shown>,
+    is_ready: bool,
+    trouble: Option<(SystemTime, String)>,
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keeper").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Keeper {
+    /// Will put certificates into `identity`; until the first is there and trusted, `standing` says that we are not ready. Asks the
+    /// API server nothing yet.
+    pub async fn new(
+        settings: Settings,
+        identity: Arc<Identity>,
+        standing: Arc<Standing>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self> {
+        let clock = Arc::new(Clock::default());
+        let keeper = Self {
+            objects: Objects::new(&settings, clock.clone(), metrics.clone()).await?,
+            pace: Pace::new(settings.authority_lifetime, settings.leaf_lifetime),
+            settings,
+            clock,
+            identity,
+            standing,
+            metrics,
+            remembered: None,
+            spread: Spread::default(),
+            told: None,
+            shown: None,
+            is_ready: false,
+            trouble: None,
+        };
+        keeper.metrics.authority.show();
+        keeper.tell();
+        Ok(keeper)
+    }
+
+    /// Looks again and again, until it is dropped.
+    pub async fn run(mut self) {
+        let mut failures = 0;
+        loop {
+            let done = self.round().await;
+            failures = if done.is_err() { failures + 1 } else { 0 };
+            self.take_note(done);
+            sleep(self.pace.pause(failures, self.is_ready)).await;
+        }
+    }
+
+    /// Puts everything right, as far as it can be.
+    async fn round(&mut self) -> Result<(), Problem> {
+        // What is in memory is enough for that, whatever becomes of the calls.
+        self.show()?;
+        // Before the Secret: what it says is then at least as new, and no entry is told something that is over.
+        let webhooks = self.objects.webhooks().await;
+        let entries = match &webhooks {
+            Ok(seen) => seen.says.as_slice(),
+            // The authority can be made all the same.
+            Err(Problem::NoWebhooks { .. }) => &[],
+            Err(_) => return webhooks.map(drop),
+        };
+        if webhooks.is_ok() {
+            self.look_at(entries);
+        }
+        let bundle = self.keep_secret(entries).await?;
+        self.show()?;
+        self.keep_webhooks(webhooks?, bundle).await
+    }
+
+    fn look_at(&mut self, entries: &[Entry]) {
+        self.spread.look(entries, self.pace.settled, self.clock.now(), Instant::now());
+    }
+
+    /// Makes the Secret what it should be, and returns whom everybody should trust.
+    async fn keep_secret(&mut self, entries: &[Entry]) -> Result<Bundle, Problem> {
+        let seen = self.objects.secret().await?;
+        let (now, at) = (self.clock.now(), Instant::now());
+        let remembered = self.remembered.as_ref();
+        let is_spread = |authority: &Trusted| self.spread.has_lasted(authority, self.pace.propagation, at);
+        let verdict = verdict(&seen.says, remembered, is_spread, now);
+        let make = || Authority::new(NAME, now, self.settings.authority_lifetime);
+        let trusted = self.in_use(entries, verdict);
+        let wanted = wanted(verdict, &seen.says, remembered, trusted, now, make)?;
+        let kept = match &seen.says {
+            Found::Kept(found) if found.is_same(&wanted) => found.clone(),
+            _ => {
+                self.objects.write_secret(&seen, &wanted).await?;
+                self.tell_written(verdict, &seen, &wanted);
+                wanted
+            }
+        };
+        self.metrics.authority.expires(kept.current.trusted().not_after());
+        let bundle = kept.bundle.clone();
+        self.remembered = Some(kept);
+        Ok(bundle)
+    }
+
+    /// Authorities that signed what is shown, whether or not the Secret knows them: ours, and where all is lost, those
+    /// that the entries trust.
+    fn in_use(&self, entries: &[Entry], verdict: Verdict) -> Bundle {
+        let own = self.shown.iter().map(|shown| shown.issuer.clone());
+        let of_entries = entries.iter().filter(|_| verdict == Verdict::Replace).flat_map(|entry| entry.bundle.clone());
+        // Not those that somebody else put there.
+        own.chain(of_entries.filter(|authority| authority.name() == NAME)).collect()
+    }
+
+    fn tell_written(&self, verdict: Verdict, seen: &Seen<Found>, kept: &Kept) {
+        let secret = self.settings.secret.as_str();
+        let expires = format_rfc3339_seconds(kept.current.trusted().not_after());
+        match (verdict, &seen.says) {
+            (Verdict::Keep, _) => info!(secret, "brought the bundle of authorities up to date"),
+            (Verdict::Prepare, _) => info!(secret, "made the next certificate authority"),
+            (Verdict::Promote, _) => info!(secret, %expires, "the next certificate authority came into force"),
+            (Verdict::Restore, Found::Garbage { reason, .. }) => warn!(secret, reason, "restored the authority"),
+            (Verdict::Restore, _) => warn!(secret, "restored the authority: the Secret had lost it"),
+            (Verdict::Replace, Found::Garbage { reason, .. }) => {
+                warn!(secret, reason, %expires, "replaced the authority: the Secret has none that can be used");
+            }
+            (Verdict::Replace, Found::Kept(_)) => {
+                warn!(secret, %expires, "replaced the authority: it is not valid at this time");
+            }
+            (Verdict::Replace, Found::Nothing) => info!(secret, %expires, "made a certificate authority"),
+        }
+        let is_lost = matches!(verdict, Verdict::Restore | Verdict::Replace);
+        let was_there = self.remembered.is_some() || matches!(seen.says, Found::Garbage { .. });
+        if is_lost && was_there {
+            self.metrics.authority.repaired("secret");
+        }
+    }
+
+    /// Makes every entry trust `bundle`.
+    async fn keep_webhooks(&mut self, seen: Seen<Vec<Entry>>, bundle: Bundle) -> Result<(), Problem> {
+        let text = bundle.pem();
+        let wrong: Vec<_> = seen.says.iter().filter(|entry| entry.text != text.as_bytes()).collect();
+        let names: Vec<_> = wrong.iter().map(|entry| entry.name.as_str()).collect();
+        if !names.is_empty() {
+            let written = self.objects.write_webhooks(&seen, &names, &bundle).await?;
+            let (name, entries) = (self.settings.webhook_configuration.as_str(), names.len());
+            if self.told.as_ref() == Some(&text) {
+                warn!(name, entries, "restored the caBundle: somebody else had changed it");
+                self.metrics.authority.repaired("webhooks");
+            } else {
+                info!(name, entries, authorities = bundle.iter().count(), "wrote the caBundle");
+            }
+            self.look_at(&written.says);
+        }
+        self.told = Some(text);
+        Ok(())
+    }
+
+    /// Shows a new certificate, if it is time for one.
+    fn show(&mut self) -> Result<(), Problem> {
+        let Some(kept) = &self.remembered else { return Ok(()) };
+        let (now, authority) = (self.clock.now(), kept.current.trusted());
+        let is_spread = self.spread.has_lasted(authority, self.pace.propagation, Instant::now());
+        if !is_to_be_replaced(self.shown.as_ref(), authority, is_spread, now) {
+            return Ok(());
+        }
+        let hosts = self.settings.hosts.iter().map(String::as_str);
+        let leaf = kept.current.issue(hosts, now, self.settings.leaf_lifetime)?;
+        self.identity.replace(&Certificate::issued(&leaf, kept.bundle.pem())?);
+        let (not_before, not_after) = (leaf.not_before(), leaf.not_after());
+        self.metrics.certificate(not_after);
+        info!(expires = %format_rfc3339_seconds(not_after), "issued a certificate");
+        self.shown = Some(Shown { issuer: authority.clone(), made: now, not_before, not_after });
+        Ok(())
+    }
+
+    /// Says how it stands after a round.
+    fn take_note(&mut self, done: Result<(), Problem>) {
+        let trouble = match done {
+            Ok(()) => None,
+            // Not worth a word: it is looked at again at once.
+            Err(Problem::Lost { .. }) => return,
+            Err(problem) => Some(problem.to_string()),
+        };
+        match (trouble, &self.trouble) {
+            (Some(error), Some((_, known))) if error == *known => {}
+            (Some(error), _) => {
+                warn!(error, "self-managed certificates are in trouble");
+                self.trouble = Some((self.clock.now(), error));
+            }
+            (None, Some(_)) => {
+                info!("self-managed certificates are all right again");
+                self.trouble = None;
+            }
+            (None, None) => {}
+        }
+        let settled = |shown: &Shown| self.spread.has_lasted(&shown.issuer, self.pace.settled, Instant::now());
+        if !self.is_ready && self.trouble.is_none() && self.shown.as_ref().is_some_and(settled) {
+            self.is_ready = true;
+            info!("the API server trusts the certificate: ready");
+        }
+        self.tell();
+    }
+
+    fn tell(&self) {
+        let Settings { namespace, secret, .. } = &self.settings;
+        let mut line = format!("self-managed, authority in Secret {namespace}/{secret}");
+        if let (Some(shown), Some(kept)) = (&self.shown, &self.remembered) {
+            let [own, authority] = [shown.not_after, kept.current.trusted().not_after()].map(format_rfc3339_seconds);
+            line += &format!(", expires {own}, the authority {authority}");
+        }
+        let trouble = self.trouble.as_ref();
+        if let Some((since, error)) = trouble {
+            line += &format!("; since {}: {error}", format_rfc3339_seconds(*since));
+        }
+        let waits_for = match (self.is_ready, trouble) {
+            (true, _) => None,
+            (false, Some((_, error))) => Some(error.clone()),
+            (false, None) => Some("the API server has yet to see the certificate authority".to_owned()),
+        };
+        self.standing.self_managed(SelfManaged { waits_for, line });
+    }
+}

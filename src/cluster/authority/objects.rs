@@ -1,0 +1,218 @@
+//! The Secret and the webhook configuration: every call that is made for self-managed certificates.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use axum::http::Response;
+use axum::http::header::DATE;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Patch, PatchParams};
+use kube::client::ClientBuilder;
+use kube::{Api, Client, Config, Resource};
+use quench_certs::Bundle;
+use serde_json::json;
+use tower::util::MapResponseLayer;
+
+use super::Settings;
+use super::clock::Clock;
+use super::kept::{Found, Kept};
+use super::spread::Entry;
+use crate::cluster::call::{CallError, within_deadline};
+use crate::telemetry::Metrics;
+
+/// The manager of the fields that are written.
+const MANAGER: &str = "quench";
+
+/// A client that tells `clock` the date of every answer.
+fn client(config: Config, clock: Arc<Clock>) -> kube::Result<Client> {
+    let note = move |answer: Response<_>| {
+        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+        if let Some(date) = date.and_then(|date| httpdate::parse_http_date(date).ok()) {
+            clock.note(date);
+        }
+        answer
+    };
+    Ok(ClientBuilder::try_from(config)?.with_layer(&MapResponseLayer::new(note)).build())
+}
+
+/// Why the certificates are not as they should be.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Problem {
+    /// To be looked at again.
+    #[error("{object} was changed by somebody else at the same time")]
+    Lost { object: String },
+    #[error("the right to `{}` is missing for {object}: grant it as in docs/certificates.md: {source}", .call.verb())]
+    Forbidden { call: Call, object: String, source: CallError },
+    #[error("{object} does not exist: install it, or name the right one by --webhook-configuration")]
+    NoWebhooks { object: String },
+    #[error("cannot {} {object}: {source}", .call.verb())]
+    Failed { call: Call, object: String, source: CallError },
+    #[error("no certificate could be made: {0}")]
+    Made(#[from] quench_certs::Error),
+    #[error("the certificate cannot be shown: {0}")]
+    Shown(#[from] crate::tls::Error),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Call {
+    ReadSecret,
+    MakeSecret,
+    WriteSecret,
+    ReadWebhooks,
+    WriteWebhooks,
+}
+
+impl Call {
+    /// In metrics.
+    fn name(self) -> &'static str {
+        match self {
+            Self::ReadSecret => "read_secret",
+            Self::MakeSecret => "make_secret",
+            Self::WriteSecret => "write_secret",
+            Self::ReadWebhooks => "read_webhooks",
+            Self::WriteWebhooks => "write_webhooks",
+        }
+    }
+
+    /// In a role.
+    fn verb(self) -> &'static str {
+        match self {
+            Self::ReadSecret | Self::ReadWebhooks => "get",
+            Self::MakeSecret => "create",
+            Self::WriteSecret | Self::WriteWebhooks => "patch",
+        }
+    }
+}
+
+/// What is kept, in the cluster.
+pub(super) struct Objects {
+    secrets: Api<Secret>,
+    secret: String,
+    webhooks: Api<MutatingWebhookConfiguration>,
+    configuration: String,
+    namespace: String,
+    metrics: Arc<Metrics>,
+}
+
+/// An object's version, and what it said.
+#[derive(Debug)]
+pub(super) struct Seen<T> {
+    version: Option<String>,
+    pub(super) says: T,
+}
+
+impl Objects {
+    /// In the cluster of the kubeconfig or, in a pod, of the service account. Nothing is asked yet.
+    pub(super) async fn new(settings: &Settings, clock: Arc<Clock>, metrics: Arc<Metrics>) -> Result<Self> {
+        let config = Config::infer().await.context("no Kubernetes cluster to keep certificates in")?;
+        let client = client(config, clock).context("the Kubernetes cluster cannot be called")?;
+        Ok(Self {
+            secrets: Api::namespaced(client.clone(), &settings.namespace),
+            secret: settings.secret.clone(),
+            webhooks: Api::all(client),
+            configuration: settings.webhook_configuration.clone(),
+            namespace: settings.namespace.clone(),
+            metrics,
+        })
+    }
+
+    /// What the Secret holds by now; no version where there is no Secret.
+    pub(super) async fn secret(&self) -> Result<Seen<Found>, Problem> {
+        let Some(secret) = self.made(Call::ReadSecret, self.secrets.get_opt(&self.secret)).await? else {
+            return Ok(Seen { version: None, says: Found::Nothing });
+        };
+        Ok(Seen { version: version(&secret), says: Found::read(&secret.data.unwrap_or_default()) })
+    }
+
+    /// Makes an empty Secret where there is none, and otherwise changes nothing.
+    ///
+    /// By server-side apply: the only way of making an object that a role can grant by the object's name.
+    async fn make_secret(&self) -> Result<Option<String>, Problem> {
+        let empty = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": self.secret}});
+        let params = PatchParams::apply(MANAGER);
+        let made = self.made(Call::MakeSecret, self.secrets.patch(&self.secret, &params, &Patch::Apply(empty))).await?;
+        // Somebody else's was found after all.
+        if made.data.is_some() {
+            return Err(Problem::Lost { object: self.object(Call::MakeSecret) });
+        }
+        Ok(version(&made))
+    }
+
+    /// Writes `kept` over what was seen, and over nothing else.
+    pub(super) async fn write_secret(&self, seen: &Seen<Found>, kept: &Kept) -> Result<(), Problem> {
+        let version = match &seen.version {
+            Some(version) => Some(version.clone()),
+            None => self.make_secret().await?,
+        };
+        let patch = Patch::Merge(json!({"metadata": {"resourceVersion": version}, "data": kept.data()}));
+        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        self.made(Call::WriteSecret, self.secrets.patch(&self.secret, &params, &patch)).await.map(drop)
+    }
+
+    /// Whom the webhook configuration trusts by now.
+    pub(super) async fn webhooks(&self) -> Result<Seen<Vec<Entry>>, Problem> {
+        let found = self.made(Call::ReadWebhooks, self.webhooks.get(&self.configuration)).await?;
+        Ok(Seen { version: version(&found), says: entries(found) })
+    }
+
+    /// Makes the named entries trust `bundle`, in the configuration that was seen and no other, and returns all entries.
+    pub(super) async fn write_webhooks(
+        &self,
+        seen: &Seen<Vec<Entry>>,
+        entries_to_write: &[&str],
+        bundle: &Bundle,
+    ) -> Result<Seen<Vec<Entry>>, Problem> {
+        let bundle = ByteString(bundle.pem().into_bytes());
+        let entry = |name: &&str| json!({"name": name, "clientConfig": {"caBundle": bundle}});
+        let written: Vec<_> = entries_to_write.iter().map(entry).collect();
+        // Merged by the names of the entries; all else of them stays.
+        let patch = Patch::Strategic(json!({"metadata": {"resourceVersion": seen.version}, "webhooks": written}));
+        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let written = self.made(Call::WriteWebhooks, self.webhooks.patch(&self.configuration, &params, &patch)).await?;
+        Ok(Seen { version: version(&written), says: entries(written) })
+    }
+
+    /// Makes a call within its deadline, and counts it.
+    async fn made<T>(&self, call: Call, answer: impl Future<Output = kube::Result<T>>) -> Result<T, Problem> {
+        let answer = within_deadline(answer).await;
+        let problem = answer.map_err(|source| {
+            let object = self.object(call);
+            match (source.status(), call) {
+                (Some(409), _) | (Some(404), Call::WriteSecret | Call::WriteWebhooks) => Problem::Lost { object },
+                (Some(403), _) => Problem::Forbidden { call, object, source },
+                (Some(404), Call::ReadWebhooks) => Problem::NoWebhooks { object },
+                _ => Problem::Failed { call, object, source },
+            }
+        });
+        let result = match &problem {
+            Ok(_) => "ok",
+            Err(Problem::Lost { .. }) => "lost_race",
+            Err(_) => "failed",
+        };
+        self.metrics.authority.call(call.name(), result);
+        problem
+    }
+
+    fn object(&self, call: Call) -> String {
+        match call {
+            Call::ReadSecret | Call::MakeSecret | Call::WriteSecret => {
+                format!("Secret `{}` in namespace `{}`", self.secret, self.namespace)
+            }
+            Call::ReadWebhooks | Call::WriteWebhooks => {
+                format!("MutatingWebhookConfiguration `{}`", self.configuration)
+            }
+        }
+    }
+}
+
+fn version<T: Resource>(object: &T) -> Option<String> {
+    object.meta().resource_version.clone()
+}
+
+fn entries(configuration: MutatingWebhookConfiguration) -> Vec<Entry> {
+    let webhooks = configuration.webhooks.unwrap_or_default().into_iter();
+    let entry = |name, text: Vec<u8>| Entry { name, bundle: Bundle::read(&text), text };
+    webhooks.map(|webhook| entry(webhook.name, webhook.client_config.ca_bundle.unwrap_or_default().0)).collect()
+}

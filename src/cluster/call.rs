@@ -1,0 +1,46 @@
+//! Calls to the API server: each has a deadline, and says in one line why it failed.
+
+use std::error::Error;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+/// For each call. The API server itself answers in milliseconds.
+pub(super) const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Why a call to the API server failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CallError {
+    #[error("the API server did not answer within {DEADLINE:?}")]
+    Deadline,
+    #[error("{}", in_one_line(.0))]
+    Kube(kube::Error),
+}
+
+impl CallError {
+    /// The HTTP status, where the API server answered.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Kube(kube::Error::Api(status)) => Some(status.code),
+            _ => None,
+        }
+    }
+}
+
+/// The error with its causes: some of the client's errors say them in their own text, others do not.
+fn in_one_line(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let text = next.to_string();
+        if !line.contains(&text) {
+            line = line + ": " + &text;
+        }
+        cause = next.source();
+    }
+    line
+}
+
+pub(super) async fn within_deadline<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
+    timeout(DEADLINE, call).await.map_err(|_| CallError::Deadline)?.map_err(CallError::Kube)
+}
