@@ -45,7 +45,8 @@ impl Node {
         println!("registry, containerd and images ready after {:.1} s", start.elapsed().as_secs_f64());
 
         let cgroup = setting("NODE_CGROUP");
-        let program = ["control-plane", "--address", &address, "--runtime", socket.to_str().unwrap(), "--cgroup", &cgroup];
+        let program =
+            ["control-plane", "--address", &address, "--runtime", socket.to_str().unwrap(), "--cgroup", &cgroup];
         let control_plane = ControlPlane::start(&dir, program.map(str::to_owned).into());
         let node = Self {
             kubectl: control_plane.kubectl(),

@@ -1,66 +1,51 @@
-//! quench in the cluster: two pods of its image behind a Service.
+//! quench in the cluster, by its chart: two pods behind a Service, with certificates that they make themselves.
 
 use std::fs;
-use std::io::Read;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
-
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use quench_certs::Authority;
-use serde_json::{Value, json};
+use std::process::Command;
+use std::time::Instant;
 
 use crate::kubectl::{Kubectl, eventually};
 use crate::namespace::{Namespace, Served};
 use crate::node::Node;
 
-/// The namespace that it runs in.
+/// The namespace that it runs in, and the release's name there.
 pub(crate) const NAMESPACE: &str = "quench";
-/// What its image is imported as: see tests/image/archive.rs.
-const IMAGE: &str = "quench.local/quench:dev";
+const HELM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/bin/helm");
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/quench");
+const VALUES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/node/values.yaml");
+/// As in the values.
 const REPLICAS: usize = 2;
-/// The label of a namespace that wants no pod without quench.
-const FAILURE_POLICY: &str = "quench.dev/failure-policy";
 
-/// A mirror of the hardened images. The startup script's upstream tags name commits, which no catalog has: a rule.
-const POLICY: &str = "
-apiVersion: quench.dev/v1alpha1
-kind: Policy
-hardened:
-  repository: registry.test:5000/dhi/{name}
-rules:
-  - match: quay.io/cilium/startup-script
-    replace: registry.test:5000/dhi/cilium-startup-script:0.20260701
-pullSecrets:
-  - name: dhi-pull-secret
-    registries: [registry.test:5000]
-";
-
-/// Installs it, and waits until the API server calls it.
+/// Installs the chart in a namespace of the restricted level, and waits until the API server calls quench.
 pub(crate) fn install(node: &Node) {
-    let authority = Authority::new("quench", SystemTime::now(), Duration::from_secs(24 * 3600)).unwrap();
-    let leaf = authority.issue(["quench.quench.svc"], SystemTime::now(), Duration::from_secs(3600)).unwrap();
-    let workload = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/node/quench.yaml")).unwrap();
-    node.kubectl.apply(&workload.replace("IMAGE", IMAGE).replace("REPLICAS", &REPLICAS.to_string()));
-    let kubectl = kubectl(node);
-    kubectl.apply(
-        &json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "quench-tls"}, "type": "kubernetes.io/tls",
-            "stringData": {"tls.crt": leaf.certificate_pem(), "tls.key": leaf.key_pem()},
-        })
-        .to_string(),
+    node.kubectl.apply(
+        "{apiVersion: v1, kind: Namespace, metadata: {name: quench, labels: {\
+            pod-security.kubernetes.io/enforce: restricted, pod-security.kubernetes.io/enforce-version: latest}}}",
     );
-    kubectl.apply(
-        &json!({
-            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "quench"}, "data": {"policy.yaml": POLICY},
-        })
-        .to_string(),
-    );
-    rolled_out(node);
-    node.kubectl.apply(&configuration(&node.kubectl, &authority.certificate_pem()).to_string());
+    helm(node, &["install", NAMESPACE, CHART, "--values", VALUES, "--wait", "--timeout", "90s"]);
     for served in [Served::OrNot, Served::OrRefused] {
         await_effect(&Namespace::create(node, served));
     }
+}
+
+/// The release as it was installed, with other values in a few places.
+pub(crate) fn upgrade(node: &Node, changes: &[&str]) {
+    let set = changes.iter().flat_map(|change| ["--set", change]);
+    let upgrade = ["upgrade", NAMESPACE, CHART, "--values", VALUES, "--wait", "--timeout", "90s"];
+    helm(node, &upgrade.into_iter().chain(set).collect::<Vec<_>>());
+}
+
+/// Helm in quench's namespace; it must succeed.
+pub(crate) fn helm(node: &Node, arguments: &[&str]) -> String {
+    let said = Command::new(HELM)
+        .args(["--namespace", NAMESPACE])
+        .args(arguments)
+        .env("KUBECONFIG", node.dir.join("pki/admin.kubeconfig"))
+        .env("HOME", &node.dir)
+        .output()
+        .unwrap_or_else(|error| panic!("{HELM}: {error}: run tests/cluster/tools/build"));
+    assert!(said.status.success(), "helm {arguments:?}: {}", String::from_utf8_lossy(&said.stderr));
+    String::from_utf8(said.stdout).unwrap()
 }
 
 /// kubectl in its namespace.
@@ -101,7 +86,7 @@ fn endpoints(node: &Node) -> usize {
 
 /// The names of its pods.
 pub(crate) fn pods(node: &Node) -> Vec<String> {
-    let pods = kubectl(node).list(&["pods"]);
+    let pods = kubectl(node).list(&["pods", "-l", "app.kubernetes.io/component=webhook"]);
     pods.iter().map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -122,42 +107,4 @@ pub(crate) fn await_effect(namespace: &Namespace) {
         let said = namespace.kubectl.try_with(pod, &["create", "--dry-run=server", "-o", "json", "-f", "-"]);
         (said.succeeded && said.json()["spec"]["containers"][0]["image"] != "nginx:1.31.4").then_some(())
     });
-}
-
-/// What `--print-webhook-config` prints, by the Service, and each entry twice: for namespaces that can do without quench while
-/// it is away, and for those that cannot.
-fn configuration(kubectl: &Kubectl, authority: &str) -> Value {
-    let mut printed = kubectl.json_of(&print());
-    let mut entries = Vec::new();
-    for entry in printed["webhooks"].as_array().unwrap() {
-        for (policy, operator, prefix) in [("Ignore", "NotIn", ""), ("Fail", "In", "fail.")] {
-            let mut entry = entry.clone();
-            let client = &mut entry["clientConfig"];
-            let path = client["url"].as_str().unwrap().split_once("/mutate").unwrap().1;
-            let service = json!({"name": "quench", "namespace": NAMESPACE, "path": format!("/mutate{path}")});
-            *client = json!({"service": service, "caBundle": BASE64_STANDARD.encode(authority)});
-            entry["name"] = json!(format!("{prefix}{}", entry["name"].as_str().unwrap()));
-            entry["failurePolicy"] = json!(policy);
-            let asks = json!({"key": FAILURE_POLICY, "operator": operator, "values": ["fail"]});
-            entry["namespaceSelector"]["matchExpressions"].as_array_mut().unwrap().push(asks);
-            entries.push(entry);
-        }
-    }
-    printed["webhooks"] = json!(entries);
-    printed
-}
-
-fn print() -> String {
-    let mut server = Command::new(env!("CARGO_BIN_EXE_quench"))
-        .args(["serve", "--print-webhook-config", "--own-namespace", NAMESPACE])
-        .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut printed = String::new();
-    server.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
-    server.kill().unwrap();
-    server.wait().unwrap();
-    printed
 }

@@ -20,6 +20,11 @@ pub(crate) fn none_is_lost_at_rollouts_and_evictions(node: &Node) {
     let start = Instant::now();
     let kubectl = quench::kubectl(node);
     let created = create(node, &namespace, start, PODS, || {
+        // From now on, another certificate every few seconds, and another authority every twenty.
+        quench::upgrade(
+            node,
+            &["certificates.selfManaged.authorityLifetime=30s", "certificates.selfManaged.leafLifetime=10s"],
+        );
         for _ in 0..2 {
             kubectl.run(&["rollout", "restart", "deployment/quench"]);
             quench::rolled_out(node);
@@ -37,6 +42,7 @@ pub(crate) fn none_is_lost_at_rollouts_and_evictions(node: &Node) {
             kubectl.run(&["scale", "deployment/quench", "--replicas", replicas]);
             quench::rolled_out(node);
         }
+        quench::helm(node, &["rollback", quench::NAMESPACE, "1", "--wait", "--timeout", "90s"]);
     });
     report("rollouts and evictions", &created, start);
     assert!(created.refused.is_empty() && created.untouched == 0, "{created:?}");

@@ -104,3 +104,30 @@ pub(crate) fn it_heals_when_all_its_pods_and_the_networks_are_deleted(node: &Nod
     let pods = network.kubectl.list(&["pods", "-l", "app=network"]);
     assert!(pods.iter().all(|pod| pod["spec"]["containers"][0]["image"] == HARDENED), "{pods:?}");
 }
+
+/// Pods of the chart run beside quench, in the restricted namespace.
+pub(crate) fn the_charts_own_tests_pass(node: &Node) {
+    let said = quench::helm(node, &["test", quench::NAMESPACE, "--timeout", "60s"]);
+    assert!(said.contains("Succeeded"), "{said}");
+}
+
+pub(crate) fn uninstalled_it_blocks_nothing_and_it_comes_back(node: &Node) {
+    let namespace = Namespace::create(node, Served::OrRefused);
+    quench::helm(node, &["uninstall", quench::NAMESPACE, "--wait", "--timeout", "90s"]);
+    let image = |name: &str| {
+        namespace.kubectl.run(&["run", name, &format!("--image={UPSTREAM}")]);
+        namespace.kubectl.get(&["pod", name])["spec"]["containers"][0]["image"].clone()
+    };
+    assert_eq!(image("without"), UPSTREAM);
+    let kinds =
+        "all,secrets,configmaps,roles,rolebindings,mutatingwebhookconfigurations,clusterroles,clusterrolebindings";
+    eventually("end of all that was installed", || {
+        let left =
+            quench::kubectl(node).run(&["get", kinds, "-l", "app.kubernetes.io/name=quench", "-o", "name"]).stdout;
+        left.is_empty().then_some(())
+    });
+    let start = Instant::now();
+    quench::install(node);
+    println!("from nothing to the first rewritten pod: {:.1} s", start.elapsed().as_secs_f64());
+    assert_eq!(image("with"), HARDENED);
+}

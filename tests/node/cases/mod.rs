@@ -18,6 +18,7 @@ pub(crate) const TOGETHER: &[Case] = cases![
     guides::all_five_run_hardened,
     guides::an_image_that_nobody_adds_the_secret_for_is_not_pulled,
     guides::a_rewritten_pod_waits_for_its_secret,
+    lifecycle::the_charts_own_tests_pass,
     lifecycle::its_pods_are_restricted_and_nonroot,
 ];
 
@@ -27,4 +28,5 @@ pub(crate) const ALONE: &[Case] = cases![
     creates::a_killed_replica_is_missed_for_a_moment,
     lifecycle::without_a_replica_pods_start_as_they_are_or_are_refused,
     lifecycle::it_heals_when_all_its_pods_and_the_networks_are_deleted,
+    lifecycle::uninstalled_it_blocks_nothing_and_it_comes_back,
 ];
