@@ -1,16 +1,20 @@
 //! The container image, as `tests/image/build` makes it: what it says of itself, what is in it, and that it runs on nothing else.
 //!
-//! `cargo test --test image`; building it takes minutes the first time. The last test runs the program in an empty folder, as root only.
+//! `cargo test --test image`; building it takes minutes the first time.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says what is wrong by stopping")]
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
 use std::{env, fs, str};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use flate2::read::GzDecoder;
+use quench_certs::Authority;
 use serde_json::{Value, json};
 
 /// What the contract allows a program to weigh, in bytes.
@@ -146,32 +150,50 @@ fn the_program_knows_no_path_of_this_machine() {
 /// In an empty folder: no linker, no library, no file of the system.
 #[test]
 fn the_program_runs_where_there_is_nothing_else() {
-    let empty = tempfile::tempdir().unwrap();
-    fs::copy(ARCHIVE.with_file_name("quench"), empty.path().join("quench")).unwrap();
-    let run = |arguments: &[&str]| {
-        let mut command = Command::new("unshare");
-        // A user may become root of a folder where the kernel permits it.
-        command.args(["--map-root-user", "--root"]).arg(empty.path()).arg("/quench").args(arguments);
-        let said = command.env_clear().env("PATH", env::var("PATH").unwrap()).output().unwrap();
-        (said.status.code(), String::from_utf8(said.stdout).unwrap(), String::from_utf8(said.stderr).unwrap())
-    };
-    let (code, stdout, stderr) = run(&["explain", "nginx:1.31.4", "--output", "json"]);
-    assert_eq!(
-        (code, json_of(stdout.as_bytes())["target"].as_str()),
-        (Some(0), Some("dhi.io/nginx:1.31.4")),
-        "{stderr}"
-    );
-    // The C library of a static program looks names up without loading anything: the error is the resolver's.
-    fs::create_dir(empty.path().join("etc")).unwrap();
-    fs::write(empty.path().join("etc/hosts"), "127.0.0.1 api.test\n").unwrap();
-    let kubeconfig = "{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}], \
-        clusters: [{name: c, cluster: {server: 'https://api.test:1', insecure-skip-tls-verify: true}}], users: [{name: u, user: {}}]}";
-    fs::write(empty.path().join("kubeconfig"), kubeconfig).unwrap();
-    let mut register = Command::new("unshare");
-    register.args(["--map-root-user", "--root"]).arg(empty.path());
-    register.args(["/quench", "serve", "--register", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
-    let said =
-        register.env_clear().env("PATH", env::var("PATH").unwrap()).env("KUBECONFIG", "/kubeconfig").output().unwrap();
-    let stderr = String::from_utf8(said.stderr).unwrap();
-    assert!(stderr.contains("onnection refused"), "the name was found, and nobody listens there: {stderr}");
+    let said = in_an_empty_folder(&[], &["explain", "nginx:1.31.4", "--output", "json"]);
+    assert!(said.status.success(), "{said:?}");
+    assert_eq!(json_of(&said.stdout)["target"], "dhi.io/nginx:1.31.4");
+}
+
+/// The C library looks names up without loading anything: with a name it gets as far as the network, which is empty here.
+#[test]
+fn the_program_looks_names_up() {
+    let authority = Authority::new("test", SystemTime::now(), Duration::from_secs(60)).unwrap();
+    let kubeconfig = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "test",
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+        "clusters": [{"name": "test", "cluster": {
+            "server": "https://api.test:1",
+            "certificate-authority-data": BASE64_STANDARD.encode(authority.certificate_pem()),
+        }}],
+        "users": [{"name": "test", "user": {}}],
+    });
+    let register = ["serve", "--register", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    for (hosts, expected) in [("127.0.0.1 api.test", "tcp connect error"), ("", "dns error")] {
+        let files = [("hosts", format!("{hosts}\n")), ("kubeconfig", kubeconfig.to_string())];
+        let said = in_an_empty_folder(&files, &register);
+        let stderr = String::from_utf8(said.stderr).unwrap();
+        assert!(!said.status.success() && stderr.contains(expected), "{hosts}: {stderr}");
+    }
+}
+
+/// The program as the first and only one in a root of its own, which has nothing but these files in /etc.
+fn in_an_empty_folder(files: &[(&str, String)], arguments: &[&str]) -> Output {
+    let root = tempfile::tempdir().unwrap();
+    fs::copy(ARCHIVE.with_file_name("quench"), root.path().join("quench")).unwrap();
+    fs::create_dir(root.path().join("etc")).unwrap();
+    for (name, text) in files {
+        fs::write(root.path().join("etc").join(name), text).unwrap();
+    }
+    // A user becomes root of a folder where the kernel permits it, and loses the way out: the network is empty, too.
+    Command::new("unshare")
+        .args(["--map-root-user", "--net", "--root"])
+        .arg(root.path())
+        .arg("/quench")
+        .args(arguments)
+        .env_clear()
+        .env("PATH", env::var("PATH").unwrap())
+        .env("KUBECONFIG", "/etc/kubeconfig")
+        .output()
+        .unwrap()
 }

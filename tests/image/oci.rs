@@ -137,6 +137,8 @@ fn append(
 fn header(mode: u32, modified: u64, kind: tar::EntryType, size: usize) -> tar::Header {
     let mut header = tar::Header::new_ustar();
     header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
     header.set_mtime(modified);
     header.set_entry_type(kind);
     header.set_size(size as u64);
