@@ -29,9 +29,12 @@ pub(crate) fn none_is_lost_at_rollouts_and_evictions(node: &Node) {
             kubectl.run(&["rollout", "restart", "deployment/quench"]);
             quench::rolled_out(node);
         }
-        // As an eviction does.
-        kubectl.run(&["delete", "pod", &quench::pods(node)[0], "--wait=false"]);
-        sleep(Duration::from_secs(1));
+        // There is no other node: the budget keeps the last replica.
+        let quenches = ["drain", "node", "--pod-selector", "app.kubernetes.io/component=webhook", "--timeout=8s"];
+        let drained = kubectl.try_with("", &quenches);
+        assert!(drained.stderr.contains("would violate the pod's disruption budget"), "{drained:?}");
+        assert_eq!(quench::processes().len(), 1, "{drained:?}");
+        kubectl.run(&["uncordon", "node"]);
         quench::rolled_out(node);
         // Not even a time to leave.
         kubectl.run(&["delete", "pod", &quench::pods(node)[0], "--wait=false", "--grace-period=0", "--force"]);

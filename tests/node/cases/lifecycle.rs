@@ -1,7 +1,7 @@
 //! quench comes and goes.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -121,9 +121,13 @@ pub(crate) fn uninstalled_it_blocks_nothing_and_it_comes_back(node: &Node) {
     assert_eq!(image("without"), UPSTREAM);
     let kinds =
         "all,secrets,configmaps,roles,rolebindings,mutatingwebhookconfigurations,clusterroles,clusterrolebindings";
+    let start = Instant::now();
     eventually("end of all that was installed", || {
-        let left =
-            quench::kubectl(node).run(&["get", kinds, "-l", "app.kubernetes.io/name=quench", "-o", "name"]).stdout;
+        let named = ["get", kinds, "-l", "app.kubernetes.io/name=quench", "-o", "name"];
+        let left = quench::kubectl(node).run(&named).stdout;
+        if start.elapsed() > Duration::from_secs(60) {
+            println!("still there: {left}");
+        }
         left.is_empty().then_some(())
     });
     let start = Instant::now();
