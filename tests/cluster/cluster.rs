@@ -12,7 +12,10 @@ use crate::control_plane::ControlPlane;
 use crate::kubectl::{Kubectl, eventually};
 use crate::namespace::{INSTANCE, Namespace, Served, with_temp_ns};
 use crate::quench::Quench;
-use crate::visited::{Visited, host};
+use crate::visited::{Visited, host, supervisor};
+
+/// Four nodes hold the thousand pods of the largest case beside the others'.
+const NODES: [&str; 4] = ["--nodes", "4", "--pods-a-node", "500"];
 
 /// A policy for a registry of one's own: the mirrored form.
 const MIRRORED: &str = "
@@ -43,7 +46,7 @@ impl Cluster {
         let start = Instant::now();
         let temporary = TempDir::with_prefix("quench-cluster-").unwrap();
         let dir = temporary.path().to_owned();
-        let control_plane = ControlPlane::start(&dir);
+        let control_plane = ControlPlane::start(&dir, [supervisor(), NODES.map(str::to_owned).into()].concat());
         println!("control plane and nodes ready after {:.1} s", start.elapsed().as_secs_f64());
         let kubectl = control_plane.kubectl();
 

@@ -9,12 +9,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::kubectl::Kubectl;
-use crate::visited;
 
 /// The multi-call binary: every program of Kubernetes that the tests run.
 pub(crate) const K8S: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/bin/k8s");
-/// Four nodes hold the thousand pods of the largest case beside the others'.
-const NODES: [&str; 4] = ["--nodes", "4", "--pods-a-node", "500"];
 
 /// The running programs. They stop when it is dropped, and when this process ends in whatever way.
 pub(crate) struct ControlPlane {
@@ -33,18 +30,17 @@ struct Served {
 }
 
 impl ControlPlane {
-    /// One of our own, or nodes and certificates for the one that is visited.
-    pub(crate) fn start(dir: &Path) -> Self {
+    /// The program of the binary and its flags say which: one of our own, or one that is visited.
+    pub(crate) fn start(dir: &Path, program: Vec<String>) -> Self {
         assert!(
             Path::new(K8S).exists(),
             "{K8S} is missing: run tests/cluster/build (7 minutes the first time, then seconds)"
         );
         let log = fs::File::create(dir.join("control-plane.log")).unwrap();
         let mut supervisor = Command::new(K8S)
-            .args(visited::supervisor())
+            .args(program)
             .arg("--dir")
             .arg(dir)
-            .args(NODES)
             .stdin(Stdio::piped()) // its end is the sign to stop
             .stdout(Stdio::piped())
             .stderr(log)

@@ -46,15 +46,22 @@ rules:
 - level: None
 `
 
+// startKubelet makes this machine a node; nil in a binary without the tag `node`.
+var startKubelet func(*controlPlane, context.Context) error
+
 // kwokStages are the life cycles of kwok's nodes and pods; empty in a binary without kwok.
 var kwokStages string
 
-// controlPlane is etcd, the API server, the controllers and nodes that only exist as objects, all on loopback.
+// controlPlane is etcd, the API server, the controllers and nodes that only exist as objects, all on loopback; or, with a
+// container runtime, this machine as the only node.
 type controlPlane struct {
 	dir       string
+	address   string
 	server    string
 	nodes     int
 	podsANode int
+	runtime   string
+	cgroup    string
 
 	authority *pki.Authority
 	programs  *supervisor.Supervisor
@@ -78,14 +85,18 @@ func runControlPlane() int {
 	dir := flags.String("dir", "", "an empty folder for everything it writes")
 	nodes := flags.Int("nodes", 0, "how many of kwok's nodes to add")
 	podsANode := flags.Int("pods-a-node", 110, "how many pods such a node takes")
+	address := flags.String("address", loopback, "where the API server listens; pods reach it, if it is not loopback")
+	socket := flags.String("runtime", "", "a container runtime's socket: this machine becomes a node at the address")
+	cgroup := flags.String("cgroup", "/", "the cgroup that the node's pods are kept in")
 	flags.Parse(os.Args[1:]) //nolint:errcheck // ExitOnError
-	if err := serveControlPlane(*dir, *nodes, *podsANode); err != nil {
+	c := &controlPlane{dir: *dir, address: *address, nodes: *nodes, podsANode: *podsANode, runtime: *socket, cgroup: *cgroup}
+	if err := c.serve(); err != nil {
 		return fail(err)
 	}
 	return 0
 }
 
-func serveControlPlane(dir string, nodes, podsANode int) error {
+func (c *controlPlane) serve() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	go func() {
@@ -96,25 +107,18 @@ func serveControlPlane(dir string, nodes, podsANode int) error {
 	if err != nil {
 		return err
 	}
-	if dir, err = filepath.Abs(dir); err != nil {
+	if c.dir, err = filepath.Abs(c.dir); err != nil {
 		return err
 	}
-	authority, err := pki.NewAuthority(filepath.Join(dir, "pki"))
-	if err != nil {
+	if c.authority, err = pki.NewAuthority(filepath.Join(c.dir, "pki")); err != nil {
 		return err
 	}
 	ports, err := freePorts()
 	if err != nil {
 		return err
 	}
-	c := &controlPlane{
-		dir:       dir,
-		server:    fmt.Sprintf("https://%s:%d", loopback, ports[0]),
-		nodes:     nodes,
-		podsANode: podsANode,
-		authority: authority,
-		programs:  supervisor.New(dir, binary),
-	}
+	c.server = fmt.Sprintf("https://%s:%d", c.address, ports[0])
+	c.programs = supervisor.New(c.dir, binary)
 	served, err := c.start(ctx, ports)
 	if err == nil {
 		err = errors.Join(json.NewEncoder(os.Stdout).Encode(served), c.programs.Run(ctx))
@@ -132,7 +136,7 @@ func (c *controlPlane) start(ctx context.Context, ports [3]int) (ready, error) {
 	}
 	err := errors.Join(
 		c.authority.SigningKey("service-accounts"),
-		c.authority.Issue("apiserver", pkix.Name{CommonName: "kube-apiserver"}, loopback, "localhost", "kubernetes.default.svc", "10.96.0.1"),
+		c.authority.Issue("apiserver", pkix.Name{CommonName: "kube-apiserver"}, c.address, loopback, "localhost", "kubernetes.default.svc", "10.96.0.1"),
 		c.authority.Issue("webhook", pkix.Name{CommonName: "webhook"}, loopback, "localhost"),
 	)
 	if err != nil {
@@ -155,6 +159,7 @@ func (c *controlPlane) start(ctx context.Context, ports [3]int) (ready, error) {
 		func(ctx context.Context) error { return c.startAPIServer(ctx, ports[0], ports[1], served.Audit) },
 		c.startControllers,
 		c.startNodes,
+		c.startRealNode,
 	} {
 		if err := step(ctx); err != nil {
 			return ready{}, err
@@ -178,20 +183,27 @@ func (c *controlPlane) startAPIServer(ctx context.Context, port, etcdPort int, a
 		return err
 	}
 	file := c.authority.File
-	err := c.programs.Start("kube-apiserver",
+	flags := []string{
 		fmt.Sprintf("--etcd-servers=http://%s:%d", loopback, etcdPort),
-		"--bind-address="+loopback, "--advertise-address="+loopback, fmt.Sprintf("--secure-port=%d", port),
-		"--endpoint-reconciler-type=none", // a loopback address is no valid endpoint
-		"--service-cluster-ip-range="+services,
-		"--cert-dir="+filepath.Join(c.dir, "apiserver"),
-		"--client-ca-file="+file("ca.crt"), "--tls-cert-file="+file("apiserver.crt"), "--tls-private-key-file="+file("apiserver.key"),
+		"--bind-address=" + c.address, "--advertise-address=" + c.address, fmt.Sprintf("--secure-port=%d", port),
+		"--service-cluster-ip-range=" + services,
+		"--cert-dir=" + filepath.Join(c.dir, "apiserver"),
+		"--client-ca-file=" + file("ca.crt"), "--tls-cert-file=" + file("apiserver.crt"), "--tls-private-key-file=" + file("apiserver.key"),
 		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-account-key-file="+file("service-accounts.pub"), "--service-account-signing-key-file="+file("service-accounts.key"),
+		"--service-account-key-file=" + file("service-accounts.pub"), "--service-account-signing-key-file=" + file("service-accounts.key"),
 		"--authorization-mode=Node,RBAC", "--allow-privileged=true", "--profiling=false",
-		"--audit-policy-file="+policy, "--audit-log-path="+audit, // the log is blocking: a request that is over is in it
+		"--audit-policy-file=" + policy, "--audit-log-path=" + audit, // the log is blocking: a request that is over is in it
 		"--v=1",
-	)
-	if err != nil {
+	}
+	if c.address == loopback {
+		flags = append(flags, "--endpoint-reconciler-type=none") // it is no valid endpoint
+	}
+	if c.runtime != "" {
+		// For logs and exec.
+		flags = append(flags, "--kubelet-client-certificate="+file("admin.crt"), "--kubelet-client-key="+file("admin.key"),
+			"--kubelet-certificate-authority="+file("ca.crt"), "--kubelet-preferred-address-types=InternalIP")
+	}
+	if err := c.programs.Start("kube-apiserver", flags...); err != nil {
 		return err
 	}
 	return c.programs.Await(ctx, "the API server", startLimit, func(ctx context.Context) error {
@@ -247,6 +259,16 @@ func (c *controlPlane) startNodes(ctx context.Context) error {
 		}
 	}
 	return c.programs.Await(ctx, "the nodes", startLimit, c.allNodesReady)
+}
+
+func (c *controlPlane) startRealNode(ctx context.Context) error {
+	if c.runtime == "" {
+		return nil
+	}
+	if startKubelet == nil {
+		return errors.New("a runtime needs a binary with `-tags node`")
+	}
+	return startKubelet(c, ctx)
 }
 
 func (c *controlPlane) addNode(ctx context.Context, name string) error {

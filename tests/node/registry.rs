@@ -1,0 +1,79 @@
+//! A registry with TLS and a password, as hardened images are kept in.
+
+use std::fs::{self, File};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::kubectl::eventually;
+
+/// What its images' names begin with. `tests/node/within` has the name lead to the node.
+pub(crate) const HOST: &str = "registry.test:5000";
+const USER: &str = "puller";
+const PASSWORD: &str = "let me in";
+
+pub(crate) struct Registry {
+    certificate: PathBuf,
+    _process: Child,
+}
+
+impl Registry {
+    pub(crate) fn start(dir: &Path, address: &str) -> Self {
+        let dir = dir.join("registry");
+        fs::create_dir(&dir).unwrap();
+        let file = |name: &str| dir.join(name);
+        let made = rcgen::generate_simple_self_signed(["registry.test".to_owned()]).unwrap();
+        fs::write(file("tls.crt"), made.cert.pem()).unwrap();
+        fs::write(file("tls.key"), made.signing_key.serialize_pem()).unwrap();
+        let users = Command::new("htpasswd").args(["-Bbn", USER, PASSWORD]).output().unwrap();
+        assert!(users.status.success(), "{users:?}");
+        fs::write(file("users"), users.stdout).unwrap();
+        let listen = HOST.replace("registry.test", address);
+        let config = format!(
+            "version: 0.1
+storage: {{filesystem: {{rootdirectory: {dir}/images}}}}
+http: {{addr: '{listen}', secret: one process, tls: {{certificate: {dir}/tls.crt, key: {dir}/tls.key}}}}
+auth: {{htpasswd: {{realm: test, path: {dir}/users}}}}
+",
+            dir = dir.display()
+        );
+        fs::write(file("config.yaml"), config).unwrap();
+        let log = File::create(file("registry.log")).unwrap();
+        let process = Command::new("docker-registry")
+            .arg("serve")
+            .arg(file("config.yaml"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        eventually("registry", || TcpStream::connect(&listen).ok());
+        Self { certificate: file("tls.crt"), _process: process }
+    }
+
+    /// What clients have to trust.
+    pub(crate) fn certificate(&self) -> &Path {
+        &self.certificate
+    }
+}
+
+/// Copies an OCI archive to `REPOSITORY:TAG`.
+pub(crate) fn push(archive: &Path, reference: &str) {
+    let said = Command::new("skopeo")
+        .args(["copy", "--quiet", "--dest-tls-verify=false", "--dest-creds", &format!("{USER}:{PASSWORD}")])
+        .arg(format!("oci-archive:{}", archive.display()))
+        .arg(format!("docker://{HOST}/{reference}"))
+        .output()
+        .unwrap();
+    assert!(said.status.success(), "push of {reference}: {said:?}");
+}
+
+/// The arguments of `kubectl create` for a secret of this name that opens the registry.
+pub(crate) fn secret(name: &str) -> Vec<String> {
+    let server = format!("--docker-server=https://{HOST}");
+    ["secret", "docker-registry", name, &server, &format!("--docker-username={USER}")]
+        .map(str::to_owned)
+        .into_iter()
+        .chain([format!("--docker-password={PASSWORD}")])
+        .collect()
+}
