@@ -11,7 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use quench_certs::{Authority, Bundle};
 use serde_json::json;
 
-use self::home::{Home, Shop};
+use self::home::{Home, Shop, await_ready};
 use self::wire::Wire;
 use crate::cluster::Cluster;
 use crate::kubectl::eventually;
@@ -42,7 +42,7 @@ pub(crate) fn replicas_that_start_at_once_agree(cluster: &Cluster) {
         wire.join();
         eventually("reason", || replicas[0].not_ready()?.contains("MutatingWebhookConfiguration").then_some(()));
         let shop = Shop::calling(&home, &replicas);
-        home.await_ready(&replicas);
+        await_ready(&replicas);
         let lost = |replica: &Quench| {
             let metrics = replica.metrics();
             metrics.iter().filter(|(name, _)| name.contains("lost_race")).map(|(_, count)| count).sum::<f64>()
@@ -60,7 +60,7 @@ pub(crate) fn replicas_that_start_at_once_agree(cluster: &Cluster) {
         // One more is ready as soon as it has looked.
         let start = Instant::now();
         let late = home.replicas(["late"], &[]);
-        home.await_ready(&late);
+        await_ready(&late);
         println!("a replica that starts later: ready after {:.1} s", start.elapsed().as_secs_f64());
     }
 }
@@ -69,7 +69,7 @@ pub(crate) fn authorities_change_under_load(cluster: &Cluster) {
     let home = Home::with_rights(cluster);
     let replicas = home.replicas(["one", "two"], &SHORT);
     let shop = Shop::calling(&home, &replicas);
-    home.await_ready(&replicas);
+    await_ready(&replicas);
     let start = Instant::now();
     let is_open = || start.elapsed() < Duration::from_secs(22);
     let sell = || std::iter::repeat_with(|| shop.sells(25)).take_while(|_| is_open()).sum::<usize>();
@@ -104,7 +104,7 @@ pub(crate) fn what_is_spoilt_heals(cluster: &Cluster) {
     let home = Home::with_rights(cluster);
     let replicas = home.replicas(["one", "two"], &[]);
     let shop = Shop::calling(&home, &replicas);
-    home.await_ready(&replicas);
+    await_ready(&replicas);
     let (authority, key) = (home.data("tls.crt"), home.data("tls.key"));
     let is_as_before = || {
         let same = home
@@ -133,7 +133,7 @@ pub(crate) fn what_is_spoilt_heals(cluster: &Cluster) {
     healed("garbage in the Secret: restored", is_as_before);
     shop.sells(1);
 
-    let logs = replicas.each_ref().map(|replica| replica.log()).concat();
+    let logs = replicas.each_ref().map(Quench::log).concat();
     assert!(logs.contains("no certificate of an authority"), "{logs}");
     let repairs = |object: &str| -> f64 {
         let name = format!("quench_authority_repairs_total{{object=\"{object}\"}}");
@@ -167,7 +167,7 @@ pub(crate) fn what_cannot_be_used_at_the_start_is_replaced(cluster: &Cluster) {
         let start = Instant::now();
         let replicas = home.replicas(["start"], &[]);
         let shop = Shop::calling(&home, &replicas);
-        home.await_ready(&replicas);
+        await_ready(&replicas);
         println!("{what} in the Secret at the start: ready after {:.1} s", start.elapsed().as_secs_f64());
         shop.sells(1);
         let log = replicas[0].log();

@@ -112,7 +112,7 @@ pub(crate) fn applying_the_original_again_rolls_nothing(cluster: &Cluster) {
     }
 }
 
-/// GitOps: the original manifests are applied again while quench is away, and once more when it is back.
+/// `GitOps`: the original manifests are applied again while quench is away, and once more when it is back.
 pub(crate) fn what_is_applied_while_quench_is_away(cluster: &Cluster) {
     cluster.with_temp_ns(Served::ByDefault, |namespace| {
         let original = [DAEMONS, DEPLOYED].join("---");

@@ -115,12 +115,6 @@ impl<'a> Home<'a> {
         self.cluster.kubectl.run(&["config", "view", "--raw", "--minify", "-o", "json"]).json()
     }
 
-    pub(super) fn await_ready(&self, replicas: &[Quench]) {
-        for replica in replicas {
-            eventually("ready replica", || replica.not_ready().is_none().then_some(()));
-        }
-    }
-
     pub(super) fn secret(&self) -> Option<Value> {
         let said = self.kubectl().run(&["get", "secret", "quench-ca", "--ignore-not-found", "-o", "json"]);
         (!said.stdout.is_empty()).then(|| said.json())
@@ -152,7 +146,7 @@ impl<'a> Home<'a> {
     pub(super) fn set_bundles(&self, bundle: &Value) {
         let change =
             |nth| json!({"op": "add", "path": format!("/webhooks/{nth}/clientConfig/caBundle"), "value": bundle});
-        let patch = Value::from_iter((0..self.bundles().len()).map(change)).to_string();
+        let patch = (0..self.bundles().len()).map(change).collect::<Value>().to_string();
         let patched =
             ["patch", "mutatingwebhookconfiguration", &self.configuration(), "--type=json", "--patch", &patch];
         self.cluster.kubectl.run(&patched);
@@ -232,5 +226,11 @@ impl Drop for Shop<'_> {
         let configuration = self.home.configuration();
         let deleted = ["delete", "mutatingwebhookconfiguration", &configuration, "--ignore-not-found"];
         self.home.cluster.kubectl.try_with("", &deleted);
+    }
+}
+
+pub(super) fn await_ready(replicas: &[Quench]) {
+    for replica in replicas {
+        eventually("ready replica", || replica.not_ready().is_none().then_some(()));
     }
 }
