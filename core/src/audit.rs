@@ -6,7 +6,7 @@ use std::fmt::Display;
 
 use crate::decision::Match;
 use crate::hazard::Code;
-use crate::json::{push_displayed, push_string};
+use crate::json::{push_quoted, push_string};
 use crate::reference::Reference;
 use crate::warning::printable;
 
@@ -21,34 +21,52 @@ const TRUNCATED: &str = r#"{"truncated":true}"#;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct AuditAnnotations {
     /// What was rewritten from what to what, and by which match.
-    pub rewrites: Option<String>,
+    pub rewrites: Option<Annotation>,
     /// What stays, and why.
-    pub kept: Option<String>,
+    pub kept: Option<Annotation>,
     /// The hazards of each container, also those that nobody was warned of.
-    pub hazards: Option<String>,
+    pub hazards: Option<Annotation>,
 }
 
-/// A JSON object that is written entry by entry and never longer than an annotation may be: `truncated` says that entries
-/// are missing.
+/// JSON as it stands inside a string of the reply, where every quote is escaped: most of it is quotes, and writing it so at once
+/// costs half of escaping it later.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Annotation(String);
+
+impl Annotation {
+    /// The inside of a JSON string.
+    pub(crate) fn escaped(&self) -> &str {
+        &self.0
+    }
+
+    /// The JSON itself.
+    pub fn json(&self) -> String {
+        serde_json::from_str(&format!(r#""{}""#, self.0)).unwrap_or_default()
+    }
+}
+
+/// A JSON object that is written entry by entry and never longer than an annotation may be, its escapes counted: `truncated` says
+/// that entries are missing.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
-    json: String,
+    /// As in an [`Annotation`].
+    text: String,
     full: bool,
 }
 
 impl Entries {
-    const END: &'static str = r#","truncated":true}"#;
+    const END: &'static str = r#",\"truncated\":true}"#;
 
     /// An entry of `rewrites`.
     pub(crate) fn put_rewritten(&mut self, key: &str, from: &str, to: &Reference, matched: Match) {
-        self.put(key, |json| {
-            json.push_str(r#"{"from":"#);
-            push_string(json, &printable(from, MAX_IMAGE));
-            json.push_str(r#","to":"#);
-            push_string(json, to.as_str());
-            json.push_str(r#","match":"#);
-            push_string(json, matched.name());
-            json.push('}');
+        self.put(key, |text| {
+            text.push_str(r#"{\"from\":"#);
+            push_quoted(text, &printable(from, MAX_IMAGE));
+            text.push_str(r#",\"to\":"#);
+            push_quoted(text, to.as_str());
+            text.push_str(r#",\"match\":"#);
+            push_quoted(text, matched.name());
+            text.push('}');
         });
     }
 
@@ -61,62 +79,62 @@ impl Entries {
         codes: impl Iterator<Item = Code>,
         reason: impl Display,
     ) {
-        self.put(key, |json| {
-            json.push_str(r#"{"image":"#);
-            push_string(json, &printable(image, MAX_IMAGE));
-            json.push_str(r#","match":"#);
-            push_string(json, matched.name());
-            json.push_str(r#","codes":"#);
-            push_codes(json, codes);
-            json.push_str(r#","reason":"#);
-            push_displayed(json, reason);
-            json.push('}');
+        self.put(key, |text| {
+            text.push_str(r#"{\"image\":"#);
+            push_quoted(text, &printable(image, MAX_IMAGE));
+            text.push_str(r#",\"match\":"#);
+            push_quoted(text, matched.name());
+            text.push_str(r#",\"codes\":"#);
+            push_codes(text, codes);
+            text.push_str(r#",\"reason\":"#);
+            push_quoted(text, &reason.to_string());
+            text.push('}');
         });
     }
 
     /// An entry of `hazards`.
     pub(crate) fn put_hazards(&mut self, key: &str, codes: impl Iterator<Item = Code>) {
-        self.put(key, |json| push_codes(json, codes));
+        self.put(key, |text| push_codes(text, codes));
     }
 
     fn put(&mut self, key: &str, write: impl FnOnce(&mut String)) {
         // A long key cannot fit, and need not be escaped to see it.
-        if self.full || self.json.len() + key.len() > MAX_ANNOTATION {
+        if self.full || self.text.len() + key.len() > MAX_ANNOTATION {
             self.full = true;
             return;
         }
-        let before = self.json.len();
+        let before = self.text.len();
         if before == 0 {
-            self.json.reserve(512);
+            self.text.reserve(512);
         }
-        self.json.push(if before == 0 { '{' } else { ',' });
-        push_string(&mut self.json, key);
-        self.json.push(':');
-        write(&mut self.json);
-        if self.json.len() + Self::END.len() > MAX_ANNOTATION {
-            self.json.truncate(before);
+        self.text.push(if before == 0 { '{' } else { ',' });
+        push_quoted(&mut self.text, key);
+        self.text.push(':');
+        write(&mut self.text);
+        if self.text.len() + Self::END.len() > MAX_ANNOTATION {
+            self.text.truncate(before);
             self.full = true;
         }
     }
 
-    pub(crate) fn finish(mut self) -> Option<String> {
-        match (self.json.is_empty(), self.full) {
-            (true, true) => return Some(TRUNCATED.to_owned()),
+    pub(crate) fn finish(mut self) -> Option<Annotation> {
+        match (self.text.is_empty(), self.full) {
+            (true, true) => self.text.push_str(r#"{\"truncated\":true}"#),
             (true, false) => return None,
-            (false, true) => self.json.push_str(Self::END),
-            (false, false) => self.json.push('}'),
+            (false, true) => self.text.push_str(Self::END),
+            (false, false) => self.text.push('}'),
         }
-        Some(self.json)
+        Some(Annotation(self.text))
     }
 }
 
-fn push_codes(json: &mut String, codes: impl Iterator<Item = Code>) {
-    json.push('[');
+fn push_codes(text: &mut String, codes: impl Iterator<Item = Code>) {
+    text.push('[');
     for (position, code) in codes.enumerate() {
-        json.push_str(if position == 0 { "" } else { "," });
-        push_string(json, code.name());
+        text.push_str(if position == 0 { "" } else { "," });
+        push_quoted(text, code.name());
     }
-    json.push(']');
+    text.push(']');
 }
 
 /// The record of what images were, merged into what the object records already.
@@ -153,17 +171,30 @@ mod tests {
     fn entries_never_grow_too_long() {
         let mut entries = Entries::default();
         for n in 0..10_000 {
-            entries.put(&format!("container-{n}"), |json| push_string(json, "x"));
+            entries.put(&format!("container-{n}"), |text| push_quoted(text, "x"));
         }
-        let json = entries.finish().unwrap();
-        assert!(json.len() <= MAX_ANNOTATION && json.len() > MAX_ANNOTATION - 100, "{}", json.len());
+        let annotation = entries.finish().unwrap();
+        let length = annotation.escaped().len();
+        assert!(length <= MAX_ANNOTATION && length > MAX_ANNOTATION - 100, "{length}");
+        let json = annotation.json();
         let read: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!((&read["container-0"], &read["truncated"]), (&"x".into(), &true.into()));
 
         let mut entries = Entries::default();
-        entries.put(&"n".repeat(1 << 20), |json| push_string(json, "x"));
-        assert_eq!(entries.finish().as_deref(), Some(TRUNCATED));
+        entries.put(&"n".repeat(1 << 20), |text| push_quoted(text, "x"));
+        assert_eq!(entries.finish().map(|annotation| annotation.json()).as_deref(), Some(TRUNCATED));
         assert_eq!(Entries::default().finish(), None);
+    }
+
+    #[test]
+    fn any_text_reads_back() {
+        for text in ["plain", "\"", "a\\\"\n\u{1}é\u{2028}", "\\\\"] {
+            let mut entries = Entries::default();
+            entries.put(text, |json| push_quoted(json, text));
+            let json = entries.finish().unwrap().json();
+            let read: BTreeMap<String, String> = serde_json::from_str(&json).unwrap();
+            assert_eq!(read, BTreeMap::from([(text.to_owned(), text.to_owned())]), "{json}");
+        }
     }
 
     #[test]

@@ -225,9 +225,7 @@ pub fn reply(uid: &str, outcome: &Outcome<'_>) -> Vec<u8> {
     for (name, value) in [("rewrites", &audit.rewrites), ("kept", &audit.kept), ("hazards", &audit.hazards)] {
         let Some(value) = value else { continue };
         body.push_str(before);
-        push_string(&mut body, name);
-        body.push(':');
-        push_string(&mut body, value);
+        body.extend(["\"", name, "\":\"", value.escaped(), "\""]);
         before = ",";
     }
     body.push_str(if before == "," { "}}}" } else { "}}" });

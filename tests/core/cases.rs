@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::Path;
 
+use quench_core::audit::Annotation;
 use quench_core::catalog::Catalog;
 use quench_core::plan::{self, plan};
 use quench_core::policy::Policy;
@@ -41,7 +42,9 @@ fn answer(body: &[u8], policy: &Policy, catalog: &Catalog) -> Value {
     };
     let Some(request) = plan::Request::of(&review, policy.mode) else { return json!("nothing to decide") };
     let outcome = plan(&request, policy, catalog).settle();
-    let read = |json: &Option<String>| json.as_deref().map(|json| serde_json::from_str::<Value>(json).unwrap());
+    let read = |annotation: &Option<Annotation>| {
+        annotation.as_ref().map(|annotation| serde_json::from_str::<Value>(&annotation.json()).unwrap())
+    };
     json!({
         "patch": serde_json::from_str::<Value>(&outcome.patch_text()).unwrap(),
         "warnings": outcome.warnings(),
