@@ -3,16 +3,19 @@ The webhook entries: what `quench serve --print-webhook-config` prints, with the
 them for namespaces that want no pod without quench. A test holds both equal.
 */}}
 
-{{/* Whether the policy's `workloads` look at a kind; empty where not. Called with a dict of `workloads` and `kind`. */}}
-{{- define "quench.looksAt" -}}
-{{- $treatment := ternary "off" "" (eq .kind "ReplicaSet") -}}
+{{/* What the policy's `workloads` do with a kind: rewrite, warn or off. Called with a dict of `workloads` and `kind`. */}}
+{{- define "quench.treatment" -}}
+{{- $treatment := get (dict "Pod" "rewrite" "DaemonSet" "rewrite" "ReplicaSet" "off") .kind | default "warn" -}}
 {{- $workloads := .workloads | default dict -}}
-{{- if hasKey $workloads .kind }}{{ $treatment = get $workloads .kind }}{{ end -}}
+{{- if hasKey $workloads .kind }}{{ $treatment = toString (get $workloads .kind) }}{{ end -}}
 {{- /* YAML makes false of `off`. */ -}}
-{{- if not (has (toString $treatment) (list "off" "false")) }}true{{ end }}
+{{- if eq $treatment "false" }}off{{ else }}{{ $treatment }}{{ end }}
 {{- end }}
 
+{{/* The rules of an entry for what is treated in one of these ways. Called with a dict of `root` and `treatments`. */}}
 {{- define "quench.rules" -}}
+{{- $workloads := .root.Values.policy.workloads -}}
+{{- $treatments := .treatments -}}
 {{- $both := list "CREATE" "UPDATE" -}}
 {{- $rules := list
   (dict "group" "" "operations" $both "kinds" (dict "pods" "Pod" "replicationcontrollers" "ReplicationController"))
@@ -23,7 +26,7 @@ them for namespaces that want no pod without quench. A test holds both equal.
 {{- range $rule := $rules -}}
 {{- $resources := list -}}
 {{- range $resource, $kind := $rule.kinds -}}
-{{- if include "quench.looksAt" (dict "workloads" $.Values.policy.workloads "kind" $kind) -}}
+{{- if has (include "quench.treatment" (dict "workloads" $workloads "kind" $kind)) $treatments -}}
 {{- $resources = append $resources $resource -}}
 {{- end -}}
 {{- end -}}
@@ -68,9 +71,11 @@ request.resource.resource != 'pods' || request.operation != 'UPDATE' || (has(req
   expression: {{ include "quench.changesImages" . | quote }}
 {{- end }}
 
-{{/* One entry. Called with a dict: `root`, `name`, `path`, `failurePolicy`, `namespaces` (match expressions). */}}
+{{/* One entry, or none where nothing is sent. Called with a dict: `root`, `name`, `path`, `failurePolicy`, `namespaces` (match expressions), `treatments`. */}}
 {{- define "quench.webhook" -}}
 {{- $root := .root -}}
+{{- $rules := include "quench.rules" (dict "root" $root "treatments" (.treatments | default (list "rewrite" "warn"))) -}}
+{{- if $rules -}}
 - name: {{ .name }}.quench.dev
   clientConfig:
     service:
@@ -88,7 +93,7 @@ request.resource.resource != 'pods' || request.operation != 'UPDATE' || (has(req
       - {{ toJson . }}
       {{- end }}
   rules:
-    {{- include "quench.rules" $root | nindent 4 }}
+    {{- $rules | nindent 4 }}
   matchConditions:
     {{- include "quench.matchConditions" $root | nindent 4 }}
   matchPolicy: Equivalent
@@ -96,4 +101,5 @@ request.resource.resource != 'pods' || request.operation != 'UPDATE' || (has(req
   sideEffects: None
   admissionReviewVersions: [v1]
   timeoutSeconds: {{ $root.Values.webhook.timeoutSeconds }}
+{{- end }}
 {{- end }}
