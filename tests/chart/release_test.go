@@ -50,7 +50,7 @@ func TestRelease(t *testing.T) {
 			t.Errorf("%s: the Secret holds %q", when, found)
 		}
 		bundles := strings.Fields(c.kubectl(t, "", "get", "mutatingwebhookconfiguration", "quench", "-o", "jsonpath={.webhooks[*].clientConfig.caBundle}"))
-		if len(bundles) != 7 || slices.ContainsFunc(bundles, func(found string) bool { return found != bundle }) {
+		if len(bundles) != 9 || slices.ContainsFunc(bundles, func(found string) bool { return found != bundle }) {
 			t.Errorf("%s: caBundle %q", when, bundles)
 		}
 	}

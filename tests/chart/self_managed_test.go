@@ -78,7 +78,7 @@ func TestSelfManagedWithTheRightsOfTheChart(t *testing.T) {
 	}
 	made := authority()
 	bundles := strings.Fields(c.kubectl(t, "", "get", "mutatingwebhookconfiguration", "hardening", "-o", "jsonpath={.webhooks[*].clientConfig.caBundle}"))
-	if len(bundles) != 7 {
+	if len(bundles) != 9 {
 		t.Errorf("%d entries have a caBundle", len(bundles))
 	}
 	for _, bundle := range bundles {
