@@ -59,6 +59,8 @@ pub(crate) fn without_a_replica_pods_start_as_they_are_or_are_refused(node: &Nod
         let refused = start.elapsed();
         assert!(!said.succeeded && said.stderr.contains("failed calling webhook"), "{said:?}");
         assert!(refused.as_secs_f64() < 2.0, "refused after {refused:?}");
+        // Of a Deployment quench only warns.
+        failing.kubectl.run(&["create", "deployment", "warned", &format!("--image={UPSTREAM}"), "--replicas=0"]);
         // Its controller tries again and again.
         failing.kubectl.run(&["delete", "pod", "--all", "--wait", "--grace-period=1"]);
         assert_eq!(failing.kubectl.list(&["pods"]), Vec::<Value>::new());
