@@ -204,7 +204,7 @@ func TestRequireTargets(t *testing.T) {
 	}
 	c.kubectl(t, pod("old", "docker.io/library/nginx:1"), "create", "-n", "shop", "-f", "-")
 
-	values := "{requireTargets: {enabled: true, prefixes: [registry.example.com/team-], excludedNamespaces: [free]}}"
+	values := "{requireTargets: {enabled: true, prefixes: [registry.example.com/team-], excludedNamespaces: [free], validationActions: [Deny]}}"
 	text, err := tryRender(t, values, "--show-only", "templates/requiretargets.yaml")
 	if err != nil {
 		t.Fatal(err)

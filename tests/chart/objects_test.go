@@ -91,12 +91,20 @@ func TestCertManager(t *testing.T) {
 		t.Fatal("not an authority and a certificate")
 	}
 	for _, certificate := range certificates {
-		same(t, certificate.name(), certificate.at("spec", "privateKey"), parse(t, "{algorithm: ECDSA, size: 256, rotationPolicy: Always}"))
+		rotation := map[bool]string{true: "Never", false: "Always"}[certificate.at("spec", "isCA") == true]
+		same(t, certificate.name(), certificate.at("spec", "privateKey"), parse(t, "{algorithm: ECDSA, size: 256, rotationPolicy: "+rotation+"}"))
 	}
 	leaf := certificates[slices.IndexFunc(certificates, func(found object) bool { return found.name() == "quench" })]
 	same(t, "names", leaf.at("spec", "dnsNames"), parse(t, "[quench.quench.svc, quench.quench.svc.cluster.local, quench.quench]"))
 	same(t, "issuer", leaf.at("spec", "issuerRef"), parse(t, "{group: cert-manager.io, kind: Issuer, name: quench-ca}"))
 	same(t, "secret", leaf.at("spec", "secretName"), only(t, own, "Deployment").at("spec", "template", "spec", "volumes", 0, "projected", "sources", 1, "secret", "name"))
+
+	// No Secret is cert-manager's in one mode and Helm's in another.
+	authority := certificates[slices.IndexFunc(certificates, func(found object) bool { return found.name() == "quench-ca" })]
+	signs := own[slices.IndexFunc(own, func(found object) bool { return found.kind() == "Issuer" && found.at("spec", "ca") != nil })]
+	same(t, "the authority's secret", authority.at("spec", "secretName"), any("quench-issuing-ca"))
+	same(t, "the issuer's secret", signs.at("spec", "ca", "secretName"), any("quench-issuing-ca"))
+	same(t, "the self-managed secret", only(t, render(t, ""), "Secret").name(), "quench-ca")
 
 	theirs := render(t, examples(t)["cert-manager-issuer"])
 	if len(all(theirs, "Issuer")) != 0 {
@@ -113,7 +121,7 @@ func TestNetworkPolicy(t *testing.T) {
 		}
 		return found
 	}
-	same(t, "selfManaged", only(t, render(t, ""), "NetworkPolicy").at("spec", "egress"), any([]any{map[string]any{"ports": port(443, 6443, 8443)}}))
+	same(t, "selfManaged", only(t, render(t, ""), "NetworkPolicy").at("spec", "egress"), any([]any{map[string]any{"ports": port(443, 6443, 8443, 16443)}}))
 	for _, mode := range []string{"cert-manager", "files"} {
 		policy := only(t, render(t, examples(t)[mode]), "NetworkPolicy")
 		same(t, mode, policy.at("spec", "egress"), any([]any{}))
@@ -199,6 +207,9 @@ func TestRequiredPrefixes(t *testing.T) {
 		policy := only(t, render(t, values), "ValidatingAdmissionPolicy")
 		same(t, values, policy.at("spec", "variables", 0, "expression"), any(expected))
 	}
+	excluded := only(t, render(t, "{requireTargets: {enabled: true, excludedNamespaces: [free]}, webhook: {neverFail: [network]}}"), "ValidatingAdmissionPolicy")
+	same(t, "excluded", excluded.at("spec", "matchConstraints", "namespaceSelector", "matchExpressions", 0, "values"), parse(t, "[free, network, quench]"))
+	same(t, "actions", only(t, render(t, "requireTargets: {enabled: true}"), "ValidatingAdmissionPolicyBinding").at("spec", "validationActions"), parse(t, "[Warn, Audit]"))
 	if found := all(render(t, ""), "ValidatingAdmissionPolicy"); len(found) != 0 {
 		t.Error("without being asked")
 	}

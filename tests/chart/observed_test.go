@@ -142,3 +142,49 @@ func TestAlertsAskForTheJob(t *testing.T) {
 		}
 	}
 }
+
+// The alert of reviews that were not made counts the entries that would have changed something; those that only warn lose nothing.
+func TestFailsOpenCountsWhatWouldHaveBeenChanged(t *testing.T) {
+	for _, mode := range []string{"warn", "enforce"} {
+		objects := render(t, "{anonymousPull: true, prometheusRule: {enabled: true}, policy: {mode: "+mode+"}}")
+		var counted *regexp.Regexp
+		for _, rule := range only(t, objects, "PrometheusRule").at("spec", "groups", 0, "rules").([]any) {
+			rule := object(rule.(map[string]any))
+			if rule["alert"] == "QuenchFailsOpen" {
+				expression, err := parser.ParseExpr(rule["expr"].(string))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, matcher := range parser.ExtractSelectors(expression)[0] {
+					if matcher.Name == "name" {
+						counted = regexp.MustCompile("^(?:" + matcher.Value + ")$")
+					}
+				}
+			}
+		}
+		for _, entry := range only(t, objects, "MutatingWebhookConfiguration")["webhooks"].([]any) {
+			entry := object(entry.(map[string]any))
+			pods := slices.Contains(entry.at("rules", 0, "resources").([]any), any("pods"))
+			changes := pods && entry.at("clientConfig", "service", "path") != "/mutate/warn"
+			if counted.MatchString(entry["name"].(string)) != changes {
+				t.Errorf("%s: %s", mode, entry["name"])
+			}
+		}
+	}
+}
+
+// A port scanner makes no alert of bad handshakes while reviews arrive.
+func TestHandshakesAreAnAlertOnlyWithoutReviews(t *testing.T) {
+	for _, rule := range only(t, render(t, examples(t)["observed"]), "PrometheusRule").at("spec", "groups", 0, "rules").([]any) {
+		rule := object(rule.(map[string]any))
+		if rule["alert"] != "QuenchHandshakesFail" {
+			continue
+		}
+		_, unless, _ := strings.Cut(rule["expr"].(string), " unless ")
+		if !strings.Contains(unless, "quench_reviews_total{") || rule.at("labels", "severity") != "warning" {
+			t.Error(rule)
+		}
+		return
+	}
+	t.Error("no such alert")
+}

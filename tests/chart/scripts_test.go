@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -133,8 +134,13 @@ func callsOf(t *testing.T, options ...string) string {
 	}
 	command := exec.Command(filepath.Join(copied, "tests/e2e/kind.sh"), options...)
 	command.Env = append(os.Environ(), "PATH="+copied+"/bin:"+os.Getenv("PATH"), "CALLS="+calls, "TMPDIR="+copied)
-	if said, err := command.CombinedOutput(); err != nil {
+	said, err := command.CombinedOutput()
+	if err != nil {
 		t.Fatalf("%s: %s", err, said)
+	}
+	// The kubeconfig that the script wrote is gone by then.
+	if strings.Contains(string(said), "kept: kind export kubeconfig --name quench-e2e, then kubectl") != slices.Contains(options, "--keep") {
+		t.Errorf("%v: %s", options, said)
 	}
 	text, err := os.ReadFile(calls)
 	if err != nil {

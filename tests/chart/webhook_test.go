@@ -77,27 +77,38 @@ func TestEntriesAreAlikeOtherwise(t *testing.T) {
 func TestEveryObjectMeetsOneEntry(t *testing.T) {
 	// By resource: whether it fails where its namespace asks for it.
 	for values, resources := range map[string]map[string]bool{
-		"policy: {workloads: {}}":                                                {"pods": true, "pods/ephemeralcontainers": true, "daemonsets": true, "deployments": false, "cronjobs": false},
-		"policy: {workloads: {Deployment: rewrite, DaemonSet: warn}}":            {"pods": true, "daemonsets": false, "deployments": true, "jobs": false},
-		"policy: {workloads: {Pod: warn, DaemonSet: warn, ReplicaSet: rewrite}}": {"pods": false, "daemonsets": false, "replicasets": true},
+		"workloads: {}": {"pods": true, "pods/ephemeralcontainers": true, "daemonsets": true, "deployments": false, "cronjobs": false},
+		"workloads: {Deployment: rewrite, DaemonSet: warn}":            {"pods": true, "daemonsets": false, "deployments": true, "jobs": false},
+		"workloads: {Pod: warn, DaemonSet: warn, ReplicaSet: rewrite}": {"pods": false, "daemonsets": false, "replicasets": true},
 	} {
-		rendered := render(t, values+"\nwebhook: {neverFail: [calico-system, quench]}")
-		entries := only(t, rendered, "MutatingWebhookConfiguration")["webhooks"].([]any)
-		for resource, fails := range resources {
-			var sent []any
-			for _, entry := range entries {
-				for _, rule := range entry.(map[string]any)["rules"].([]any) {
-					if slices.Contains(rule.(map[string]any)["resources"].([]any), any(resource)) {
-						sent = append(sent, entry)
-					}
-				}
-			}
-			everyNamespaceMeetsOne(t, values+" "+resource, sent, fails)
+		// Where nothing is enforced, nothing fails but what asks for `enforce` itself.
+		for mode, enforced := range map[string]bool{
+			"mode: warn": false, "mode: off": false, "mode: enforce": true, "mode: null": true,
+			"mode: warn, namespaces: [{match: a, mode: warn}]": false, "mode: off, namespaces: [{match: a, mode: off}, {match: b, mode: enforce}]": true,
+		} {
+			everyResourceMeetsOne(t, fmt.Sprintf("policy: {%s, %s}", values, mode), resources, enforced)
 		}
 	}
 }
 
-func everyNamespaceMeetsOne(t *testing.T, what string, entries []any, mayFail bool) {
+func everyResourceMeetsOne(t *testing.T, values string, resources map[string]bool, enforced bool) {
+	t.Helper()
+	rendered := render(t, values+"\nanonymousPull: true\nwebhook: {neverFail: [calico-system, quench]}")
+	entries := only(t, rendered, "MutatingWebhookConfiguration")["webhooks"].([]any)
+	for resource, fails := range resources {
+		var sent []any
+		for _, entry := range entries {
+			for _, rule := range entry.(map[string]any)["rules"].([]any) {
+				if slices.Contains(rule.(map[string]any)["resources"].([]any), any(resource)) {
+					sent = append(sent, entry)
+				}
+			}
+		}
+		everyNamespaceMeetsOne(t, values+" "+resource, sent, fails, enforced)
+	}
+}
+
+func everyNamespaceMeetsOne(t *testing.T, what string, entries []any, mayFail, enforced bool) {
 	t.Helper()
 	fails := 0
 	for _, namespace := range []string{"shop", "kube-system", "calico-system", "quench"} {
@@ -121,7 +132,7 @@ func everyNamespaceMeetsOne(t *testing.T, what string, entries []any, mayFail bo
 				if mode == "warn" || mode == "enforce" {
 					path += "/" + mode
 				}
-				if mayFail && wish == "fail" && namespace == "shop" && mode != "warn" {
+				if mayFail && wish == "fail" && namespace == "shop" && mode != "warn" && (enforced || mode == "enforce") {
 					failure = "Fail"
 				}
 				expected := []string{path + " " + failure}
@@ -137,7 +148,9 @@ func everyNamespaceMeetsOne(t *testing.T, what string, entries []any, mayFail bo
 			}
 		}
 	}
-	if mayFail != (fails == 3) || !mayFail && fails > 0 {
+	// Without a label, with one that names no mode, and with `enforce`.
+	expected := map[bool]int{true: 3, false: 1}[enforced]
+	if mayFail != (fails == expected) || !mayFail && fails > 0 {
 		t.Errorf("%s: %d namespaces with Fail", what, fails)
 	}
 }

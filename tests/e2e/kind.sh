@@ -27,7 +27,7 @@ cleanup() {
   if [ -n "$forward" ]; then kill "$forward" 2>/dev/null || true; fi
   rm -rf "$work"
   if $keep; then
-    echo "kept: kubectl --context kind-$name; to remove it: kind delete cluster --name $name" >&2
+    echo "kept: kind export kubeconfig --name $name, then kubectl --context kind-$name; to remove it: kind delete cluster --name $name" >&2
   else
     kind delete cluster --name "$name"
   fi

@@ -1,32 +1,37 @@
 {{- define "quench.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- default .Chart.Name .Values.nameOverride }}
 {{- end }}
 
-{{/* The release's name, with the chart's where that does not hold it. */}}
+{{/*
+The release's name, with the chart's where that does not hold it. A Service takes 63 letters and no dots: 47, since the longest name that
+begins with it ends in `-require-targets`.
+*/}}
 {{- define "quench.fullname" -}}
 {{- $name := include "quench.name" . -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- $name = .Values.fullnameOverride -}}
 {{- else if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- $name = .Release.Name -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
-{{- end }}
+{{- $name = printf "%s-%s" .Release.Name $name -}}
+{{- end -}}
+{{- $name | replace "." "-" | trunc 47 | trimAll "-" }}
 {{- end }}
 
 {{- define "quench.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "quench.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "quench.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
+{{/*
+Labels: those of the chart, which nothing overrides, as selectors and tools go by them; then the ones of this object, then those of all.
+Called with a dict: `root`, and as needed `labels`.
+*/}}
 {{- define "quench.labels" -}}
-{{ include "quench.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $root := .root -}}
+{{- $chart := printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" -}}
+{{- $own := dict "app.kubernetes.io/version" $root.Chart.AppVersion "app.kubernetes.io/managed-by" $root.Release.Service "helm.sh/chart" $chart -}}
+{{- toYaml (merge (include "quench.selectorLabels" $root | fromYaml) $own (.labels | default dict) ($root.Values.commonLabels | default dict)) }}
 {{- end }}
 
 {{/*
@@ -40,11 +45,8 @@ name: {{ include "quench.fullname" $root }}{{ with .suffix }}-{{ . }}{{ end }}
 namespace: {{ $root.Release.Namespace }}
 {{- end }}
 labels:
-  {{- include "quench.labels" $root | nindent 2 }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- with merge (dict) (.annotations | default dict) $root.Values.commonAnnotations }}
+  {{- include "quench.labels" (dict "root" $root "labels" .labels) | nindent 2 }}
+{{- with merge (dict) (.annotations | default dict) ($root.Values.commonAnnotations | default dict) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -80,11 +82,12 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{- define "quench.podSecurityContext" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile:
-  type: RuntimeDefault
+{{/* Seconds of a duration such as `1d12h`. */}}
+{{- define "quench.seconds" -}}
+{{- $seconds := 0 -}}
+{{- range regexFindAll "[0-9]+[dhms]" . -1 -}}
+{{- $unit := get (dict "d" 86400 "h" 3600 "m" 60 "s" 1) (substr (sub (len .) 1 | int) -1 .) -}}
+{{- $seconds = add $seconds (mul $unit (regexFind "[0-9]+" . | int64)) -}}
+{{- end -}}
+{{- $seconds }}
 {{- end }}

@@ -9,11 +9,8 @@
 {{- toYaml $policy }}
 {{- end }}
 
-{{/* What values cannot say by their schema. */}}
-{{- define "quench.validate" -}}
-{{- if eq .Release.Namespace "kube-system" -}}
-{{- fail "install quench into a namespace of its own (--namespace quench --create-namespace): its own namespace is never rewritten, and kube-system should be" -}}
-{{- end -}}
+{{/* The keys that make quench change anything, besides labels of namespaces, as JSON. */}}
+{{- define "quench.enforced" -}}
 {{- $policy := .Values.policy -}}
 {{- $enforced := list -}}
 {{- /* Without `mode` a policy enforces. YAML makes false of `off`, which `default` would take for none. */ -}}
@@ -26,18 +23,74 @@
 {{- $enforced = append $enforced (printf "policy.namespaces[%d].mode" $index) -}}
 {{- end -}}
 {{- end -}}
+{{- toJson $enforced }}
+{{- end }}
+
+{{/* What values cannot say by their schema. */}}
+{{- define "quench.validate" -}}
+{{- if eq .Release.Namespace "kube-system" -}}
+{{- fail "install quench into a namespace of its own (--namespace quench --create-namespace): its own namespace is never rewritten, and kube-system should be" -}}
+{{- end -}}
+{{- $policy := .Values.policy -}}
+{{- $enforced := include "quench.enforced" . | fromJsonArray -}}
 {{- if and $enforced (not $policy.pullSecrets) (not .Values.anonymousPull) -}}
 {{- fail (printf "`%s` is `enforce`: name the Secret to pull hardened images with in `policy.pullSecrets` (it must exist in each namespace that is rewritten), or say `anonymousPull: true` where no login is needed" (first $enforced)) -}}
 {{- end -}}
+{{- with .Values.requireTargets -}}
+{{- if and .enabled (has "Deny" .validationActions) (not $enforced) (not .prefixes) -}}
+{{- fail "`requireTargets.validationActions` has `Deny`, but `policy` enforces nothing: nearly every pod would be refused; say `policy.mode: enforce` or begin with `[Warn, Audit]`" -}}
+{{- end -}}
+{{- end -}}
+{{- if not (regexMatch "^[a-z]" (include "quench.fullname" .)) -}}
+{{- fail "the name of a Service begins with a letter: name the release otherwise, or say `fullnameOverride`" -}}
+{{- end -}}
+{{- include "quench.validateCertificates" . -}}
+{{- if eq (int .Values.webhook.port) (int .Values.adminPort) -}}
+{{- fail "`webhook.port` and `adminPort` are the same" -}}
+{{- end -}}
+{{- end }}
+
+{{- define "quench.validateCertificates" -}}
 {{- if eq .Values.certificates.mode "files" -}}
 {{- if not .Values.certificates.files.secretName -}}
 {{- fail "`certificates.mode` is `files`: name the Secret in `certificates.files.secretName`" -}}
 {{- end -}}
-{{- if not (contains "-----BEGIN CERTIFICATE-----" .Values.certificates.files.caBundle) -}}
+{{- if not (contains "-----BEGIN CERTIFICATE-----" (.Values.certificates.files.caBundle | default "")) -}}
 {{- fail "`certificates.mode` is `files`: `certificates.files.caBundle` must hold the authorities that signed the certificate, PEM" -}}
 {{- end -}}
 {{- end -}}
-{{- if eq (int .Values.webhook.port) (int .Values.adminPort) -}}
-{{- fail "`webhook.port` and `adminPort` are the same" -}}
+{{- $alerts := .Values.prometheusRule -}}
+{{- if eq .Values.certificates.mode "selfManaged" -}}
+{{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) -}}
+{{- fail "`serviceAccount.create` is false: name the account in `serviceAccount.name`, since `default`, which is everybody's, would get the rights for self-managed certificates" -}}
+{{- end -}}
+{{- with .Values.certificates.selfManaged -}}
+{{- $leaf := include "quench.seconds" .leafLifetime | int64 -}}
+{{- $authority := include "quench.seconds" .authorityLifetime | int64 -}}
+{{- if ge $leaf $authority -}}
+{{- fail "`certificates.selfManaged.leafLifetime` must be shorter than `authorityLifetime`" -}}
+{{- end -}}
+{{- if and $alerts.enabled (ge (mulf 3 86400 $alerts.certificateDays) (float64 $leaf)) -}}
+{{- fail "`prometheusRule.certificateDays` must be less than a third of `certificates.selfManaged.leafLifetime`: until then it is not renewed" -}}
+{{- end -}}
+{{- if and $alerts.enabled (ge (mulf 3 86400 $alerts.authorityDays) (float64 $authority)) -}}
+{{- fail "`prometheusRule.authorityDays` must be less than a third of `certificates.selfManaged.authorityLifetime`: until then it is not replaced" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if eq .Values.certificates.mode "certManager" -}}
+{{- with .Values.certificates.certManager -}}
+{{- $before := include "quench.seconds" .renewBefore | int64 -}}
+{{- $leaf := include "quench.seconds" .duration | int64 -}}
+{{- if ge $before $leaf -}}
+{{- fail "`certificates.certManager.renewBefore` must be shorter than `duration`" -}}
+{{- end -}}
+{{- if and (not .issuerRef) (ge $leaf (include "quench.seconds" .authorityDuration | int64)) -}}
+{{- fail "`certificates.certManager.duration` must be shorter than `authorityDuration`" -}}
+{{- end -}}
+{{- if and $alerts.enabled (ge (mulf 86400 $alerts.certificateDays) (float64 $before)) -}}
+{{- fail "`prometheusRule.certificateDays` must be less than `certificates.certManager.renewBefore`: until then it is not renewed" -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end }}

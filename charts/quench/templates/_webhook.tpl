@@ -84,7 +84,7 @@ request.resource.resource != 'pods' || request.operation != 'UPDATE' || (has(req
       path: {{ .path }}
       port: {{ $root.Values.service.port }}
     {{- if eq $root.Values.certificates.mode "files" }}
-    caBundle: {{ $root.Values.certificates.files.caBundle | b64enc }}
+    caBundle: {{ $root.Values.certificates.files.caBundle | default "" | b64enc }}
     {{- end }}
   failurePolicy: {{ .failurePolicy }}
   namespaceSelector:

@@ -30,6 +30,13 @@ func TestSchema(t *testing.T) {
 	if found := strings.TrimSpace(compact.String()); found != expected {
 		t.Error(found)
 	}
+	if err := encoder.Encode(schema["required"]); err != nil {
+		t.Fatal(err)
+	}
+	// Not `tag`: its default is nothing.
+	if _, required, _ := strings.Cut(strings.TrimSpace(compact.String()), "\n"); required != `["policy","image"]` {
+		t.Error(required)
+	}
 	if values[1].within[0].section != "One" {
 		t.Error(values[1].within[0].section)
 	}

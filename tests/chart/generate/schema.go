@@ -28,17 +28,48 @@ func writeSchema(values []*value, policy []byte) ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// object is the schema of a map with these keys and no others.
+// object is the schema of a map with these keys and no others. Helm takes away a key whose value is null, such as a section of which
+// everything is commented out: what templates count on is required, so that the message names it.
 func object(values []*value) (map[string]any, error) {
 	properties := map[string]any{}
+	var required []string
 	for _, value := range values {
 		schema, err := value.property()
 		if err != nil {
 			return nil, fmt.Errorf("`%s`: %w", value.path, err)
 		}
 		properties[value.key] = schema
+		counted, err := value.isCountedOn()
+		if err != nil {
+			return nil, fmt.Errorf("`%s`: %w", value.path, err)
+		}
+		if counted {
+			required = append(required, value.key)
+		}
 	}
-	return map[string]any{"type": "object", "additionalProperties": false, "properties": properties}, nil
+	made := map[string]any{"type": "object", "additionalProperties": false, "properties": properties}
+	if len(required) > 0 {
+		made["required"] = required
+	}
+	return made, nil
+}
+
+// isCountedOn tells whether nothing is none of its values: it is a section, a scalar that is not empty, or a list that must not be.
+func (v *value) isCountedOn() (bool, error) {
+	standard, err := v.standard()
+	if err != nil {
+		return false, err
+	}
+	switch standard := standard.(type) {
+	case map[string]any:
+		return v.within != nil || v.schema["$ref"] != nil, nil
+	case []any:
+		return v.schema["minItems"] != nil, nil
+	case string:
+		return standard != "", nil
+	default:
+		return true, nil
+	}
 }
 
 func (v *value) property() (map[string]any, error) {
