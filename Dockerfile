@@ -6,6 +6,8 @@
 
 # Debian 12: the C library that is linked in is the same on every machine.
 FROM --platform=$BUILDPLATFORM rust:1.95-slim-bookworm AS build
+# The SBOM lists what the program is built of: the last stage has nothing but the program.
+ARG BUILDKIT_SBOM_SCAN_STAGE=true
 # The TLS library is C: beside the compiler for this machine, the one for the other platform.
 RUN case "$(dpkg --print-architecture)" in amd64) other=aarch64 ;; arm64) other=x86-64 ;; esac && \
     apt-get update && apt-get install --yes "gcc-$other-linux-gnu"
