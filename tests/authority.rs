@@ -178,6 +178,24 @@ async fn a_successor_signs_once_everybody_has_trusted_it_for_a_while() {
 }
 
 #[tokio::test]
+async fn once_asked_to_stop_it_puts_nothing_back() {
+    let (server, directory) = (ApiServer::start().await, tempfile::tempdir().unwrap());
+    let mut command = self_managed(&directory, &format!("http://{}", server.address));
+    command.args(["--webhook-url", "https://localhost", "--authority-lifetime", "1h", "--leaf-lifetime", "12s"]);
+    command.args(["--drain-seconds", "60"]);
+    let serving = Serving::of(command);
+    until(async || is_ready(&serving).await).await;
+    serving.signal("-TERM");
+    until(async || !is_ready(&serving).await).await;
+    let written = server.objects().written.len();
+    server.objects().secret = None;
+    // Longer than it looks away: by this leaf's lifetime 2 seconds.
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(server.objects().written.len(), written);
+    assert_eq!(get(serving.admin, "/livez").await.0, 200, "it ended before it could write anything");
+}
+
+#[tokio::test]
 async fn when_the_clock_jumps_there_is_a_certificate_for_the_new_time() {
     const HALF_AN_HOUR: i64 = 1_800;
     const YEAR: i64 = 365 * 86_400;

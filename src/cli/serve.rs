@@ -133,9 +133,7 @@ impl Serve {
             print(&first)?;
         }
         let mut polling = JoinSet::new();
-        if let Some(keeper) = keeper {
-            polling.spawn(keeper.run());
-        }
+        let keeping = keeper.map(|keeper| polling.spawn(keeper.run()));
         polling.spawn(Files { rules, certificates }.poll(Duration::from_secs(self.reload_seconds.into())));
         // Not cut short by a signal: what was applied has to be removed.
         let registration =
@@ -146,6 +144,10 @@ impl Serve {
             None => signals.next().await,
         };
         info!(signal, "asked to stop");
+        // What we do not see any more may be deleted or written by whoever stops us: it must not be put back meanwhile.
+        if let Some(keeping) = keeping {
+            keeping.abort();
+        }
         running.fail_readiness();
         // While we still answer: after this nobody new calls.
         if let Some(registration) = registration {

@@ -26,7 +26,7 @@ pub(crate) struct ApiServer {
 }
 
 pub(crate) struct Objects {
-    secret: Option<Value>,
+    pub(crate) secret: Option<Value>,
     webhooks: Value,
     version: u64,
     /// How far the clock is ahead, in seconds.
