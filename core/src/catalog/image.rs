@@ -230,6 +230,17 @@ impl Upstream {
 }
 
 impl Role {
+    /// The role as catalogs spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Alias => "alias",
+            Self::Legacy => "legacy",
+            Self::Claim => "claim",
+            Self::Substitute => "substitute",
+        }
+    }
+
     pub(super) fn of(role: &str) -> Self {
         match role {
             "alias" => Self::Alias,
