@@ -95,18 +95,21 @@ impl Import {
 
     fn report(&self, found: &Found, written: &Written) {
         let Written { images, tags, unmapped, gone, .. } = written;
-        eprintln!("wrote {}: {images} images, {tags} tags, of {} definitions", self.out.display(), found.taken);
+        let [images, tags] = [(*images, "image"), (*tags, "tag")].map(|(number, what)| count(number, what));
+        eprintln!("wrote {}: {images}, {tags}, of {}", self.out.display(), count(found.taken, "definition"));
         if found.left_out > 0 {
-            eprintln!("left out: {} definitions that cannot be read; their tags are not in the file", found.left_out);
+            let left_out = count(found.left_out, "definition");
+            eprintln!("left out: {left_out} that cannot be read; their tags are not in the file");
         }
         if found.not_public > 0 {
-            eprintln!("left out: {} definitions that need an entitlement", found.not_public);
+            eprintln!("left out: {} that need an entitlement", count(found.not_public, "definition"));
         }
         if !unmapped.is_empty() {
-            eprintln!("no upstream is known, so nothing is rewritten to {}: {}", count(unmapped), names(unmapped));
+            let images = count(unmapped.len(), "image");
+            eprintln!("no upstream is known, so nothing is rewritten to {images}: {}", names(unmapped));
         }
         if !gone.is_empty() {
-            eprintln!("in the earlier catalog only: {}: {}", count(gone), names(gone));
+            eprintln!("in the earlier catalog only: {}: {}", count(gone.len(), "image"), names(gone));
         }
     }
 }
@@ -149,14 +152,14 @@ fn commit(checkout: &Path) -> Option<String> {
     let head = read("HEAD")?;
     let commit = match head.trim().strip_prefix("ref: ") {
         None => head.trim().to_owned(),
-        Some(branch) if branch.split('/').any(|part| part == "..") => return None,
+        Some(branch) if !branch.starts_with("refs/") || branch.split('/').any(|part| part == "..") => return None,
         Some(branch) => read(branch).map(|commit| commit.trim().to_owned()).or_else(|| {
             let packed = read("packed-refs")?;
             let mut lines = packed.lines().filter_map(|line| line.split_once(' '));
             lines.find(|(_, name)| *name == branch).map(|(commit, _)| commit.to_owned())
         })?,
     };
-    let is_commit = commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_commit = [40, 64].contains(&commit.len()) && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_commit.then_some(commit)
 }
 
@@ -176,8 +179,8 @@ fn write(path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn count(names: &[Box<str>]) -> String {
-    if names.len() == 1 { "1 image".to_owned() } else { format!("{} images", names.len()) }
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 fn names(names: &[Box<str>]) -> String {

@@ -68,7 +68,7 @@ impl List {
     }
 }
 
-/// Columns as wide as the longest, but for the last one.
+/// Columns as wide as the longest cell, up to what nearly all need: a few versions are commit ids.
 fn write_text(out: &mut impl Write, catalog: &Catalog) -> io::Result<()> {
     let rows: Vec<[String; 4]> = catalog
         .images()
@@ -79,7 +79,8 @@ fn write_text(out: &mut impl Write, catalog: &Catalog) -> io::Result<()> {
         })
         .collect();
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let [name, version, upstream] = [0, 1, 2].map(|column| width(column).unwrap_or_default());
+    let [name, version, upstream] =
+        [(0, 36), (1, 16), (2, 56)].map(|(column, most)| width(column).unwrap_or_default().min(most));
     for [a, b, c, builds] in &rows {
         writeln!(out, "{a:<name$}  {b:<version$}  {c:<upstream$}  {builds}")?;
     }

@@ -207,7 +207,7 @@ impl<'c> Build<'c> {
         field("platforms", &or_none(&distinct(self.platforms.iter().map(|platform| &**platform))))?;
         match (self.programs, self.packages) {
             (Some(programs), Some(packages)) => {
-                field("contents", &format_args!("{} programs, {} packages", programs.len(), packages.len()))
+                field("contents", &format_args!("programs {}, packages {}", programs.len(), packages.len()))
             }
             _ => field("contents", &"unknown"),
         }

@@ -15,6 +15,8 @@ const MARK: &str = "# syntax=dhi.io/build";
 /// The most that a message repeats of what is written.
 const MAX_SHOWN: usize = 100;
 const ROOT: &str = "root";
+/// Where a definition does not say: what the format says.
+const PLATFORMS: [&str; 2] = ["amd64", "arm64"];
 
 /// One build, as the public catalog defines it: its tags, and what of the rest quench uses.
 #[derive(Debug)]
@@ -64,6 +66,9 @@ pub enum DefinitionProblem {
         /// What the parser says.
         message: String,
     },
+    /// A key twice in one map.
+    #[error("`{0}` is there twice; keep one of them")]
+    KeyTwice(String),
     /// Not a name that can be asked for.
     #[error("`image` must be a registry and a name, such as `dhi.io/nginx`: {0}")]
     Image(String),
@@ -245,7 +250,10 @@ impl Definition {
             ports: written.ports.unwrap_or_default().into_iter().map(port).collect::<Result<_, _>>()?,
             entrypoint: written.entrypoint.unwrap_or_default(),
             cmd: written.cmd.unwrap_or_default(),
-            platforms: written.platforms.unwrap_or_default().into_iter().map(architecture).collect(),
+            platforms: written.platforms.map_or_else(
+                || PLATFORMS.map(Box::from).into(),
+                |platforms| platforms.into_iter().map(architecture).collect(),
+            ),
             workdir: written.work_dir.filter(|folder| !folder.is_empty()),
             paths: written.paths.unwrap_or_default(),
             contents: written.contents.unwrap_or_default(),
@@ -284,11 +292,19 @@ fn read(text: &str) -> Result<Written, (Location, DefinitionProblem)> {
     });
     written.map_err(|error: serde_saphyr::Error| {
         let error = error.without_snippet();
-        let message = error.to_string();
-        let message = message.rsplit_once(" at line ").map_or(&*message, |(text, _)| text);
         let location = error.location().unwrap_or(Location::UNKNOWN);
-        (location, DefinitionProblem::Yaml { key, message: shown(message) })
+        (location, problem_of(error, key))
     })
+}
+
+fn problem_of(error: &serde_saphyr::Error, key: String) -> DefinitionProblem {
+    if let serde_saphyr::Error::DuplicateMappingKey { key, .. } = error {
+        return DefinitionProblem::KeyTwice(shown(key.as_deref().unwrap_or_default()));
+    }
+    let message = error.to_string();
+    let message = message.rsplit_once(" at line ").map_or(&*message, |(text, _)| text);
+    let message = if message == "invalid u32" { "must be a number from 0 to 4294967295" } else { message };
+    DefinitionProblem::Yaml { key, message: shown(message) }
 }
 
 /// The path of a key as people write it: `accounts.users[0].uid`.
