@@ -184,7 +184,7 @@ fn contents(variants: &[Variant<'_>], default: Option<&Definition>) -> BTreeMap<
 fn past_versions<'e>(before: &'e EarlierImage, variants: &[Variant<'_>]) -> Vec<&'e str> {
     let runtime = variants.iter().filter(|variant| !variant.is_dev());
     let declared: Vec<&str> =
-        runtime.flat_map(|variant| variant.lines().iter().flat_map(|line| &line.stems.stems)).copied().collect();
+        runtime.flat_map(|variant| variant.lines().iter().flat_map(|line| &line.tags.stems)).copied().collect();
     let mut past: Vec<&str> = before.versions().into_iter().filter(|version| !declared.contains(version)).collect();
     past.sort_by(|a, b| by_version(a, b));
     past

@@ -183,9 +183,10 @@ fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-fn names(names: &[Box<str>]) -> String {
-    let more = names.len().saturating_sub(MOST_NAMES);
-    let named: Vec<&str> = names.iter().take(MOST_NAMES).map(|name| &**name).collect();
+/// The first of them, and how many more there are.
+fn names(all: &[Box<str>]) -> String {
+    let first: Vec<&str> = all.iter().take(MOST_NAMES).map(|name| &**name).collect();
+    let more = all.len() - first.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", named.join(", "))
+    format!("{}{more}", first.join(", "))
 }

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use quench_core::catalog::{Catalog, Image};
+use quench_core::catalog::{Catalog, Image, Upstream};
 use serde::Serialize;
 
 use super::{Output, Shown, distinct, primary, unless_closed};
@@ -39,7 +39,7 @@ impl<'c> Line<'c> {
             version: image.newest_version(),
             operating_systems: distinct(image.tags().map(|tag| tag.os())),
             flavors: distinct(image.tags().filter_map(|tag| tag.flavor())),
-            upstream: primary(image).map(|upstream| upstream.name()),
+            upstream: primary(image).map(Upstream::name),
             development_only: !image.has_runtime(),
         }
     }

@@ -149,7 +149,8 @@ struct User {
 pub(super) struct Path {
     #[serde(rename = "type")]
     pub(super) kind: Box<str>,
-    pub(super) path: Box<str>,
+    #[serde(rename = "path")]
+    pub(super) target: Box<str>,
     pub(super) uid: Option<u32>,
     pub(super) gid: Option<u32>,
     pub(super) mode: Option<Box<str>>,

@@ -63,7 +63,7 @@ impl Definition {
 
     /// Absolute paths of what is put where programs are, and of what the image starts.
     fn programs(&self) -> BTreeSet<&str> {
-        let put = self.paths.iter().filter(|path| FILES.contains(&&*path.kind)).map(|path| &*path.path);
+        let put = self.paths.iter().filter(|path| FILES.contains(&&*path.kind)).map(|path| &*path.target);
         let files = self.contents.files.iter().flatten().filter_map(|file| file.path.as_deref());
         let outputs = self.contents.builds.iter().flatten().flat_map(|build| build.outputs.iter().flatten());
         let outputs = outputs.filter_map(|output| output.target.as_deref());
@@ -82,7 +82,7 @@ impl Definition {
         let owned = |id: Option<u32>| id.is_some_and(|id| id != 0);
         directories
             .filter(move |path| owned(path.uid) || owned(path.gid))
-            .map(|path| json!([path.path, path.uid, path.gid, path.mode]))
+            .map(|path| json!([path.target, path.uid, path.gid, path.mode]))
     }
 }
 

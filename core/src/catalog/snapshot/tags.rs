@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::Definition;
 
-/// Stems of one definition that exist with the same suffixes.
+/// Tags of one definition: stems that exist with the same suffixes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Stems<'d> {
+pub(super) struct TagGroup<'d> {
     /// None also where a tag leaves the definition's flavor out.
     pub(super) flavor: Option<&'d str>,
     /// The full version first, then shorter ones.
@@ -18,7 +18,7 @@ pub(super) struct Stems<'d> {
     pub(super) bare_only: Vec<&'d str>,
 }
 
-impl Stems<'_> {
+impl TagGroup<'_> {
     pub(super) fn version(&self) -> &str {
         self.stems.first().map_or("", |stem| stem)
     }
@@ -37,7 +37,7 @@ impl Stems<'_> {
 
 impl Definition {
     /// Its tags by suffixes, the stems that have most of them first. There is one group where tags are as regular as they should be.
-    pub(super) fn stems<'d>(&'d self) -> Vec<Stems<'d>> {
+    pub(super) fn tag_groups<'d>(&'d self) -> Vec<TagGroup<'d>> {
         let mut suffixes: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for (tag, _) in &self.tags {
             let (stem, suffix, flavor) = self.parts(tag);
@@ -49,9 +49,14 @@ impl Definition {
         }
         let group = |((flavor, suffixes), mut stems): ((_, BTreeSet<(usize, _)>), Vec<&'d str>)| {
             stems.sort_by_key(|stem| (Reverse(stem.len()), *stem));
-            Stems { flavor, stems, suffixes: suffixes.into_iter().map(|(_, it)| it).collect(), bare_only: Vec::new() }
+            TagGroup {
+                flavor,
+                stems,
+                suffixes: suffixes.into_iter().map(|(_, it)| it).collect(),
+                bare_only: Vec::new(),
+            }
         };
-        let mut groups: Vec<Stems<'_>> = groups.into_iter().map(group).collect();
+        let mut groups: Vec<TagGroup<'_>> = groups.into_iter().map(group).collect();
         groups.sort_by_key(|group| (Reverse(group.suffixes.len()), group.flavor));
         if let Some((main, others)) = groups.split_first_mut() {
             for other in others.iter_mut().filter(|other| other.flavor == main.flavor && other.suffixes == [""]) {

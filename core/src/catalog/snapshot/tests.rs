@@ -1,6 +1,6 @@
 //! Definitions of our own, in the public catalog's format.
 
-use super::tags::Stems;
+use super::tags::TagGroup;
 use super::*;
 
 const FILE: &str = "image/lighthouse/debian-13/2.yaml";
@@ -149,16 +149,16 @@ fn tags_are_taken_apart() {
     ];
     for (variant, flavor, tags, parts) in rows {
         let definition = tagged(variant, flavor, tags);
-        let expected: Vec<Stems<'_>> = parts
+        let expected: Vec<TagGroup<'_>> = parts
             .iter()
-            .map(|(flavor, stems, suffixes, bare_only)| Stems {
+            .map(|(flavor, stems, suffixes, bare_only)| TagGroup {
                 flavor: *flavor,
                 stems: stems.to_vec(),
                 suffixes: suffixes.to_vec(),
                 bare_only: bare_only.to_vec(),
             })
             .collect();
-        assert_eq!(definition.stems(), expected, "{tags:?}");
+        assert_eq!(definition.tag_groups(), expected, "{tags:?}");
     }
 }
 
@@ -174,7 +174,7 @@ fn kinds_are_words_of_the_version() {
         ("25-jdk-zulu", "jdk-zulu"),
         ("trixie-20250419", ""),
     ] {
-        let stems = Stems { flavor: None, stems: vec![version], suffixes: vec![""], bare_only: vec![] };
+        let stems = TagGroup { flavor: None, stems: vec![version], suffixes: vec![""], bare_only: vec![] };
         assert_eq!(stems.kind(), kind, "{version}");
     }
 }

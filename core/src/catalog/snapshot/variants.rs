@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::definition::Definition;
 use super::facts::{Sheet, differing};
-use super::tags::{Stems, by_version};
+use super::tags::{TagGroup, by_version};
 use crate::catalog::read::release;
 
 /// One version of one build, with what defines it.
 #[derive(Debug)]
 pub(super) struct Line<'d> {
     pub(super) definition: &'d Definition,
-    pub(super) stems: Stems<'d>,
+    pub(super) tags: TagGroup<'d>,
 }
 
 /// Builds that a catalog file writes together.
@@ -28,9 +28,9 @@ pub(super) struct Variant<'d> {
     lines: Vec<Line<'d>>,
 }
 
-impl<'d> Line<'d> {
+impl Line<'_> {
     pub(super) fn version(&self) -> &str {
-        self.stems.version()
+        self.tags.version()
     }
 
     pub(super) fn os(&self) -> String {
@@ -39,7 +39,7 @@ impl<'d> Line<'d> {
     }
 
     fn is_bare(&self) -> bool {
-        self.stems.suffixes.contains(&"")
+        self.tags.suffixes.contains(&"")
     }
 }
 
@@ -47,12 +47,12 @@ impl<'d> Line<'d> {
 pub(super) fn variants(definitions: &[Definition]) -> Vec<Variant<'_>> {
     let mut lines: Vec<Line<'_>> = definitions
         .iter()
-        .flat_map(|definition| definition.stems().into_iter().map(move |stems| Line { definition, stems }))
+        .flat_map(|definition| definition.tag_groups().into_iter().map(move |tags| Line { definition, tags }))
         .collect();
     lines.sort_by(|a, b| newest_first(a, b));
     let mut variants: BTreeMap<_, Vec<Variant<'_>>> = BTreeMap::new();
     for line in lines {
-        let (os, flavor, kind, is_dev) = (line.os(), line.stems.flavor, line.stems.kind(), line.definition.is_dev);
+        let (os, flavor, kind, is_dev) = (line.os(), line.tags.flavor, line.tags.kind(), line.definition.is_dev);
         let alike = variants.entry((is_dev, os.clone(), flavor, kind.clone())).or_default();
         // A file tells lines apart by their full versions.
         let has = |variant: &&mut Variant<'_>| !variant.lines.iter().any(|other| other.version() == line.version());
@@ -65,7 +65,7 @@ pub(super) fn variants(definitions: &[Definition]) -> Vec<Variant<'_>> {
 }
 
 fn newest_first(a: &Line<'_>, b: &Line<'_>) -> Ordering {
-    by_version(b.version(), a.version()).then_with(|| a.stems.suffixes.cmp(&b.stems.suffixes))
+    by_version(b.version(), a.version()).then_with(|| a.tags.suffixes.cmp(&b.tags.suffixes))
 }
 
 /// The line that an image stands for: the newest one whose tags leave the operating system out, of the plainest build.
@@ -99,15 +99,15 @@ impl<'d> Variant<'d> {
 
     /// Whether a development build of the same versions is the other's twin.
     pub(super) fn is_twin(&self, other: &Self) -> bool {
-        let stems = |variant: &Self| variant.lines.iter().map(|line| line.stems.stems.join(" ")).collect::<Vec<_>>();
+        let stems = |variant: &Self| variant.lines.iter().map(|line| line.tags.stems.join(" ")).collect::<Vec<_>>();
         self.key() == other.key() && self.kind == other.kind && stems(self) == stems(other)
     }
 
     /// As a catalog file writes it, beside the facts of the whole image.
     pub(super) fn json(&self, image: &Sheet) -> Value {
         let mut json = BTreeMap::new();
-        let lines: Vec<_> = self.lines.iter().map(|line| &line.stems.stems).collect();
-        let bare_only: Vec<_> = self.lines.iter().flat_map(|line| &line.stems.bare_only).collect();
+        let lines: Vec<_> = self.lines.iter().map(|line| &line.tags.stems).collect();
+        let bare_only: Vec<_> = self.lines.iter().flat_map(|line| &line.tags.bare_only).collect();
         json.insert("os".to_owned(), json!(self.os));
         json.insert("lines".to_owned(), json!(lines));
         if self.is_dev {
@@ -123,11 +123,11 @@ impl<'d> Variant<'d> {
             json.insert("bare_only".to_owned(), json!(bare_only));
         }
         let Some((newest, older)) = self.lines.split_first() else { return json!(json) };
-        let suffixes = &newest.stems.suffixes;
+        let suffixes = &newest.tags.suffixes;
         json.insert("suffix".to_owned(), json!(suffixes));
         let mut by_line: BTreeMap<String, BTreeMap<&str, Value>> = BTreeMap::new();
-        for line in older.iter().filter(|line| line.stems.suffixes != *suffixes) {
-            by_line.entry("suffix".to_owned()).or_default().insert(line.version(), json!(line.stems.suffixes));
+        for line in older.iter().filter(|line| line.tags.suffixes != *suffixes) {
+            by_line.entry("suffix".to_owned()).or_default().insert(line.version(), json!(line.tags.suffixes));
         }
         // Nothing is started from a development build, and nothing is asked about it.
         if !self.is_dev {
