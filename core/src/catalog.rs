@@ -16,6 +16,7 @@ mod pattern;
 mod read;
 mod registries;
 mod resolution;
+pub mod snapshot;
 mod tag;
 
 use std::collections::HashMap;

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod catalog;
 mod certs;
 mod explain;
 mod policy;
@@ -37,6 +38,8 @@ enum Command {
     Rewrite(rewrite::Rewrite),
     Explain(explain::Explain),
     #[command(subcommand)]
+    Catalog(catalog::Catalog),
+    #[command(subcommand)]
     Policy(policy::Policy),
     Certs(certs::Certs),
 }
@@ -67,6 +70,7 @@ impl Quench {
             Command::Serve(serve) => serve.run(),
             Command::Rewrite(rewrite) => rewrite.run(),
             Command::Explain(explain) => explain.run(),
+            Command::Catalog(catalog) => catalog.run(),
             Command::Policy(policy) => policy.run(),
             Command::Certs(certs) => certs.run(),
         }

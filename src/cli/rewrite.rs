@@ -1,7 +1,7 @@
 //! `quench rewrite`: manifests in, rewritten manifests out.
 
 mod file;
-mod input;
+pub(super) mod input;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -112,11 +112,7 @@ impl Image {
     /// Every runtime tag that the catalog declares.
     pub fn tags(&self) -> impl Iterator<Item = Declared<'_>> {
         self.builds.iter().flat_map(move |build| {
-            let bare = build
-                .lines
-                .first()
-                .into_iter()
-                .flat_map(|line| build.bare_only.iter().map(move |stem| (line, stem, "")));
+            let bare = build.bare_only.iter().filter_map(move |stem| Some((build.line_of_bare(stem)?, stem, "")));
             let lines = build.lines.iter().flat_map(move |line| {
                 let tags = move |stem| build.suffixes(line).iter().map(move |suffix| (line, stem, &**suffix));
                 line.stems.iter().flat_map(tags)
@@ -186,6 +182,12 @@ impl PartialEq for Image {
 impl Eq for Image {}
 
 impl Build {
+    /// The line of a stem that exists without any operating system only: `v1.36.4` is 1.36.4, and `latest` the newest.
+    pub(crate) fn line_of_bare(&self, stem: &str) -> Option<&Line> {
+        let version = stem.strip_prefix('v').unwrap_or(stem);
+        self.lines.iter().find(|line| line.has(version)).or(self.lines.first())
+    }
+
     pub(crate) fn suffixes<'c>(&'c self, line: &'c Line) -> &'c [Box<str>] {
         line.suffixes.as_deref().unwrap_or(&self.suffixes)
     }
@@ -230,6 +232,17 @@ impl Upstream {
 }
 
 impl Role {
+    /// The role as catalogs spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Alias => "alias",
+            Self::Legacy => "legacy",
+            Self::Claim => "claim",
+            Self::Substitute => "substitute",
+        }
+    }
+
     pub(super) fn of(role: &str) -> Self {
         match role {
             "alias" => Self::Alias,

@@ -155,7 +155,7 @@ fn bare_os(variants: &[format::Variant]) -> Option<Box<str>> {
 }
 
 /// Orders operating systems: `alpine-3.24` is newer than `alpine-3.9`.
-fn release(os: &str) -> Vec<u32> {
+pub(super) fn release(os: &str) -> Vec<u32> {
     let release = os.rsplit('-').next().unwrap_or_default();
     release.split('.').map(|number| number.parse().unwrap_or_default()).collect()
 }

@@ -15,7 +15,7 @@ impl Image {
             });
             of_line.or_else(|| {
                 let stem = build.bare_only.iter().find(|known| base == Base::Default && ***known == *stem)?;
-                Some(Declared { image: self, build, line: build.lines.first()?, stem, suffix: "" })
+                Some(Declared { image: self, build, line: build.line_of_bare(stem)?, stem, suffix: "" })
             })
         })
     }

@@ -11,14 +11,14 @@ const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
 /// Where manifests come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
+pub(in crate::cli) enum Source {
     Stdin,
     File(PathBuf),
 }
 
 impl Source {
     /// What messages call it.
-    pub(super) fn name(&self) -> String {
+    pub(in crate::cli) fn name(&self) -> String {
         match self {
             Self::Stdin => "stdin".to_owned(),
             Self::File(path) => path.display().to_string(),
@@ -26,14 +26,14 @@ impl Source {
     }
 
     /// The file, where it is one.
-    pub(super) fn file(&self) -> Option<&Path> {
+    pub(in crate::cli) fn file(&self) -> Option<&Path> {
         match self {
             Self::Stdin => None,
             Self::File(path) => Some(path),
         }
     }
 
-    pub(super) fn read(&self) -> Result<Vec<u8>> {
+    pub(in crate::cli) fn read(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let read = match self {
             Self::Stdin => io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes),
@@ -45,7 +45,7 @@ impl Source {
 
 /// The sources that arguments name: files, `-`, and of folders every manifest below them, in the order of their names. Without
 /// arguments, stdin.
-pub(super) fn sources(arguments: &[PathBuf]) -> Result<Vec<Source>> {
+pub(in crate::cli) fn sources(arguments: &[PathBuf]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for argument in arguments {
         if argument.as_os_str() == "-" {

@@ -1,0 +1,53 @@
+//! What definitions do not say, from an earlier catalog: upstream repositories, schemes, past versions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// An earlier catalog, as far as a later one takes it over.
+#[derive(Debug, Deserialize)]
+pub(super) struct Earlier {
+    pub(super) source: Option<Box<RawValue>>,
+    pub(super) copies: Option<Box<RawValue>>,
+    pub(super) amazon_accounts: Option<Box<RawValue>>,
+    #[serde(deserialize_with = "by_name")]
+    pub(super) images: BTreeMap<Box<str>, EarlierImage>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct EarlierImage {
+    name: Box<str>,
+    pub(super) upstream: Option<Box<RawValue>>,
+    pub(super) scheme: Option<Box<RawValue>>,
+    past_versions: Option<Vec<Box<str>>>,
+    variants: Option<Vec<EarlierVariant>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct EarlierVariant {
+    dev: Option<Box<str>>,
+    flavor: Option<Box<str>>,
+    suffix: Option<Vec<Box<str>>>,
+    lines: Option<Vec<Vec<Box<str>>>>,
+}
+
+fn by_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Box<str>, EarlierImage>, D::Error> {
+    let images = Vec::<EarlierImage>::deserialize(deserializer)?;
+    Ok(images.into_iter().map(|image| (image.name.clone(), image)).collect())
+}
+
+impl EarlierImage {
+    /// Versions that it declared or knew of.
+    pub(super) fn versions(&self) -> BTreeSet<&str> {
+        // The history records versions alone: what had an operating system or a flavor in all of its tags is not in it.
+        let is_plain = |variant: &&EarlierVariant| {
+            variant.dev.as_deref() != Some("only")
+                && variant.flavor.as_deref().is_none_or(str::is_empty)
+                && variant.suffix.as_ref().is_none_or(|suffixes| suffixes.iter().any(|suffix| suffix.is_empty()))
+        };
+        let plain = self.variants.iter().flatten().filter(is_plain);
+        let declared = plain.flat_map(|variant| variant.lines.iter().flatten().filter_map(|stems| stems.first()));
+        self.past_versions.iter().flatten().chain(declared).map(|version| &**version).collect()
+    }
+}

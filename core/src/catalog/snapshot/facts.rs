@@ -1,0 +1,111 @@
+//! What a definition says of the image that is built from it, as a catalog file writes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::definition::Definition;
+
+/// Packages that are shells.
+const SHELLS: [&str; 4] = ["bash", "busybox", "dash", "zsh"];
+const DIRECTORY: &str = "directory";
+/// What puts a program into its place, of what a definition puts there.
+const FILES: [&str; 2] = ["file", "symlink"];
+
+/// Facts by their names in the file. A level of a file states those that differ from the level above.
+pub(super) type Sheet = BTreeMap<&'static str, Value>;
+
+impl Definition {
+    /// Every fact, so that two definitions can be compared.
+    pub(super) fn sheet(&self) -> Sheet {
+        let mut ports = self.ports.clone();
+        ports.sort_by_key(|port| (port.first, port.last));
+        let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+        [
+            ("run_as", json!(self.run_as)),
+            ("run_as_name", json!(self.user)),
+            ("ports", json!(ports)),
+            ("entrypoint", json!(self.entrypoint)),
+            ("cmd", json!(self.cmd)),
+            ("shell", json!(self.shells())),
+            ("platforms", json!(self.platforms)),
+            // The root is where a container starts without one.
+            ("workdir", json!(self.workdir.as_deref().unwrap_or("/"))),
+        ]
+        .into()
+    }
+
+    /// What is inside.
+    pub(super) fn contents(&self) -> BTreeMap<&'static str, Value> {
+        let packages: Vec<&str> = self.packages().collect();
+        let owned: Vec<Value> = self.owned_directories().collect();
+        [
+            ("programs", json!(self.programs())),
+            ("packages", json!(packages)),
+            ("owned_directories", json!(owned)),
+            ("user", json!(self.user)),
+        ]
+        .into()
+    }
+
+    /// With `=VERSION` where one is pinned. Packages that are kept out begin with `!`.
+    fn packages(&self) -> impl Iterator<Item = &str> {
+        self.contents.packages.iter().flatten().map(|package| &**package).filter(|package| !package.starts_with('!'))
+    }
+
+    /// Shells that are installed, or copied from another image.
+    fn shells(&self) -> BTreeSet<&str> {
+        let installed = self.packages().map(|package| package.split_once('=').map_or(package, |(name, _)| name));
+        let copied = self.contents.artifacts.iter().flatten().flat_map(|artifact| artifact.includes.iter().flatten());
+        let copied = copied.filter_map(|path| program(path));
+        installed.chain(copied).filter(|name| SHELLS.contains(name)).collect()
+    }
+
+    /// Absolute paths of what is put where programs are, and of what the image starts.
+    fn programs(&self) -> BTreeSet<&str> {
+        let put = self.paths.iter().filter(|path| FILES.contains(&&*path.kind)).map(|path| &*path.target);
+        let files = self.contents.files.iter().flatten().filter_map(|file| file.path.as_deref());
+        let outputs = self.contents.builds.iter().flatten().flat_map(|build| build.outputs.iter().flatten());
+        let outputs = outputs.filter_map(|output| output.target.as_deref());
+        let started = [&self.entrypoint, &self.cmd].into_iter().filter_map(|words| words.first().map(|word| &**word));
+        put.chain(files)
+            .chain(outputs)
+            .filter(|path| program(path).is_some())
+            .chain(started)
+            .filter(|path| path.starts_with('/'))
+            .collect()
+    }
+
+    /// Path, owner, group and mode of directories that do not belong to root.
+    fn owned_directories(&self) -> impl Iterator<Item = Value> {
+        let directories = self.paths.iter().filter(|path| &*path.kind == DIRECTORY);
+        let owned = |id: Option<u32>| id.is_some_and(|id| id != 0);
+        directories
+            .filter(move |path| owned(path.uid) || owned(path.gid))
+            .map(|path| json!([path.target, path.uid, path.gid, path.mode]))
+    }
+}
+
+/// The name of a program, by a path where programs are.
+fn program(path: &str) -> Option<&str> {
+    let (folder, name) = path.rsplit_once('/')?;
+    let is_for_programs = ["bin", "sbin"].contains(&folder.rsplit('/').next().unwrap_or(folder));
+    (is_for_programs && !name.is_empty()).then_some(name)
+}
+
+/// What differs from `base`. A user's number and name go together: a level that states one takes the other away.
+pub(super) fn differing(sheet: &Sheet, base: &Sheet) -> Sheet {
+    let mut differing: Sheet = sheet
+        .iter()
+        .filter(|(key, value)| base.get(*key) != Some(value))
+        .map(|(key, value)| (*key, value.clone()))
+        .collect();
+    for key in ["run_as", "run_as_name"] {
+        if let Some(value) =
+            sheet.get(key).filter(|_| differing.contains_key("run_as") || differing.contains_key("run_as_name"))
+        {
+            differing.insert(key, value.clone());
+        }
+    }
+    differing
+}

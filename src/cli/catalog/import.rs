@@ -1,0 +1,192 @@
+//! `quench catalog import`: a catalog file from a checkout of the public catalog.
+
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use quench_core::catalog::Catalog;
+use quench_core::catalog::snapshot::{Definition, Snapshot, Written};
+use tempfile::NamedTempFile;
+
+use crate::cli::rewrite::input::{Source, sources};
+
+/// Where a checkout has the definitions of images.
+const IMAGES: &str = "image";
+/// How many names a message has.
+const MOST_NAMES: usize = 10;
+const MODE: u32 = 0o644;
+
+/// Make a catalog file from a checkout of the public catalog (github.com/docker-hardened-images/catalog)
+///
+/// Definitions say which tags there are, and what the images are like. What they do not say is carried over from an earlier catalog:
+/// upstream repositories, and versions that were declared once. docs/catalog.md says what comes from where.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A definition that cannot be read is named with file, line and column, and left out.
+Exit codes: 0 done; 1 done, but definitions were left out; 2 usage or IO error, or no definition could be read: nothing is written.
+
+Examples:
+  git clone --depth 1 https://github.com/docker-hardened-images/catalog
+  quench catalog import catalog --out catalog.json
+  quench explain --catalog catalog.json nginx:1.31")]
+pub(in crate::cli) struct Import {
+    /// The folder of the checkout: the one that has `image` in it
+    #[arg(value_name = "CHECKOUT")]
+    checkout: PathBuf,
+    /// The file to write; one that exists is replaced
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The earlier catalog file; without it, the embedded one
+    #[arg(long, value_name = "FILE")]
+    catalog: Option<PathBuf>,
+}
+
+/// What came of the definitions.
+#[derive(Debug, Default)]
+struct Found {
+    snapshot: Snapshot,
+    taken: usize,
+    left_out: usize,
+    not_public: usize,
+}
+
+impl Import {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let earlier = self.catalog.as_deref().map(earlier).transpose()?;
+        let found = self.read()?;
+        if found.taken == 0 {
+            bail!(
+                "{} has no definition that can be read; it must be a checkout of github.com/docker-hardened-images/catalog",
+                self.checkout.display()
+            );
+        }
+        let commit = commit(&self.checkout);
+        let written = found.snapshot.write(earlier.as_deref(), commit.as_deref())?;
+        write(&self.out, &written.text)?;
+        self.report(&found, &written);
+        Ok(ExitCode::from(u8::from(found.left_out > 0)))
+    }
+
+    /// Reads every definition, in the order of their paths.
+    fn read(&self) -> Result<Found> {
+        let images = self.checkout.join(IMAGES);
+        if !images.is_dir() {
+            bail!("{} is not a folder; name a checkout of github.com/docker-hardened-images/catalog", images.display());
+        }
+        let sources = sources(&[images])?;
+        let bar = ProgressBar::new(sources.len() as u64);
+        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} files") {
+            bar.set_style(style);
+        }
+        let mut found = Found::default();
+        for source in bar.wrap_iter(sources.iter()) {
+            if let Err(problem) = found.take(source, &self.checkout) {
+                found.left_out += 1;
+                bar.suspend(|| eprintln!("error: {problem:#}"));
+            }
+        }
+        bar.finish_and_clear();
+        Ok(found)
+    }
+
+    fn report(&self, found: &Found, written: &Written) {
+        let Written { images, tags, unmapped, gone, .. } = written;
+        let [images, tags] = [(*images, "image"), (*tags, "tag")].map(|(number, what)| count(number, what));
+        eprintln!("wrote {}: {images}, {tags}, of {}", self.out.display(), count(found.taken, "definition"));
+        if found.left_out > 0 {
+            let left_out = count(found.left_out, "definition");
+            eprintln!("left out: {left_out} that cannot be read; their tags are not in the file");
+        }
+        if found.not_public > 0 {
+            eprintln!("left out: {} that need an entitlement", count(found.not_public, "definition"));
+        }
+        if !unmapped.is_empty() {
+            let images = count(unmapped.len(), "image");
+            eprintln!("no upstream is known, so nothing is rewritten to {images}: {}", names(unmapped));
+        }
+        if !gone.is_empty() {
+            eprintln!("in the earlier catalog only: {}: {}", count(gone.len(), "image"), names(gone));
+        }
+    }
+}
+
+impl Found {
+    fn take(&mut self, source: &Source, checkout: &Path) -> Result<()> {
+        let path = source.file().unwrap_or(checkout);
+        // The same wherever the checkout is.
+        let name = path.strip_prefix(checkout).unwrap_or(path).display().to_string();
+        let text = String::from_utf8(source.read()?).map_err(|error| {
+            let line =
+                1 + error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|it| **it == b'\n').count();
+            anyhow::anyhow!("{name}:{line}:1: not UTF-8; save the file in that encoding")
+        })?;
+        if !Definition::is_in(&text) {
+            return Ok(());
+        }
+        let definition = Definition::parse(&text, &name)?;
+        if definition.is_public() {
+            self.snapshot.add(definition, &name)?;
+            self.taken += 1;
+        } else {
+            self.not_public += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The text of an earlier catalog file, which must be one.
+fn earlier(file: &Path) -> Result<String> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read the catalog {}", file.display()))?;
+    Catalog::parse(&text).with_context(|| format!("{} is not a catalog", file.display()))?;
+    Ok(text)
+}
+
+/// The commit that is checked out, where the checkout says so. Git itself is not asked: a checkout can tell it what to run.
+fn commit(checkout: &Path) -> Option<String> {
+    let git = checkout.join(".git");
+    let read = |file: &str| fs::read_to_string(git.join(file)).ok();
+    let head = read("HEAD")?;
+    let commit = match head.trim().strip_prefix("ref: ") {
+        None => head.trim().to_owned(),
+        Some(branch) if !branch.starts_with("refs/") || branch.split('/').any(|part| part == "..") => return None,
+        Some(branch) => read(branch).map(|commit| commit.trim().to_owned()).or_else(|| {
+            let packed = read("packed-refs")?;
+            let mut lines = packed.lines().filter_map(|line| line.split_once(' '));
+            lines.find(|(_, name)| *name == branch).map(|(commit, _)| commit.to_owned())
+        })?,
+    };
+    let is_commit = [40, 64].contains(&commit.len()) && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_commit.then_some(commit)
+}
+
+/// Wholly or not at all.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let failed = || format!("cannot write {}", path.display());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    let mut new: NamedTempFile = builder
+        .prefix(".quench-")
+        .permissions(Permissions::from_mode(MODE))
+        .tempfile_in(folder)
+        .with_context(failed)?;
+    new.write_all(text.as_bytes()).with_context(failed)?;
+    new.as_file().sync_all().with_context(failed)?;
+    new.persist(path).map_err(|error| error.error).with_context(failed)?;
+    Ok(())
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// The first of them, and how many more there are.
+fn names(all: &[Box<str>]) -> String {
+    let first: Vec<&str> = all.iter().take(MOST_NAMES).map(|name| &**name).collect();
+    let more = all.len() - first.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", first.join(", "))
+}

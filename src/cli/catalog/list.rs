@@ -1,0 +1,88 @@
+//! `quench catalog list`: a line an image.
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use quench_core::catalog::{Catalog, Image, Upstream};
+use serde::Serialize;
+
+use super::{Output, Shown, distinct, primary, unless_closed};
+use crate::live;
+
+/// List the hardened images: name, newest version, operating systems and flavors, upstream repository
+///
+/// Images that exist as development builds only are marked so: nothing is ever rewritten to them.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct List {
+    #[command(flatten)]
+    shown: Shown,
+}
+
+/// The stable JSON form, one line an image: fields may be added.
+#[derive(Debug, Serialize)]
+struct Line<'c> {
+    name: &'c str,
+    /// The newest version of the default build.
+    version: &'c str,
+    operating_systems: Vec<&'c str>,
+    flavors: Vec<&'c str>,
+    /// Null where none is known.
+    upstream: Option<&'c str>,
+    development_only: bool,
+}
+
+impl<'c> Line<'c> {
+    fn of(image: &'c Image) -> Self {
+        Self {
+            name: image.name(),
+            version: image.newest_version(),
+            operating_systems: distinct(image.tags().map(|tag| tag.os())),
+            flavors: distinct(image.tags().filter_map(|tag| tag.flavor())),
+            upstream: primary(image).map(Upstream::name),
+            development_only: !image.has_runtime(),
+        }
+    }
+
+    fn builds(&self) -> String {
+        if self.development_only {
+            return "development only".to_owned();
+        }
+        let flavors = self.flavors.iter().map(|flavor| format!("+{flavor}"));
+        self.operating_systems.iter().map(|os| (*os).to_owned()).chain(flavors).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl List {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let catalog = live::catalog(self.shown.catalog.as_deref())?;
+        let mut out = BufWriter::new(io::stdout().lock());
+        let written = match self.shown.output {
+            Output::Text => write_text(&mut out, &catalog),
+            Output::Json => catalog.images().try_for_each(|image| {
+                serde_json::to_writer(&mut out, &Line::of(image))?;
+                writeln!(out)
+            }),
+        };
+        unless_closed(written.and_then(|()| out.flush()))
+    }
+}
+
+/// Columns as wide as the longest cell, up to what nearly all need: a few versions are commit ids.
+fn write_text(out: &mut impl Write, catalog: &Catalog) -> io::Result<()> {
+    let rows: Vec<[String; 4]> = catalog
+        .images()
+        .map(|image| {
+            let line = Line::of(image);
+            let upstream = line.upstream.unwrap_or("none known").to_owned();
+            [line.name.to_owned(), line.version.to_owned(), upstream, line.builds()]
+        })
+        .collect();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let [name, version, upstream] =
+        [(0, 36), (1, 16), (2, 56)].map(|(column, most)| width(column).unwrap_or_default().min(most));
+    for [a, b, c, builds] in &rows {
+        writeln!(out, "{a:<name$}  {b:<version$}  {c:<upstream$}  {builds}")?;
+    }
+    Ok(())
+}

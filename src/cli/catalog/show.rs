@@ -1,0 +1,215 @@
+//! `quench catalog show`: everything that is known of one image.
+
+use std::fmt::Display;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use quench_core::catalog::{Catalog, Declared, Facts, Image, Upstream};
+use quench_core::warning::printable;
+use serde::Serialize;
+
+use super::{Output, Shown, distinct, or_none, unless_closed};
+use crate::live;
+
+/// The longest name that a message repeats.
+const MAX_SHOWN: usize = 100;
+/// How many names that are nearly the same a message has.
+const MOST_NEAREST: usize = 3;
+/// How alike two names must be, of 1, to be meant for each other.
+const ALIKE: f64 = 0.75;
+
+/// Show one hardened image: upstream repositories, builds and their tags, and what it is like to run
+///
+/// Text gives the numbers of programs and packages, JSON all of them. A name that the catalog does not have is an error, with the
+/// nearest names.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Show {
+    /// The name in the hardened registry, such as `nginx`
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+/// The stable JSON form: fields may be added.
+#[derive(Debug, Serialize)]
+struct Shape<'c> {
+    name: &'c str,
+    version: &'c str,
+    /// Why versions say nothing about upstream's, where they do not line up.
+    scheme: Option<&'c str>,
+    upstreams: Vec<Source<'c>>,
+    builds: Vec<Build<'c>>,
+    past_versions: Vec<&'c str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Source<'c> {
+    name: &'c str,
+    role: &'static str,
+    confidence: Option<&'c str>,
+    flavor: Option<&'c str>,
+    note: Option<&'c str>,
+}
+
+/// Tags that name the same image.
+#[derive(Debug, Serialize)]
+struct Build<'c> {
+    version: &'c str,
+    os: &'c str,
+    flavor: Option<&'c str>,
+    tags: Vec<String>,
+    run_as: u32,
+    user: Option<&'c str>,
+    entrypoint: &'c [Box<str>],
+    cmd: &'c [Box<str>],
+    workdir: Option<&'c str>,
+    ports: Vec<String>,
+    shell: &'c [Box<str>],
+    platforms: &'c [Box<str>],
+    /// Null where nobody knows what is inside.
+    programs: Option<&'c [Box<str>]>,
+    packages: Option<&'c [Box<str>]>,
+}
+
+impl Show {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let catalog = live::catalog(self.shown.catalog.as_deref())?;
+        let Some(image) = catalog.get(&self.name) else { bail!("{}", unknown(&self.name, &catalog)) };
+        let shape = Shape::of(image);
+        let mut out = BufWriter::new(io::stdout().lock());
+        let written = match self.shown.output {
+            Output::Text => shape.write(&mut out),
+            Output::Json => {
+                serde_json::to_writer(&mut out, &shape).map_err(io::Error::from).and_then(|()| writeln!(out))
+            }
+        };
+        unless_closed(written.and_then(|()| out.flush()))
+    }
+}
+
+/// Says which names are nearly the same.
+fn unknown(name: &str, catalog: &Catalog) -> String {
+    let known = catalog.images().map(Image::name);
+    let alike = |known: &&str| {
+        let (long, short) = if known.len() > name.len() { (*known, name) } else { (name, *known) };
+        // A part of a name is no slip, but may be what somebody remembers of it.
+        if short.len() > 2 && long.contains(short) { 1.0 } else { strsim::jaro_winkler(name, known) }
+    };
+    let mut nearest: Vec<(f64, &str)> =
+        known.map(|known| (alike(&known), known)).filter(|(alike, _)| *alike >= ALIKE).collect();
+    nearest.sort_by(|(a, one), (b, other)| {
+        b.total_cmp(a).then_with(|| one.len().cmp(&other.len())).then_with(|| one.cmp(other))
+    });
+    let nearest: Vec<String> = nearest.iter().take(MOST_NEAREST).map(|(_, name)| format!("`{name}`")).collect();
+    let name = printable(name, MAX_SHOWN);
+    if nearest.is_empty() {
+        format!("no image of the catalog is called `{name}`; `quench catalog list` has all names")
+    } else {
+        format!("no image of the catalog is called `{name}`; nearest: {}", nearest.join(", "))
+    }
+}
+
+impl<'c> Shape<'c> {
+    fn of(image: &'c Image) -> Self {
+        let mut builds: Vec<Build<'c>> = Vec::new();
+        for tag in image.tags() {
+            let key = (tag.version(), tag.os(), tag.flavor());
+            match builds.iter_mut().find(|build| (build.version, build.os, build.flavor) == key) {
+                Some(build) => build.tags.push(tag.to_string()),
+                None => builds.push(Build::of(&tag)),
+            }
+        }
+        Self {
+            name: image.name(),
+            version: image.newest_version(),
+            scheme: image.scheme(),
+            upstreams: image.upstreams().iter().map(Source::of).collect(),
+            builds,
+            past_versions: image.past_versions().collect(),
+        }
+    }
+
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "{} {}", self.name, self.version)?;
+        if let Some(scheme) = self.scheme {
+            writeln!(out, "  versions do not line up with upstream's: {scheme}")?;
+        }
+        if self.upstreams.is_empty() {
+            writeln!(out, "  no upstream repository is known: nothing is rewritten to it")?;
+        }
+        for Source { name, role, confidence, note, flavor } in &self.upstreams {
+            write!(out, "  upstream     {name} ({role}")?;
+            confidence.map_or(Ok(()), |confidence| write!(out, ", {confidence}"))?;
+            flavor.map_or(Ok(()), |flavor| write!(out, ", flavor {flavor}"))?;
+            writeln!(out, "){}", note.map(|note| format!(": {note}")).unwrap_or_default())?;
+        }
+        if self.builds.is_empty() {
+            writeln!(out, "  development builds only: nothing is rewritten to them")?;
+        }
+        for build in &self.builds {
+            build.write(out)?;
+        }
+        if !self.past_versions.is_empty() {
+            writeln!(out, "past versions  {}", self.past_versions.join(" "))?;
+        }
+        Ok(())
+    }
+}
+
+impl<'c> Source<'c> {
+    fn of(upstream: &'c Upstream) -> Self {
+        Self {
+            name: upstream.name(),
+            role: upstream.role().name(),
+            confidence: upstream.confidence(),
+            flavor: upstream.flavor(),
+            note: upstream.note(),
+        }
+    }
+}
+
+impl<'c> Build<'c> {
+    fn of(tag: &Declared<'c>) -> Self {
+        let Facts { run_as, run_as_name, ports, entrypoint, cmd, shell, platforms, workdir, contents } = tag.facts();
+        Self {
+            version: tag.version(),
+            os: tag.os(),
+            flavor: tag.flavor(),
+            tags: vec![tag.to_string()],
+            run_as,
+            user: run_as_name,
+            entrypoint,
+            cmd,
+            workdir,
+            ports: ports.iter().map(ToString::to_string).collect(),
+            shell,
+            platforms,
+            programs: contents.map(|contents| &*contents.programs),
+            packages: contents.map(|contents| &*contents.packages),
+        }
+    }
+
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        write!(out, "{} on {}", self.version, self.os)?;
+        writeln!(out, "{}", self.flavor.map(|flavor| format!(", {flavor}")).unwrap_or_default())?;
+        let mut field = |name: &str, value: &dyn Display| writeln!(out, "  {name:<12} {value}");
+        field("tags", &self.tags.join(" "))?;
+        match self.user.filter(|user| *user != self.run_as.to_string()) {
+            Some(user) => field("runs as", &format_args!("{} ({user})", self.run_as))?,
+            None => field("runs as", &self.run_as)?,
+        }
+        field("entrypoint", &or_none(self.entrypoint))?;
+        field("arguments", &or_none(self.cmd))?;
+        field("ports", &or_none(&self.ports))?;
+        field("shell", &or_none(self.shell))?;
+        field("platforms", &or_none(&distinct(self.platforms.iter().map(|platform| &**platform))))?;
+        match (self.programs, self.packages) {
+            (Some(programs), Some(packages)) => {
+                field("contents", &format_args!("programs {}, packages {}", programs.len(), packages.len()))
+            }
+            _ => field("contents", &"unknown"),
+        }
+    }
+}
