@@ -158,7 +158,9 @@ impl<'a, T: Read<'a>> Read<'a> for Lenient<T> {
 impl<'a> Request<'a> {
     /// Reads the body of a review in one pass.
     pub fn parse(body: &'a [u8]) -> Result<Self, ReviewError> {
-        let body = std::str::from_utf8(body).map_err(ReviewError::Encoding)?;
+        let body = simdutf8::basic::from_utf8(body)
+            .or_else(|_| std::str::from_utf8(body)) // which says where it is none
+            .map_err(ReviewError::Encoding)?;
         let review: Review<'a> = wire::read(body).map_err(ReviewError::of)?;
         if &*review.kind != "AdmissionReview" || &*review.api_version != API_VERSION {
             return Err(ReviewError::Version { kind: cut(&review.kind), version: cut(&review.api_version) });
