@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
 )
 
 // Whatever the release is called, every name is one that the API server takes: that of a Service has 63 letters and no dots.
@@ -71,14 +70,7 @@ func TestLabelsAreNotOverridden(t *testing.T) {
 // A value of which everything is commented out is null, which Helm takes for no value at all: maps, lists and empty texts are then
 // empty, and anything else is named.
 func TestNull(t *testing.T) {
-	text, err := os.ReadFile(chart + "/values.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var values map[string]any
-	if err := yaml.Unmarshal(text, &values); err != nil {
-		t.Fatal(err)
-	}
+	values := defaults(t)
 	schema, err := os.ReadFile(chart + "/values.schema.json")
 	if err != nil {
 		t.Fatal(err)

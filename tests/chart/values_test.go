@@ -71,14 +71,7 @@ func TestKubeSystemIsRefused(t *testing.T) {
 
 // A misspelt key is refused wherever the chart names the keys.
 func TestUnknownKeysAreRefusedAtEveryLevel(t *testing.T) {
-	text, err := os.ReadFile(chart + "/values.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var values map[string]any
-	if err := yaml.Unmarshal(text, &values); err != nil {
-		t.Fatal(err)
-	}
+	values := defaults(t)
 	// Kubernetes' own, labels, and what belongs to other charts.
 	open := map[string]bool{"resources": true, "podSecurityContext": true, "nodeSelector": true, "dashboard.labels": true, "global": true}
 	tried := 0
@@ -122,4 +115,18 @@ func TestPolicyFile(t *testing.T) {
 			}
 		}
 	}
+}
+
+// defaults is values.yaml as it is read.
+func defaults(t *testing.T) map[string]any {
+	t.Helper()
+	text, err := os.ReadFile(chart + "/values.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values map[string]any
+	if err := yaml.Unmarshal(text, &values); err != nil {
+		t.Fatal(err)
+	}
+	return values
 }
