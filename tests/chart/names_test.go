@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
 )
 
 // Whatever the release is called, every name is one that the API server takes: that of a Service has 63 letters and no dots.
