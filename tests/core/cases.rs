@@ -8,6 +8,7 @@ use std::path::Path;
 
 use quench_core::audit::Annotation;
 use quench_core::catalog::Catalog;
+use quench_core::existing::Existing;
 use quench_core::plan::{self, plan};
 use quench_core::policy::Policy;
 use quench_core::review;
@@ -41,7 +42,7 @@ fn answer(body: &[u8], policy: &Policy, catalog: &Catalog) -> Value {
         Err(error) => return json!({"refused": error.to_string()}),
     };
     let Some(request) = plan::Request::of(&review, policy.mode) else { return json!("nothing to decide") };
-    let outcome = plan(&request, policy, catalog).settle();
+    let outcome = plan(&request, policy, catalog).settle(&Existing::declared());
     let read = |annotation: &Option<Annotation>| {
         annotation.as_ref().map(|annotation| serde_json::from_str::<Value>(&annotation.json()).unwrap())
     };
