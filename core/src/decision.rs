@@ -223,7 +223,7 @@ impl<'c> Decision<'c> {
         Because { decision: self, asked: false }
     }
 
-    /// The same for those who know what the registry said.
+    /// The same of an image that stays, for the registry did not confirm the target.
     pub(crate) fn reason_once_asked(&self) -> impl fmt::Display + '_ {
         Because { decision: self, asked: true }
     }

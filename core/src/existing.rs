@@ -29,7 +29,9 @@ pub struct Published {
 impl Published {
     /// Whether it has a build for Linux on an architecture, of those that are known.
     pub(crate) fn has(&self, architecture: &str) -> bool {
-        let of = |platform: &'_ str| platform.strip_prefix("linux/").map(|rest| rest.split('/').next() == Some(architecture));
+        let of = |platform: &'_ str| {
+            platform.strip_prefix("linux/").map(|rest| rest.split('/').next() == Some(architecture))
+        };
         self.platforms.iter().any(|platform| of(platform) == Some(true))
     }
 }

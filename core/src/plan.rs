@@ -1,14 +1,15 @@
 //! The heart: from a review's pod, the policy and the catalog to what happens to each image.
 
 mod candidate;
+mod passed_over;
 
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 pub(crate) use self::candidate::Missing;
 
 use self::candidate::Candidate;
+use self::passed_over::{Before, Skipped};
 use crate::catalog::Catalog;
 use crate::decision::{Decision, Match};
 use crate::hazard::{self, Action, Code, Counterpart, Hazard, Inherited};
@@ -351,51 +352,6 @@ fn named_secrets<'p>(pod: &PodSpec<'_>, policy: &'p Policy) -> Vec<&'p str> {
         }
     }
     named
-}
-
-/// The images of the object as it was.
-struct Before<'p> {
-    spec: Option<&'p PodSpec<'p>>,
-    by_name: Option<HashMap<(ImageList, &'p str), &'p str>>,
-}
-
-impl<'p> Before<'p> {
-    fn of(spec: Option<&'p PodSpec<'p>>) -> Self {
-        Self { spec, by_name: None }
-    }
-
-    /// Whether the same list had the same image under the same name. Most lists keep their order: the names are put in a map
-    /// only where one did not.
-    fn has(&mut self, image: &Image<'p, 'p>) -> bool {
-        let Some(spec) = self.spec else { return false };
-        if let Some(same) = spec.image_at(image.place).filter(|same| same.name == image.name) {
-            return same.reference == image.reference;
-        }
-        let by_name = self.by_name.get_or_insert_with(|| {
-            let mut by_name = HashMap::new();
-            for image in spec.images() {
-                by_name.entry((image.place.list, image.name)).or_insert(image.reference);
-            }
-            by_name
-        });
-        by_name.get(&(image.place.list, image.name)) == Some(&image.reference)
-    }
-}
-
-/// What `quench.dev/skip` of object and template names: containers, or `volume:NAME`.
-struct Skipped<'p>(HashSet<&'p str>);
-
-impl<'p> Skipped<'p> {
-    fn of(objects: [&'p Object<'p>; 2], opt_out: OptOut) -> Self {
-        let asked = objects.into_iter().filter(|_| opt_out == OptOut::Container);
-        let annotations = asked.filter_map(|object| object.annotations()?.skip.as_deref());
-        let names = annotations.flat_map(|names| names.split(',')).map(str::trim);
-        Self(names.filter(|name| !name.is_empty()).collect())
-    }
-
-    fn has(&self, image: &Image<'_, '_>) -> bool {
-        !self.0.is_empty() && self.0.contains(&*image.key())
-    }
 }
 
 #[cfg(test)]

@@ -120,7 +120,8 @@ fn large_and_deep_objects_are_answered() {
     let body = pod(&ignored);
     let review = review::Request::parse(body.as_bytes()).unwrap();
     let (policy, catalog) = (Policy::default(), Catalog::embedded());
-    let outcome = plan(&plan::Request::of(&review, Mode::Enforce).unwrap(), &policy, &catalog).settle(&Existing::declared());
+    let outcome =
+        plan(&plan::Request::of(&review, Mode::Enforce).unwrap(), &policy, &catalog).settle(&Existing::declared());
     assert_eq!(outcome.images().iter().filter(|(_, rewritten)| *rewritten).count(), 1);
 
     let nested = format!("{}null{}", r#"{"spec":{"template":"#.repeat(10_000), "}}".repeat(10_000));

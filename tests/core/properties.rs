@@ -36,7 +36,8 @@ fn ask(kind: &str, object: &Value, old: Option<&Value>, policy: &Policy, catalog
     });
     let body = serde_json::to_vec(&review).unwrap();
     let request = review::Request::parse(&body).unwrap();
-    let outcome = plan(&plan::Request::of(&request, Mode::Enforce).unwrap(), policy, catalog).settle(&Existing::declared());
+    let outcome =
+        plan(&plan::Request::of(&request, Mode::Enforce).unwrap(), policy, catalog).settle(&Existing::declared());
     let mut patched = object.clone();
     json_patch::patch(&mut patched, &outcome.patch()).unwrap();
 

@@ -15,7 +15,8 @@ fn time(body: &str, policy: &Policy, catalog: &Catalog) -> Duration {
     let review = || {
         let started = Instant::now();
         let request = review::Request::parse(body.as_bytes()).unwrap();
-        let outcome = plan(&plan::Request::of(&request, Mode::Enforce).unwrap(), policy, catalog).settle(&Existing::declared());
+        let outcome =
+            plan(&plan::Request::of(&request, Mode::Enforce).unwrap(), policy, catalog).settle(&Existing::declared());
         assert!(!reply("u", &outcome).is_empty());
         started.elapsed()
     };

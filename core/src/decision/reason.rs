@@ -74,7 +74,7 @@ impl<'c> Meant<'c> {
 
 pub(super) struct Because<'d, 'c> {
     pub(super) decision: &'d Decision<'c>,
-    /// Whether the registry was asked that it depends on.
+    /// Whether the registry was asked that it depends on, and did not confirm it.
     pub(super) asked: bool,
 }
 
@@ -89,7 +89,11 @@ impl Because<'_, '_> {
     fn fmt_why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Decision { target, rewrites, why, asks, .. } = self.decision;
         let dropped = match asks {
-            Some(Digest::Pin | Digest::Always) => "; the digest names the upstream image, and the target's takes its place",
+            // It stays: no digest takes another's place.
+            Some(_) if self.asked => "",
+            Some(Digest::Pin | Digest::Always) => {
+                "; the digest names the upstream image, and the target's takes its place"
+            }
             Some(Digest::Drop) | None => "; the digest names the upstream image and is dropped",
         };
         match why {

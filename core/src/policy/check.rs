@@ -58,9 +58,7 @@ impl fmt::Display for Note {
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DigestWithoutRegistry => {
-                f.write_str("`hardened.digest`: without effect without `verify`")
-            }
+            Self::DigestWithoutRegistry => f.write_str("`hardened.digest`: without effect without `verify`"),
             Self::SecretUnused { secret, registry } => {
                 write!(
                     f,
@@ -219,10 +217,7 @@ mod tests {
         for (body, notes) in [
             ("", &[][..]),
             ("hazards: {no-shell: warn}\n", &[]),
-            (
-                "hardened: {digest: pin}\n",
-                &["3:20: `hardened.digest`: without effect without `verify`"],
-            ),
+            ("hardened: {digest: pin}\n", &["3:20: `hardened.digest`: without effect without `verify`"]),
             ("hardened: {digest: pin}\nverify: {}\n", &[]),
             (
                 hub,

@@ -11,8 +11,8 @@ use super::owners::GroupKind;
 use super::problem::{Misplaced, PolicyError, Problem, shown};
 use super::syntax;
 use super::written::{
-    MatchName, RuleAction, Written, WrittenHardened, WrittenMapping, WrittenNamespace, WrittenOwners,
-    WrittenRule, WrittenSecret,
+    MatchName, RuleAction, Written, WrittenHardened, WrittenMapping, WrittenNamespace, WrittenOwners, WrittenRule,
+    WrittenSecret,
 };
 use super::{
     Effect, Mapping, NamespaceMode, Owners, Platform, Policy, Prefix, PullSecret, Replacement, Repository, Rule, Verify,

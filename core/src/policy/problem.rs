@@ -210,7 +210,9 @@ pub enum Problem {
     #[error("`verify.timeout`: write a time from `100ms` to `2s`, such as `800ms`: `{0}`")]
     Timeout(String),
     /// A list of hosts in `verify`.
-    #[error("`verify.{key}`: write a host in lower case, with its port if it has one, such as `auth.example.com`: `{written}`")]
+    #[error(
+        "`verify.{key}`: write a host in lower case, with its port if it has one, such as `auth.example.com`: `{written}`"
+    )]
     Host {
         /// Which list.
         key: &'static str,

@@ -23,14 +23,23 @@ pub(super) struct Row {
 }
 
 pub(super) fn row(key: &'static str, base: &str, object: &Value, ends: &'static [(&'static str, &'static str)]) -> Row {
-    Row { key, base: serde_saphyr::from_str(base).unwrap(), object: object.clone(), old: None, existing: Existing::declared(), ends }
+    Row {
+        key,
+        base: serde_saphyr::from_str(base).unwrap(),
+        object: object.clone(),
+        old: None,
+        existing: Existing::declared(),
+        ends,
+    }
 }
 
 /// What no test of this version can tell apart, and why.
 fn exception(path: &str) -> Option<&'static str> {
     match path {
         "apiVersion" | "kind" => Some("has one value"),
-        "verify.timeout" | "verify.realms" | "verify.insecure" | "verify.private" => Some("is for those who ask registries"),
+        "verify.timeout" | "verify.realms" | "verify.insecure" | "verify.private" => {
+            Some("is for those who ask registries")
+        }
         _ => None,
     }
 }
