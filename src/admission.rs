@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http_body_util::LengthLimitError;
+use quench_core::existing::Existing;
 use quench_core::outcome::{Change, Outcome};
 use quench_core::plan::{self, plan};
 use quench_core::policy::Mode;
@@ -82,7 +83,7 @@ impl Admission {
         };
         let request = plan::Request::of(&review, mode);
         let outcome = match &request {
-            Some(request) => plan(request, &in_force.policy, &in_force.catalog).settle(),
+            Some(request) => plan(request, &in_force.policy, &in_force.catalog).settle(&Existing::declared()),
             None => Outcome::nothing(),
         };
         let answer = reply(&review.uid, &outcome);

@@ -114,10 +114,10 @@ fn mistakes_are_usage_errors() {
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let bad_policy = file("policy.yaml", "apiVersion: quench.dev/v1alpha1\nkind: Policy\nverify: {}\n");
+    let bad_policy = file("policy.yaml", "apiVersion: quench.dev/v1alpha1\nkind: Policy\nverify: true\n");
     let bad_catalog = file("catalog.json", "{");
     for (arguments, message) in [
-        (vec!["--policy", &bad_policy, "nginx"], "policy.yaml:3:9: this version of quench does not support `verify`"),
+        (vec!["--policy", &bad_policy, "nginx"], "policy.yaml:3:9: `verify`: write a map"),
         (vec!["--catalog", &bad_catalog, "nginx"], "catalog.json is not a catalog: "),
         (vec!["--policy", "/nowhere/policy.yaml", "nginx"], "cannot read the policy /nowhere/policy.yaml: "),
         (vec![], "required"),

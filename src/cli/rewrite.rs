@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use quench_core::existing::Existing;
 use quench_core::inventory::Surroundings;
 use quench_core::rewrite::{Rewriter, RewrittenObject};
 use quench_core::warning::printable;
@@ -17,6 +18,7 @@ use similar::TextDiff;
 use self::file::RewrittenFile;
 use self::input::Source;
 use super::{RuleFiles, dns_label};
+use crate::live;
 
 /// The longest name that a message repeats (Kubernetes' longest names).
 const MAX_NAME: usize = 253;
@@ -79,6 +81,7 @@ struct Tally {
 impl Rewrite {
     pub(super) fn run(self) -> Result<ExitCode> {
         let (policy, catalog) = self.rules.load()?;
+        let policy = live::supported(policy)?;
         let sources = input::sources(&self.files)?;
         if self.in_place && sources.contains(&Source::Stdin) {
             bail!("stdin cannot be written in place; name files, or leave out --in-place");
@@ -96,6 +99,7 @@ impl Rewrite {
             namespace: &self.namespace,
             pull_secrets: self.pull_secrets,
             surroundings,
+            existing: Existing::declared(),
         };
         let mut tally = Tally { files: read.len(), ..Tally::default() };
         let mut out = io::stdout().lock();
