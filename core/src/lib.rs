@@ -10,6 +10,7 @@
 pub mod audit;
 pub mod catalog;
 pub mod decision;
+pub mod existing;
 pub mod hazard;
 pub mod inventory;
 mod json;

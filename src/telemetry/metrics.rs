@@ -12,6 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::authority::AuthorityMetrics;
 use super::counters::Counters;
+use super::registry::RegistryMetrics;
 
 /// Kinds of reviewed objects; the last stands for every other value, as in the lists below.
 const KINDS: &[&str] = &[
@@ -144,6 +145,8 @@ pub struct Metrics {
     reload_success: Family<[(&'static str, &'static str); 1], Gauge<f64, AtomicU64>>,
     /// Self-managed certificates.
     pub(crate) authority: AuthorityMetrics,
+    /// What registries are asked.
+    pub(crate) registry_client: RegistryMetrics,
     /// Open connections for reviews.
     pub(crate) connections: Gauge,
     /// Handlers that panicked.
@@ -181,6 +184,7 @@ impl Metrics {
         let name = "certificate_not_after_timestamp";
         registry.register_with_unit(name, "When the certificate in use expires", Unit::Seconds, not_after.clone());
         let authority = AuthorityMetrics::register(&mut registry);
+        let registry_client = RegistryMetrics::register(&mut registry);
         let reloads = Counters::new([("file", FILES), ("result", RELOADS)]);
         registry.register("reloads", "Changes of files that were taken or refused", reloads.family.clone());
         let reload_ok = Family::default();
@@ -209,6 +213,7 @@ impl Metrics {
             reload_ok,
             reload_success,
             authority,
+            registry_client,
             connections,
             panics,
             timeouts,
