@@ -141,7 +141,14 @@ impl Registry {
     }
 
     /// Asks for what is missing, all at once, and waits.
-    async fn find(&self, mut known: Known, missing: Vec<Reference>, now: Instant, wait: Duration, trust: Trust) -> Known {
+    async fn find(
+        &self,
+        mut known: Known,
+        missing: Vec<Reference>,
+        now: Instant,
+        wait: Duration,
+        trust: Trust,
+    ) -> Known {
         let trust = Arc::new(trust);
         let asked: Vec<_> =
             missing.into_iter().map(|reference| (self.ask(&reference, &trust, now), reference)).collect();

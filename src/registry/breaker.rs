@@ -182,7 +182,10 @@ mod tests {
         ] {
             let (mut breaker, now) = breaker();
             assert_eq!(breaker.limited(now, wait, 1.0), Change::Opened { pause, anew: true }, "{wait:?}");
-            assert!(!breaker.admits(now + pause - SECOND / 2, SECOND) && breaker.admits(now + pause, SECOND), "{wait:?}");
+            assert!(
+                !breaker.admits(now + pause - SECOND / 2, SECOND) && breaker.admits(now + pause, SECOND),
+                "{wait:?}"
+            );
         }
     }
 

@@ -102,7 +102,13 @@ impl Cache {
     }
 
     /// Notes that the registry could not say: an image that was published stays so for as long as `keep` says.
-    pub(super) fn arrive_without(&mut self, reference: &Reference, keep: Duration, now: Instant, fresh_until: Instant) -> Presence {
+    pub(super) fn arrive_without(
+        &mut self,
+        reference: &Reference,
+        keep: Duration,
+        now: Instant,
+        fresh_until: Instant,
+    ) -> Presence {
         let kept = self.last_published(reference, keep, now).cloned().map_or(Presence::Unknown, Presence::Present);
         let Some(entry) = self.entries.get_mut(reference) else { return kept };
         entry.flight = None;
@@ -119,7 +125,9 @@ impl Cache {
         let mut due: Vec<_> = self
             .entries
             .iter()
-            .filter(|(_, entry)| entry.asked >= asked_since && entry.flight.as_ref().is_none_or(|flight| !flight.is_alive()))
+            .filter(|(_, entry)| {
+                entry.asked >= asked_since && entry.flight.as_ref().is_none_or(|flight| !flight.is_alive())
+            })
             .filter_map(|(reference, entry)| match &entry.answer {
                 Some(Answer { presence: Presence::Present(_), fresh_until, .. }) if *fresh_until < soon => {
                     Some((*fresh_until, reference))
@@ -139,7 +147,8 @@ impl Cache {
         if self.entries.len() < self.capacity {
             return;
         }
-        let mut asked: Vec<_> = self.entries.values().filter(|entry| !is_flying(entry)).map(|entry| entry.asked).collect();
+        let mut asked: Vec<_> =
+            self.entries.values().filter(|entry| !is_flying(entry)).map(|entry| entry.asked).collect();
         asked.sort_unstable();
         let Some(oldest) = asked.get((self.capacity / 10).min(asked.len().saturating_sub(1))).copied() else { return };
         self.entries.retain(|_, entry| is_flying(entry) || entry.asked > oldest);
@@ -227,23 +236,32 @@ mod tests {
         }
         // Nothing is over: nobody asked for 9 since.
         answered(&mut cache, 11, Presence::Absent, later + SECOND / 2, SECOND);
-        assert!(cache.entries.len() <= 10 && !cache.entries.contains_key(&image(9)) && cache.entries.contains_key(&image(0)));
+        assert!(
+            cache.entries.len() <= 10
+                && !cache.entries.contains_key(&image(9))
+                && cache.entries.contains_key(&image(0))
+        );
     }
 
     #[test]
     fn where_everything_is_being_asked_there_is_no_room() {
         let (mut cache, now) = (Cache::new(2), Instant::now());
         let flights: Vec<_> = (0..3).map(|_| flight(now)).collect();
-        let departed: Vec<_> = flights.iter().enumerate().map(|(n, (_, flight))| cache.depart(&image(n), flight.clone())).collect();
+        let departed: Vec<_> =
+            flights.iter().enumerate().map(|(n, (_, flight))| cache.depart(&image(n), flight.clone())).collect();
         assert_eq!(departed, [true, true, false]);
     }
 
     #[test]
     fn what_reviews_ask_for_is_due_before_its_end() {
         let (mut cache, now) = (Cache::new(9), Instant::now());
-        for (number, presence, fresh) in
-            [(1, present("a"), 5), (2, present("b"), 3), (3, present("c"), 60), (4, Presence::Absent, 3), (5, present("e"), 4)]
-        {
+        for (number, presence, fresh) in [
+            (1, present("a"), 5),
+            (2, present("b"), 3),
+            (3, present("c"), 60),
+            (4, Presence::Absent, 3),
+            (5, present("e"), 4),
+        ] {
             answered(&mut cache, number, presence, now, fresh * SECOND);
         }
         let (_sender, departing) = flight(now);

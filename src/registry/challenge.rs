@@ -98,7 +98,10 @@ mod tests {
     #[test]
     fn a_challenge_is_found_however_it_is_written() {
         for (headers, challenge) in [
-            (&[r#"Bearer realm="https://a/t",service="r",scope="repository:a:pull,push""#][..], bearer("https://a/t", Some("r"))),
+            (
+                &[r#"Bearer realm="https://a/t",service="r",scope="repository:a:pull,push""#][..],
+                bearer("https://a/t", Some("r")),
+            ),
             (&[r#"bearer service = r , REALM = "https://a/t""#], bearer("https://a/t", Some("r"))),
             (&[r#"Basic realm="a, Bearer realm=b", Bearer realm="https://a/t""#], bearer("https://a/t", None)),
             (&[r#"Basic realm="a""#, r#"Bearer realm="https://a/t""#], bearer("https://a/t", None)),

@@ -25,7 +25,9 @@ pub enum Error {
         column: usize,
     },
     /// Neither form of a login, or a broken one.
-    #[error("`auths` has no name and password for `{registry}`, in `auth` (base64 of NAME:PASSWORD) or `username` and `password`")]
+    #[error(
+        "`auths` has no name and password for `{registry}`, in `auth` (base64 of NAME:PASSWORD) or `username` and `password`"
+    )]
     Login {
         /// The entry.
         registry: String,
@@ -65,8 +67,8 @@ impl Credentials {
     /// # Ok::<(), quench::registry::CredentialsError>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let file: File = serde_json::from_str(text)
-            .map_err(|error| Error::Form { line: error.line(), column: error.column() })?;
+        let file: File =
+            serde_json::from_str(text).map_err(|error| Error::Form { line: error.line(), column: error.column() })?;
         let mut found = Vec::new();
         for (registry, entry) in file.auths {
             let Some(login) = entry.login() else { return Err(Error::Login { registry }) };
@@ -182,8 +184,13 @@ mod tests {
         let of = |entry: &str| Credentials::parse(&format!(r#"{{"auths":{{"r.example":{entry}}}}}"#));
         let refused = Err(Error::Login { registry: "r.example".to_owned() });
         for entry in [
-            "{}", r#"{"auth":"hunter2"}"#, r#"{"auth":"aHVudGVyMg=="}"#, r#"{"auth":"OmE="}"#, r#"{"username":"hunter2"}"#,
-            r#"{"identitytoken":"hunter2"}"#, r#"{"auth":""}"#,
+            "{}",
+            r#"{"auth":"hunter2"}"#,
+            r#"{"auth":"aHVudGVyMg=="}"#,
+            r#"{"auth":"OmE="}"#,
+            r#"{"username":"hunter2"}"#,
+            r#"{"identitytoken":"hunter2"}"#,
+            r#"{"auth":""}"#,
         ] {
             assert_eq!(of(entry), refused, "{entry}");
             assert!(!of(entry).unwrap_err().to_string().contains("hunter2"));

@@ -153,7 +153,8 @@ impl Distribution {
         match Challenge::of(headers) {
             None => Err(Trouble::Refused("it asks for credentials in a way that is not supported".to_owned())),
             Some(Challenge::Basic) => {
-                let login = login.ok_or_else(|| Trouble::Refused("it asks for credentials, and there are none".to_owned()))?;
+                let login =
+                    login.ok_or_else(|| Trouble::Refused("it asks for credentials, and there are none".to_owned()))?;
                 Ok(Grant { authorization: login.header(), until: Instant::now() + GRANT_LIFETIME })
             }
             Some(Challenge::Bearer { realm, service }) => {
@@ -162,9 +163,8 @@ impl Distribution {
                 let login = login.map(super::credentials::Login::header);
                 let answer = self.client.send(Method::GET, &realm, Route::Named, "application/json", login).await?;
                 match answer.status {
-                    StatusCode::OK => Grant::of(&answer.body).ok_or_else(|| {
-                        Trouble::Refused("its token service gave no token that can be used".to_owned())
-                    }),
+                    StatusCode::OK => Grant::of(&answer.body)
+                        .ok_or_else(|| Trouble::Refused("its token service gave no token that can be used".to_owned())),
                     status => Err(match Trouble::of_status(status, &answer.headers) {
                         Trouble::Refused(reason) => Trouble::Refused(format!("its token service says: {reason}")),
                         Trouble::Outage(reason) => Trouble::Outage(format!("its token service says: {reason}")),

@@ -201,7 +201,8 @@ mod tests {
         assert_eq!(read(Some(&right), None).as_deref(), Ok(&*right));
         assert_eq!(read(Some(&right), Some(&right)).as_deref(), Ok(&*right));
         assert_eq!(read(Some(&right), Some(&long)).as_deref(), Ok(&*long));
-        for (stated, asked) in [(Some(&*wrong), None), (None, Some(&*wrong)), (Some("md5:0"), None), (Some("?"), None)] {
+        for (stated, asked) in [(Some(&*wrong), None), (None, Some(&*wrong)), (Some("md5:0"), None), (Some("?"), None)]
+        {
             assert_eq!(read(stated, asked), Err(Unreadable::Digest), "{stated:?} {asked:?}");
         }
     }
