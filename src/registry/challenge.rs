@@ -53,18 +53,15 @@ fn challenges(header: &str) -> Vec<(String, Parameters)> {
         if word.is_empty() {
             return found;
         }
-        match after.trim_start().strip_prefix('=') {
-            Some(after) => {
-                let (value, after) = value(after.trim_start());
-                if let Some((_, parameters)) = found.last_mut() {
-                    parameters.push((word.to_owned(), value));
-                }
-                rest = after;
+        if let Some(after) = after.trim_start().strip_prefix('=') {
+            let (value, after) = value(after.trim_start());
+            if let Some((_, parameters)) = found.last_mut() {
+                parameters.push((word.to_owned(), value));
             }
-            None => {
-                found.push((word.to_owned(), Vec::new()));
-                rest = after;
-            }
+            rest = after;
+        } else {
+            found.push((word.to_owned(), Vec::new()));
+            rest = after;
         }
     }
 }
@@ -91,8 +88,8 @@ fn value(text: &str) -> (String, &str) {
 mod tests {
     use super::*;
 
-    fn bearer(realm: &str, service: Option<&str>) -> Option<Challenge> {
-        Some(Challenge::Bearer { realm: realm.to_owned(), service: service.map(str::to_owned) })
+    fn bearer(realm: &str, service: Option<&str>) -> Challenge {
+        Challenge::Bearer { realm: realm.to_owned(), service: service.map(str::to_owned) }
     }
 
     #[test]
@@ -100,17 +97,17 @@ mod tests {
         for (headers, challenge) in [
             (
                 &[r#"Bearer realm="https://a/t",service="r",scope="repository:a:pull,push""#][..],
-                bearer("https://a/t", Some("r")),
+                Some(bearer("https://a/t", Some("r"))),
             ),
-            (&[r#"bearer service = r , REALM = "https://a/t""#], bearer("https://a/t", Some("r"))),
-            (&[r#"Basic realm="a, Bearer realm=b", Bearer realm="https://a/t""#], bearer("https://a/t", None)),
-            (&[r#"Basic realm="a""#, r#"Bearer realm="https://a/t""#], bearer("https://a/t", None)),
+            (&[r#"bearer service = r , REALM = "https://a/t""#], Some(bearer("https://a/t", Some("r")))),
+            (&[r#"Basic realm="a, Bearer realm=b", Bearer realm="https://a/t""#], Some(bearer("https://a/t", None))),
+            (&[r#"Basic realm="a""#, r#"Bearer realm="https://a/t""#], Some(bearer("https://a/t", None))),
             (&["Basic"], Some(Challenge::Basic)),
             (&[r#"Basic realm="say \"hi\"""#], Some(Challenge::Basic)),
             (&[r#"Bearer service="r""#], None),
             (&["Negotiate abc=="], None),
             (&["realm=x"], None),
-            (&["=", ",,,", r#"Bearer realm=""#], bearer("", None)),
+            (&["=", ",,,", r#"Bearer realm=""#], Some(bearer("", None))),
             (&[], None),
         ] {
             let mut map = HeaderMap::new();

@@ -68,7 +68,7 @@ impl Client {
         authorities: impl IntoIterator<Item = CertificateDer<'static>>,
         proxies: Matcher,
     ) -> Result<Self, rustls::Error> {
-        let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
         for authority in authorities {
             roots.add(authority)?;
         }
@@ -249,4 +249,53 @@ async fn resolve(route: Route, host: &str) -> io::Result<Vec<SocketAddr>> {
     let found: Vec<_> = lookup_host((host, 0)).await?.collect();
     let allowed: Vec<_> = found.iter().copied().filter(|found| route.check(found.ip()).is_ok()).collect();
     if allowed.is_empty() && !found.is_empty() { Err(private()) } else { Ok(allowed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What reaches a proxy of a request that is sent along `route`, and what becomes of the request.
+    async fn by_proxy(uri: &str, route: Route) -> (Option<String>, Trouble) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = format!("http://me:secret@{}", listener.local_addr().unwrap());
+        let said = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut said = [0; 1024];
+            let length = stream.read(&mut said).await.unwrap();
+            stream.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").await.unwrap();
+            String::from_utf8_lossy(&said[..length]).to_lowercase()
+        });
+        let client = Client::new([], Matcher::builder().all(proxy).build()).unwrap();
+        let trouble = client.send(Method::GET, &uri.parse().unwrap(), route, "*/*", None).await.unwrap_err();
+        let said = if said.is_finished() || matches!(&trouble, Trouble::Outage(why) if why.contains("tunnel")) {
+            Some(said.await.unwrap())
+        } else {
+            None
+        };
+        (said, trouble)
+    }
+
+    #[tokio::test]
+    async fn a_proxy_is_asked_for_a_tunnel_to_the_registry() {
+        let (said, trouble) = by_proxy("https://r.example/v2/", Route::Named).await;
+        let said = said.unwrap_or_else(|| panic!("{trouble:?}"));
+        assert!(said.starts_with("connect r.example:443 http/1.1\r\n"), "{said}");
+        // base64 of `me:secret`, in lower case as all of it.
+        assert!(said.contains("proxy-authorization: basic bwu6c2vjcmv0"), "{said}");
+        assert!(matches!(&trouble, Trouble::Outage(why) if !why.contains("secret")), "{trouble:?}");
+    }
+
+    #[tokio::test]
+    async fn a_proxy_is_no_way_to_private_addresses_nor_for_plain_http() {
+        for uri in ["https://127.0.0.1:1/", "https://[::1]:1/", "https://localhost:1/"] {
+            let private = Trouble::Refused("its address is private, and not listed".to_owned());
+            assert_eq!(by_proxy(uri, Route::Public).await, (None, private), "{uri}");
+        }
+        let (said, trouble) = by_proxy("http://127.0.0.1:1/", Route::Named).await;
+        assert!(said.is_none() && matches!(trouble, Trouble::Outage(_)), "{said:?} {trouble:?}");
+    }
 }

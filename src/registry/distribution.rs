@@ -60,8 +60,9 @@ struct Question<'a> {
     uri: Uri,
 }
 
+/// The answer of a token service.
 #[derive(Deserialize)]
-struct Token {
+struct Given {
     token: Option<String>,
     access_token: Option<String>,
     expires_in: Option<u64>,
@@ -231,7 +232,7 @@ impl<'a> Question<'a> {
 impl Grant {
     /// What a token service answered.
     fn of(body: &[u8]) -> Option<Self> {
-        let answer: Token = serde_json::from_slice(body).ok()?;
+        let answer: Given = serde_json::from_slice(body).ok()?;
         let token = answer.token.or(answer.access_token).filter(|token| !token.is_empty())?;
         let mut authorization = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
         authorization.set_sensitive(true);

@@ -69,19 +69,18 @@ pub(super) fn published(headers: &HeaderMap, body: &[u8], asked: Option<&str>) -
         }
     }
     let digest = asked.or(stated).map_or_else(|| sha256(body), str::to_owned);
-    let written;
     let mut platforms = Vec::new();
-    if INDEXES.contains(&media_type) {
+    let written = if INDEXES.contains(&media_type) {
         let index: Index = serde_json::from_slice(body).map_err(|_| Unreadable::Body)?;
         platforms.extend(index.manifests.into_iter().filter_map(|manifest| manifest.platform?.named()));
         platforms.sort_unstable();
         platforms.dedup();
-        written = index.media_type;
+        index.media_type
     } else {
         let manifest: Manifest = serde_json::from_slice(body).map_err(|_| Unreadable::Body)?;
         let serde::de::IgnoredAny = manifest.config;
-        written = manifest.media_type;
-    }
+        manifest.media_type
+    };
     // A body that two readers understand differently (the specification's warning about `mediaType`).
     if written.is_some_and(|written| written != media_type) {
         return Err(Unreadable::Body);
@@ -154,22 +153,22 @@ mod tests {
         published(&headers, body.as_bytes(), asked)
     }
 
-    fn of(body: &str, platforms: &[&str]) -> Result<Published, Unreadable> {
+    fn of(body: &str, platforms: &[&str]) -> Published {
         let platforms = platforms.iter().copied().map(Into::into).collect();
-        Ok(Published { digest: sha256(body.as_bytes()).into(), platforms, user: None })
+        Published { digest: sha256(body.as_bytes()).into(), platforms, user: None }
     }
 
     #[test]
     fn indexes_and_manifests_are_read() {
         let platforms = ["linux/amd64", "linux/arm64/v8"];
         for media_type in INDEXES {
-            assert_eq!(read(media_type, None, INDEX, None), of(INDEX, &platforms), "{media_type}");
+            assert_eq!(read(media_type, None, INDEX, None), Ok(of(INDEX, &platforms)), "{media_type}");
         }
         for media_type in MANIFESTS {
-            assert_eq!(read(media_type, None, MANIFEST, None), of(MANIFEST, &[]), "{media_type}");
+            assert_eq!(read(media_type, None, MANIFEST, None), Ok(of(MANIFEST, &[])), "{media_type}");
         }
         let loud = "Application/vnd.oci.image.index.v1+JSON; charset=utf-8";
-        assert_eq!(read(loud, None, INDEX, None), of(INDEX, &platforms));
+        assert_eq!(read(loud, None, INDEX, None), Ok(of(INDEX, &platforms)));
         assert!(INDEXES.iter().chain(&MANIFESTS).all(|known| ACCEPTED.contains(known)));
     }
 

@@ -58,7 +58,7 @@ const HAZARDS: &[&str] = &[
     "other",
 ];
 const ACTIONS: &[&str] = &["warn", "keep", "deny", "ignore", "other"];
-const FILES: &[&str] = &["policy", "catalog", "certificate", "client-ca"];
+const FILES: &[&str] = &["policy", "catalog", "certificate", "client-ca", "registry-auth"];
 const RELOADS: &[&str] = &["ok", "failed"];
 const HANDSHAKES: &[&str] = &["ok", "failed", "timed_out"];
 /// Seconds that a review takes: mostly tens of microseconds.
@@ -101,6 +101,8 @@ pub enum File {
     Certificate,
     /// The authorities of clients.
     ClientCa,
+    /// The credentials of registries.
+    RegistryAuth,
 }
 
 impl File {
@@ -111,6 +113,7 @@ impl File {
             Self::Catalog => "catalog",
             Self::Certificate => "certificate",
             Self::ClientCa => "client-ca",
+            Self::RegistryAuth => "registry-auth",
         }
     }
 }
@@ -383,7 +386,7 @@ mod tests {
             r#"quench_reload_ok{file="policy"} 1"#,
             r#"quench_reload_success_timestamp_seconds{file="policy"} 1795219260.0"#,
         ]);
-        for file in [File::Policy, File::Catalog, File::Certificate, File::ClientCa] {
+        for file in [File::Policy, File::Catalog, File::Certificate, File::ClientCa, File::RegistryAuth] {
             assert!(FILES.contains(&file.name()));
         }
     }

@@ -25,17 +25,19 @@ const DAY: Duration = Duration::from_secs(86_400);
 static AUTHORITY: LazyLock<Authority> =
     LazyLock::new(|| Authority::new("registry tests", SystemTime::now(), DAY).unwrap());
 
+/// A certificate that clients trust and its key, PEM.
+pub(crate) fn pair() -> [String; 2] {
+    let leaf = leaf(&AUTHORITY);
+    [leaf.certificate_pem(), leaf.key_pem()]
+}
+
 /// What clients must trust.
 pub(crate) fn authority() -> CertificateDer<'static> {
     AUTHORITY.certificate_der().clone()
 }
 
-pub(crate) fn leaf(authority: &Authority) -> Leaf {
+fn leaf(authority: &Authority) -> Leaf {
     authority.issue(["localhost", "127.0.0.1"], SystemTime::now(), DAY).unwrap()
-}
-
-pub(crate) fn trusted_leaf() -> (Leaf, String) {
-    (leaf(&AUTHORITY), AUTHORITY.certificate_pem())
 }
 
 /// A request, as the server saw it.
@@ -190,7 +192,7 @@ impl hyper::body::Body for Endless {
 
     fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match self.get_mut() {
-            Self::Flood => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b' '; 64 << 10]))))),
+            Self::Flood => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b' '; 8 << 10]))))),
             Self::Silence(begun @ false) => {
                 *begun = true;
                 Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"{\"manifests\":[")))))
