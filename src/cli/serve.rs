@@ -1,5 +1,6 @@
 //! `quench serve`: the webhook.
 
+mod registries;
 mod self_managed;
 mod signals;
 mod webhook_url;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use self::registries::Registries;
 use self::self_managed::SelfManaged;
 use self::signals::Signals;
 use self::webhook_url::WebhookUrl;
@@ -88,6 +90,8 @@ pub(super) struct Serve {
     /// How long to take connections after SIGTERM; without it, 5 in a cluster and 1 elsewhere
     #[arg(long, value_name = "SECONDS")]
     drain_seconds: Option<u16>,
+    #[command(flatten)]
+    registries: Registries,
     // The last: its heading is that of all that follow.
     #[command(flatten)]
     self_managed: SelfManaged,
@@ -109,6 +113,8 @@ impl Serve {
         let live = rules.live();
         let admission =
             Admission { live: live.clone(), metrics: metrics.clone(), own_namespace: own_namespace.clone() };
+
+        let (_registry, registry_auth) = self.registries.start(metrics.clone(), &standing, SystemTime::now())?;
 
         let server = Server::bind(self.listen, self.admin).await?.telling(standing.clone());
         let url = self.webhook_url.clone().unwrap_or_else(|| WebhookUrl::local(server.address()));
@@ -134,7 +140,8 @@ impl Serve {
         }
         let mut polling = JoinSet::new();
         let keeping = keeper.map(|keeper| polling.spawn(keeper.run()));
-        polling.spawn(Files { rules, certificates }.poll(Duration::from_secs(self.reload_seconds.into())));
+        let files = Files { rules, certificates, registry_auth };
+        polling.spawn(files.poll(Duration::from_secs(self.reload_seconds.into())));
         // Not cut short by a signal: what was applied has to be removed.
         let registration =
             if self.register { Some(Registration::apply(first, SystemTime::now()).await?) } else { None };
