@@ -20,7 +20,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use arc_swap::{ArcSwap, Guard};
 use quench_core::catalog::Catalog;
 use quench_core::policy::Policy;
@@ -86,12 +86,6 @@ pub fn policy(file: Option<&Path>) -> Result<Policy> {
 /// The catalog of that file; without one, the embedded snapshot.
 pub fn catalog(file: Option<&Path>) -> Result<Catalog> {
     file.map_or_else(|| Ok(Catalog::embedded()), |file| parse_catalog(&read(file, "catalog")?, file))
-}
-
-/// The same policy, if this version can do what it says.
-pub fn supported(policy: Policy) -> Result<Policy> {
-    ensure!(policy.verify.is_none(), "`verify`: not supported yet; remove it from the policy");
-    Ok(policy)
 }
 
 fn parse_policy(text: &str, file: &Path) -> Result<Policy> {

@@ -6,6 +6,8 @@
 mod cost;
 #[path = "registry/debian.rs"]
 mod debian;
+#[path = "registry/reviews.rs"]
+mod reviews;
 #[path = "registry/server.rs"]
 mod server;
 #[path = "registry/trusted.rs"]

@@ -18,7 +18,6 @@ use similar::TextDiff;
 use self::file::RewrittenFile;
 use self::input::Source;
 use super::{RuleFiles, dns_label};
-use crate::live;
 
 /// The longest name that a message repeats (Kubernetes' longest names).
 const MAX_NAME: usize = 253;
@@ -81,7 +80,11 @@ struct Tally {
 impl Rewrite {
     pub(super) fn run(self) -> Result<ExitCode> {
         let (policy, catalog) = self.rules.load()?;
-        let policy = live::supported(policy)?;
+        if policy.verify.is_some() {
+            eprintln!(
+                "note: registries are not asked here: `verify` counts for nothing, and only what the catalog declares is used"
+            );
+        }
         let sources = input::sources(&self.files)?;
         if self.in_place && sources.contains(&Source::Stdin) {
             bail!("stdin cannot be written in place; name files, or leave out --in-place");

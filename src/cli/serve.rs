@@ -32,6 +32,7 @@ use crate::admission::{self, Admission};
 use crate::cluster::authority::Keeper;
 use crate::cluster::registration::{self, Registration, Renewal};
 use crate::live::{Certificates, Files, Rules, Standing};
+use crate::registry::Trust;
 use crate::server::{self, Server};
 use crate::telemetry::Metrics;
 use crate::tls::{Certificate, ClientAuthorities, Pair};
@@ -111,10 +112,13 @@ impl Serve {
         let rules = Rules::load(self.policy.as_deref(), self.catalog.as_deref(), &standing, SystemTime::now())?;
         let rules = rules.in_mode(self.mode);
         let live = rules.live();
-        let admission =
-            Admission { live: live.clone(), metrics: metrics.clone(), own_namespace: own_namespace.clone() };
-
-        let (_registry, registry_auth) = self.registries.start(metrics.clone(), &standing, SystemTime::now())?;
+        let (registry, registry_auth) = self.registries.start(metrics.clone(), &standing, SystemTime::now())?;
+        let admission = Admission {
+            live: live.clone(),
+            metrics: metrics.clone(),
+            own_namespace: own_namespace.clone(),
+            registry: registry.clone(),
+        };
 
         let server = Server::bind(self.listen, self.admin).await?.telling(standing.clone());
         let url = self.webhook_url.clone().unwrap_or_else(|| WebhookUrl::local(server.address()));
@@ -140,6 +144,11 @@ impl Serve {
         }
         let mut polling = JoinSet::new();
         let keeping = keeper.map(|keeper| polling.spawn(keeper.run()));
+        let in_force = live.clone();
+        polling.spawn(registry.keep_warm(move || {
+            let in_force = in_force.load();
+            in_force.policy.verify.is_some().then(|| Trust::of(&in_force.policy))
+        }));
         let files = Files { rules, certificates, registry_auth };
         polling.spawn(files.poll(Duration::from_secs(self.reload_seconds.into())));
         // Not cut short by a signal: what was applied has to be removed.

@@ -9,7 +9,7 @@ use quench_core::catalog::Catalog;
 use quench_core::policy::{Mode, Policy};
 
 use super::watched::{Refusal, Watched, at_rest};
-use super::{Live, Standing, parse_catalog, parse_policy, read, supported};
+use super::{Live, Standing, parse_catalog, parse_policy, read};
 use crate::telemetry::File;
 
 /// What reviews are decided by, and the files that it comes from.
@@ -33,7 +33,7 @@ impl Rules {
         let (policy, policy_file) = match policy {
             Some(path) => {
                 let text = read(path, "policy")?;
-                (parse(&text, path)?, Watched::start(File::Policy, path.into(), text, standing, now))
+                (parse_policy(&text, path)?, Watched::start(File::Policy, path.into(), text, standing, now))
             }
             None => (Policy::default(), None),
         };
@@ -79,7 +79,7 @@ impl Rules {
             |[policy, catalog]| is_known(self.policy.as_ref(), policy) && is_known(self.catalog.as_ref(), catalog),
         );
         let Some([policy, catalog]) = found else { return };
-        let policy = look(self.policy.as_mut(), policy, now, parse).map(|policy| self.adjusted(policy));
+        let policy = look(self.policy.as_mut(), policy, now, parse_policy).map(|policy| self.adjusted(policy));
         let catalog = look(self.catalog.as_mut(), catalog, now, parse_catalog);
         let taken = [(policy.is_some(), &mut self.policy), (catalog.is_some(), &mut self.catalog)];
         if policy.is_some() || catalog.is_some() {
@@ -91,11 +91,6 @@ impl Rules {
             }
         }
     }
-}
-
-/// A policy that can be served by.
-fn parse(text: &str, file: &Path) -> Result<Policy> {
-    supported(parse_policy(text, file)?)
 }
 
 /// What is on disk now, or why it cannot be read.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hyper::Uri;
 use hyper::http::uri::Scheme;
+use quench_core::policy::Policy;
 
 /// Where Docker Hub's API answers, and the service that gives out its tokens.
 const DOCKER_HUB: (&str, &str, &str) = ("docker.io", "registry-1.docker.io", "auth.docker.io");
@@ -22,6 +23,15 @@ pub struct Trust {
 }
 
 impl Trust {
+    /// What a policy allows.
+    pub fn of(policy: &Policy) -> Self {
+        let owned = |hosts: &[Box<str>]| hosts.iter().map(ToString::to_string).collect();
+        let (realms, insecure, private) = policy.verify.as_ref().map_or_else(Default::default, |verify| {
+            (owned(&verify.realms), owned(&verify.insecure), owned(&verify.private))
+        });
+        Self { contacted: policy.contacted().map(str::to_owned).collect(), realms, insecure, private }
+    }
+
     /// Where the API of `registry` is: `https://host[:port]`. Nothing where the policy does not name it.
     pub(super) fn origin(&self, registry: &str) -> Option<String> {
         if registry.is_empty() || !self.contacted.iter().any(|host| host.eq_ignore_ascii_case(registry)) {

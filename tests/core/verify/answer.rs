@@ -1,5 +1,6 @@
 //! What becomes of a pod where registries said what exists.
 
+use quench_core::audit::Annotation;
 use quench_core::catalog::Catalog;
 use quench_core::existing::{Existing, Presence, Published};
 use quench_core::outcome::{Change, Outcome};
@@ -71,8 +72,8 @@ pub(super) fn ask(policy: &Policy, catalog: &Catalog, pod: &Value, existing: &Ex
                 _ => None,
             })
             .collect(),
-        rewritten: of_first(|outcome| outcome.audit_annotations().rewrites.as_ref().map(|json| json.json())),
-        kept: of_first(|outcome| outcome.audit_annotations().kept.as_ref().map(|json| json.json())),
+        rewritten: of_first(|outcome| outcome.audit_annotations().rewrites.as_ref().map(Annotation::json)),
+        kept: of_first(|outcome| outcome.audit_annotations().kept.as_ref().map(Annotation::json)),
         codes: outcome.hazards().iter().map(|(code, _)| code.name().to_owned()).collect(),
         denied: outcome.denial().is_some(),
     }
@@ -109,7 +110,10 @@ pub(super) const HUB: &str = "m.example.com/hub/library/nginx:1.31.4";
 pub(super) const MIRRORED: &str =
     "hazards: {missing-nonroot: ignore}\nmirrors: [{from: docker.io, to: m.example.com/hub}]\nverify: {}";
 
-pub(super) fn table(rows: &[(&str, &str, Value, &[(&str, &str)], &[&str], &str)]) {
+/// The policy, the image, the rest of its container, what registries answer; what is asked for, and the end.
+type Row<'r> = (&'r str, &'r str, Value, &'r [(&'r str, &'r str)], &'r [&'r str], &'r str);
+
+pub(super) fn table(rows: &[Row<'_>]) {
     let mut wrong = Vec::new();
     for (body, image, container, answers, asked, end) in rows {
         let (found_asked, found) = decided(body, image, container, answers);

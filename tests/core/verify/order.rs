@@ -8,7 +8,6 @@ use super::answer::{COMPAT, HUB, MIRRORED, NGINX, table};
 #[test]
 fn the_first_that_exists_is_taken_in_the_order_of_candidates() {
     let plain = json!({});
-    let shell = json!({"command": ["sh", "-c", "nginx"]});
     let both = &[NGINX, HUB][..];
     table(&[
         (MIRRORED, "nginx:1.31.4", plain.clone(), &[(NGINX, "1"), (HUB, "1")], both, "dhi.io/nginx:1.31.4|exact|"),
@@ -56,7 +55,13 @@ fn the_first_that_exists_is_taken_in_the_order_of_candidates() {
             &[NGINX],
             "stays||the same version; dhi.io could not say whether it has dhi.io/nginx:1.31.4",
         ),
-        // A hazard that no answer changes takes the plain build away: it is not asked for.
+    ]);
+}
+
+#[test]
+fn hazards_that_no_answer_changes_take_candidates_away_unasked() {
+    let shell = json!({"command": ["sh", "-c", "nginx"]});
+    table(&[
         (
             MIRRORED,
             "nginx:1.31.4",
@@ -90,6 +95,13 @@ fn the_first_that_exists_is_taken_in_the_order_of_candidates() {
             &[],
             "stays|no-shell|starts `sh`, which the hardened image lacks; start the program itself; not dhi.io/nginx:1.31.4",
         ),
+    ]);
+}
+
+#[test]
+fn mirrors_and_rules_are_asked_for_as_well() {
+    let plain = json!({});
+    table(&[
         // Nothing hardened: the mirror alone.
         (
             MIRRORED,
@@ -108,7 +120,6 @@ fn the_first_that_exists_is_taken_in_the_order_of_candidates() {
             "stays||repository not in the catalog; the policy's mirror has the same image; \
              m.example.com does not have m.example.com/hub/acme/app",
         ),
-        // What a rule gives is asked for as well.
         (
             "rules: [{match: docker.io/library/nginx, replace: 'r.example.com/nginx:1'}]\nverify: {}",
             "nginx",

@@ -95,7 +95,8 @@ impl World {
         image: &str,
         shell: bool,
     ) -> (Answer, HashMap<Reference, Presence>) {
-        let container = json!({"command": shell.then(|| ["sh", "-c", "x"]), "securityContext": {"runAsNonRoot": true}});
+        let container =
+            json!({"command": shell.then_some(["sh", "-c", "x"]), "securityContext": {"runAsNonRoot": true}});
         let pod = pod(image, &container);
         let asked = ask(policy, catalog, &pod, &Existing::declared()).asked;
         let answers: HashMap<_, _> = asked.into_iter().map(|to| (to.clone(), self.of(&to))).collect();
