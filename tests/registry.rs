@@ -156,7 +156,11 @@ async fn what_is_neither_there_nor_certainly_absent_is_unknown() {
             Box::new(move || Reply::index(INDEX).with("docker-content-digest", &zeros)),
             Presence::Unknown,
         ),
-        ("too large", Box::new(|| Reply::index(" ".repeat((4 << 20) + 1))), Presence::Unknown),
+        (
+            "too large",
+            Box::new(|| Reply::index(format!("{INDEX}{}", " ".repeat((4 << 20) + 1 - INDEX.len())))),
+            Presence::Unknown,
+        ),
         ("a flood", Box::new(|| Reply::index(Body::new(Endless::Flood))), Presence::Unknown),
         ("silence", Box::new(|| Reply::index(Body::new(Endless::Silence(false)))), Presence::Unknown),
         ("a hang", Box::new(Reply::never), Presence::Unknown),

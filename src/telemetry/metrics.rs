@@ -148,7 +148,6 @@ pub struct Metrics {
     reload_success: Family<[(&'static str, &'static str); 1], Gauge<f64, AtomicU64>>,
     /// Self-managed certificates.
     pub(crate) authority: AuthorityMetrics,
-    /// What registries are asked.
     pub(crate) registry_client: RegistryMetrics,
     /// Open connections for reviews.
     pub(crate) connections: Gauge,

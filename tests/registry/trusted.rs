@@ -1,7 +1,10 @@
 //! Whom the client speaks to, and what it tells whom.
 
+use std::fs;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use quench::live::{RegistryAuth, Standing};
 use quench_core::existing::Presence;
 
 use super::server::{Reply, Seen, Server, Speaks};
@@ -89,13 +92,16 @@ async fn a_token_service_that_refuses_or_redirects_leaves_it_unknown() {
     assert_eq!(elsewhere.seen(), []);
 }
 
-#[tokio::test]
-async fn a_password_is_sent_when_it_is_asked_for() {
-    let server = Server::start(Speaks::Tls, |seen, _| match seen.authorization() {
+fn guarded_by_password(seen: &Seen, _: &str) -> Reply {
+    match seen.authorization() {
         Some("Basic bWU6aHVudGVyMg==") => Reply::index(INDEX),
         _ => Reply::status(401).with("www-authenticate", "Basic realm=\"r\""),
-    })
-    .await;
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_sent_when_it_is_asked_for() {
+    let server = Server::start(Speaks::Tls, guarded_by_password).await;
     assert_eq!(Asking::of(&[&server]).look_up(&server.image("app:1")).await, Presence::Unknown);
     let asking = Asking::of(&[&server]).knowing(&server, "me:wrong");
     assert_eq!(asking.look_up(&server.image("app:1")).await, Presence::Unknown);
@@ -168,6 +174,27 @@ async fn at_most_three_redirects_are_followed_and_none_to_plain_http() {
         assert_eq!(asking.look_up(&server.image(&format!("app:{tag}"))).await, presence, "{tag}");
         assert_eq!(server.seen().len() - before, requests, "{tag}");
     }
+}
+
+#[tokio::test]
+async fn credentials_are_read_again_when_they_change() {
+    let server = Server::start(Speaks::Tls, guarded_by_password).await;
+    let asking = Asking::of(&[&server]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let login =
+        |password: &str| format!(r#"{{"auths":{{"{}":{{"username":"me","password":"{password}"}}}}}}"#, server.host);
+    fs::write(file.path(), login("wrong")).unwrap();
+    let (standing, now) = (Arc::new(Standing::new(asking.metrics.clone())), SystemTime::now());
+    let mut auth = RegistryAuth::load(file.path(), asking.registry.clone(), &standing, now).unwrap();
+    assert_eq!(asking.look_up(&server.image("app:1")).await, Presence::Unknown);
+    for (tag, content) in [("2", login("hunter2")), ("3", "{\"auths\": [\"hunter2\"]}".to_owned())] {
+        fs::write(file.path(), content).unwrap();
+        auth.check(now);
+        assert_eq!(asking.look_up(&server.image(&format!("other:{tag}"))).await, index());
+    }
+    let said = standing.text() + &format!("{auth:?}");
+    assert!(said.contains("refused since") && !said.contains("hunter2"), "{said}");
+    assert!(asking.counts(r#"quench_reloads_total{file="registry-auth",result="failed"} 1"#));
 }
 
 /// Everything that is logged, at the finest level, also by the libraries.
