@@ -1,6 +1,6 @@
 //! The registry client on real sockets: what each answer of a registry is worth, whom it speaks to, and what it costs.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 #[path = "registry/cost.rs"]
 mod cost;
