@@ -1,4 +1,4 @@
-//! The endpoint that the API server calls: read, plan, settle, reply.
+//! The endpoint that the API server calls: read, plan, look up, settle, reply.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -12,14 +12,17 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http_body_util::LengthLimitError;
+use quench_core::existing::Existing;
 use quench_core::outcome::{Change, Outcome};
-use quench_core::plan::{self, plan};
-use quench_core::policy::Mode;
+use quench_core::plan::{self, Plan, plan};
+use quench_core::policy::{Mode, Policy};
+use quench_core::reference::Reference;
 use quench_core::review::{self, reply};
 use quench_core::warning::printable;
 use tracing::{info, warn};
 
 use crate::live::Live;
+use crate::registry::{Registry, Trust};
 use crate::telemetry::{Metrics, ReviewResult};
 
 /// Two objects of at most 3 MiB each, plus 2 MiB for the rest of the review.
@@ -36,6 +39,8 @@ pub struct Admission {
     pub metrics: Arc<Metrics>,
     /// The namespace of the webhook itself, which it leaves alone.
     pub own_namespace: Option<String>,
+    /// Who is asked for what a policy with `verify` wants to know.
+    pub registry: Arc<Registry>,
 }
 
 /// The routes of the webhook. The path says the mode where a namespace's label does.
@@ -64,14 +69,18 @@ impl Admission {
     async fn answer(&self, path_mode: Option<Mode>, request: Request) -> Response {
         let body = read(request).await;
         let started = Instant::now();
-        body.and_then(|body| self.review(path_mode, &body, started)).unwrap_or_else(|refusal| {
+        let answer = match &body {
+            Ok(body) => self.review(path_mode, body, started).await,
+            Err(refusal) => Err(refusal.clone()),
+        };
+        answer.unwrap_or_else(|refusal| {
             self.metrics.review("Other", "Other", ReviewResult::Rejected, started.elapsed());
             warn!(status = refusal.0.as_u16(), reason = refusal.1, "refused a request");
             refusal.into_response()
         })
     }
 
-    fn review(&self, path_mode: Option<Mode>, body: &[u8], started: Instant) -> Result<Response, Refusal> {
+    async fn review(&self, path_mode: Option<Mode>, body: &[u8], started: Instant) -> Result<Response, Refusal> {
         let review = review::Request::parse(body).map_err(|error| Refusal::from_review(&error))?;
         // Once, so that all of the review is decided by the same.
         let in_force = self.live.load();
@@ -82,7 +91,11 @@ impl Admission {
         };
         let request = plan::Request::of(&review, mode);
         let outcome = match &request {
-            Some(request) => plan(request, &in_force.policy, &in_force.catalog).settle(),
+            Some(request) => {
+                let plan = plan(request, &in_force.policy, &in_force.catalog);
+                let existing = self.existing(&plan, &in_force.policy).await;
+                plan.settle(&existing)
+            }
             None => Outcome::nothing(),
         };
         let answer = reply(&review.uid, &outcome);
@@ -90,6 +103,20 @@ impl Admission {
         let mut response = Response::new(Body::from(answer));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Ok(response)
+    }
+
+    /// What registries say of the candidates; without `verify` nobody is asked.
+    fn existing<'a>(&'a self, plan: &Plan<'_>, policy: &'a Policy) -> impl Future<Output = Existing> + use<'a> {
+        let asked =
+            policy.verify.as_ref().map(|verify| (verify, plan.candidates().cloned().collect::<Vec<Reference>>()));
+        async move {
+            match asked {
+                Some((verify, candidates)) if !candidates.is_empty() => {
+                    self.registry.look_up(&candidates, verify.timeout, || Trust::of(policy)).await
+                }
+                _ => Existing::declared(),
+            }
+        }
     }
 
     /// One log line and the counters of a review.
@@ -149,7 +176,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// A request that gets no review: status, and what to do instead.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Refusal(StatusCode, String);
 
 impl Refusal {

@@ -10,6 +10,7 @@ pub mod admission;
 pub mod cli;
 pub mod cluster;
 pub mod live;
+pub mod registry;
 pub mod server;
 pub mod telemetry;
 pub mod tls;

@@ -6,10 +6,12 @@
 //! ```text
 //! every few seconds -> Files -> Rules        -> Live               one load a review
 //!                            -> Certificates -> Identity, Acceptor one load a handshake
+//!                            -> RegistryAuth -> Registry           one load a request to a registry
 //! ```
 
 mod certificates;
 mod files;
+mod registry_auth;
 mod rules;
 mod standing;
 mod watched;
@@ -25,6 +27,7 @@ use quench_core::policy::Policy;
 
 pub use certificates::Certificates;
 pub use files::Files;
+pub use registry_auth::RegistryAuth;
 pub use rules::Rules;
 pub use standing::{SelfManaged, Standing};
 

@@ -10,6 +10,7 @@ use axum::http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use quench::admission::{Admission, MAX_REVIEW, router};
 use quench::live::Live;
+use quench::registry::{Options, Registry};
 use quench::telemetry::Metrics;
 use quench_core::catalog::Catalog;
 use quench_core::policy::Policy;
@@ -23,6 +24,7 @@ fn app(policy: &str) -> (Router, Arc<Metrics>) {
         live: Arc::new(Live::new(Policy::parse(&policy, "policy.yaml").unwrap(), Catalog::embedded())),
         metrics: metrics.clone(),
         own_namespace: Some("quench-system".to_owned()),
+        registry: Arc::new(Registry::new(Options::default(), metrics.clone()).unwrap()),
     };
     (router(admission), metrics)
 }

@@ -10,6 +10,7 @@ use axum::http::Request;
 use http_body_util::BodyExt;
 use quench::admission::{Admission, router};
 use quench::live::Live;
+use quench::registry::{Options, Registry};
 use quench::telemetry::Metrics;
 use quench_core::catalog::Catalog;
 use quench_core::policy::Policy;
@@ -114,10 +115,10 @@ fn mistakes_are_usage_errors() {
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let bad_policy = file("policy.yaml", "apiVersion: quench.dev/v1alpha1\nkind: Policy\nverify: {}\n");
+    let bad_policy = file("policy.yaml", "apiVersion: quench.dev/v1alpha1\nkind: Policy\nverify: true\n");
     let bad_catalog = file("catalog.json", "{");
     for (arguments, message) in [
-        (vec!["--policy", &bad_policy, "nginx"], "policy.yaml:3:9: this version of quench does not support `verify`"),
+        (vec!["--policy", &bad_policy, "nginx"], "policy.yaml:3:9: `verify`: write a map"),
         (vec!["--catalog", &bad_catalog, "nginx"], "catalog.json is not a catalog: "),
         (vec!["--policy", "/nowhere/policy.yaml", "nginx"], "cannot read the policy /nowhere/policy.yaml: "),
         (vec![], "required"),
@@ -145,10 +146,12 @@ fn text_is_for_people() {
 /// Promises 7 and 8: one decision, in the same words, whoever asks.
 #[tokio::test]
 async fn the_webhook_decides_the_same() {
+    let metrics = Arc::new(Metrics::new());
     let admission = Admission {
         live: Arc::new(Live::new(Policy::default(), Catalog::embedded())),
-        metrics: Arc::new(Metrics::new()),
+        metrics: metrics.clone(),
         own_namespace: None,
+        registry: Arc::new(Registry::new(Options::default(), metrics).unwrap()),
     };
     let app = router(admission);
     for explained in explain(&IMAGES) {

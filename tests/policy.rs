@@ -38,7 +38,7 @@ fn check_says_of_each_file_whether_it_is_valid() {
     write("bad.yaml", format!("{HEAD}mode: audit\n").as_bytes());
     write("latin.yaml", b"# caf\xe9\n");
     let notes = "noted.yaml: valid\n\
-                 note: noted.yaml:4:11: `hardened.digest`: without effect yet: this version asks no registry\n";
+                 note: noted.yaml:4:11: `hardened.digest`: without effect without `verify`\n";
     let bad = "error: bad.yaml:3:7: `mode`: write off, warn or enforce: `audit`\n";
     let missing = "error: cannot read the policy missing.yaml: No such file or directory (os error 2)\n";
     for (files, stdin, code, stdout, stderr) in [

@@ -17,6 +17,7 @@ use http_body_util::Full;
 use hyper::client::conn::http1::SendRequest;
 use quench::admission::{Admission, router};
 use quench::live::{Certificates, Files, Rules, Standing};
+use quench::registry::{self, Registry};
 use quench::server::{Options, Running, Server};
 use quench::telemetry::Metrics;
 use quench::tls::Pair;
@@ -81,11 +82,12 @@ async fn serve(volumes: &Volumes, metrics: &Arc<Metrics>) -> (Running, Files) {
     let pair = Pair::read(&volumes.pair.path("tls.crt"), &volumes.pair.path("tls.key")).unwrap();
     let certificate = pair.certificate().unwrap();
     let certificates = Certificates::new(certificate, Some(pair), None, &standing, now).unwrap();
-    let admission = Admission { live: rules.live(), metrics: metrics.clone(), own_namespace: None };
+    let registry = Arc::new(Registry::new(registry::Options::default(), metrics.clone()).unwrap());
+    let admission = Admission { live: rules.live(), metrics: metrics.clone(), own_namespace: None, registry };
     let loopback = "127.0.0.1:0".parse().unwrap();
     let server = Server::bind(loopback, loopback).await.unwrap().telling(standing);
     let running = server.start(Options::default(), router(admission), certificates.acceptor(), metrics.clone());
-    (running, Files { rules, certificates })
+    (running, Files { rules, certificates, registry_auth: None })
 }
 
 fn review() -> Bytes {

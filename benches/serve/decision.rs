@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use alloc_counter::count_alloc;
 use anyhow::{Context, Result};
 use quench_core::catalog::Catalog;
+use quench_core::existing::Existing;
 use quench_core::outcome::Outcome;
 use quench_core::plan::{self, plan};
 use quench_core::policy::{Mode, Policy};
@@ -46,7 +47,7 @@ impl Decider {
         let review = review::Request::parse(body.as_bytes())?;
         let request = plan::Request::of(&review, Mode::Enforce);
         let outcome = match &request {
-            Some(request) => plan(request, &self.policy, &self.catalog).settle(),
+            Some(request) => plan(request, &self.policy, &self.catalog).settle(&Existing::declared()),
             None => Outcome::nothing(),
         };
         Ok(review::reply(&review.uid, &outcome))

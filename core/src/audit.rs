@@ -57,8 +57,15 @@ pub(crate) struct Entries {
 impl Entries {
     const END: &'static str = r#",\"truncated\":true}"#;
 
-    /// An entry of `rewrites`.
-    pub(crate) fn put_rewritten(&mut self, key: &str, from: &str, to: &Reference, matched: Match) {
+    /// An entry of `rewrites`; where it is not the best that there could be, with a reason.
+    pub(crate) fn put_rewritten(
+        &mut self,
+        key: &str,
+        from: &str,
+        to: &Reference,
+        matched: Match,
+        reason: Option<impl Display>,
+    ) {
         self.put(key, |text| {
             text.push_str(r#"{\"from\":"#);
             push_quoted(text, &printable(from, MAX_IMAGE));
@@ -66,6 +73,10 @@ impl Entries {
             push_quoted(text, to.as_str());
             text.push_str(r#",\"match\":"#);
             push_quoted(text, matched.name());
+            if let Some(reason) = reason {
+                text.push_str(r#",\"reason\":"#);
+                push_quoted(text, &reason.to_string());
+            }
             text.push('}');
         });
     }

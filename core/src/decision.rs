@@ -10,7 +10,7 @@ pub use self::matched::Match;
 use self::reason::{Because, Meant, Mirrored, Resolved, Ruled, Why};
 use crate::catalog::{Catalog, Facts, Image, Reason, Resolution};
 use crate::hazard::Counterpart;
-use crate::policy::{Compat, Effect, Misspelt, PUBLIC_REGISTRY, Policy, Rule};
+use crate::policy::{Compat, Digest, Effect, Misspelt, PUBLIC_REGISTRY, Policy, Rule};
 use crate::reference::{ParseError, Reference};
 
 /// What one image becomes, before anything is known of the pod that it runs in.
@@ -28,6 +28,8 @@ pub struct Decision<'c> {
     pub(crate) mirror: Option<Reference>,
     /// The image as it is written, where it is a reference that is a target already: hardened, mirrored or given by a rule.
     pub(crate) arrived: Option<Reference>,
+    /// What becomes of digests where the target is used only if a registry has it; None where nobody is asked.
+    asks: Option<Digest>,
     name: Option<&'c str>,
     why: Why<'c>,
 }
@@ -47,6 +49,7 @@ impl<'c> Decision<'c> {
             || policy.is_mirrored(&reference)
             || policy.is_given_by_rule(&reference);
         decision.arrived = Some(reference).filter(|_| has_arrived);
+        decision.asks = policy.verify.as_ref().filter(|_| decision.rewrites).map(|_| policy.digest);
         decision
     }
 
@@ -58,6 +61,7 @@ impl<'c> Decision<'c> {
             counterpart: Counterpart::None,
             mirror: None,
             arrived: None,
+            asks: None,
             name: None,
             why,
         }
@@ -108,7 +112,9 @@ impl<'c> Decision<'c> {
             Ok(target) => target,
             Err(error) => return kept(Ruled::Nothing(error)),
         };
-        if target == *reference {
+        // What another pass pinned stays pinned.
+        let pins = policy.verify.is_some() && policy.digest != Digest::Drop;
+        if target == *reference || pins && reference.is_or_pins(&target) {
             return Self { target: Some(target), ..kept(Ruled::Same) };
         }
         let mut counterpart = Counterpart::None;
@@ -207,9 +213,19 @@ impl<'c> Decision<'c> {
         self.arrived.as_ref()
     }
 
+    /// Whether the target is used only if its registry has it.
+    pub fn asks(&self) -> bool {
+        self.asks.is_some()
+    }
+
     /// The reason, for people to read.
     pub fn reason(&self) -> impl fmt::Display + '_ {
-        Because(self)
+        Because { decision: self, asked: false }
+    }
+
+    /// The same of an image that stays, for the registry did not confirm the target.
+    pub(crate) fn reason_once_asked(&self) -> impl fmt::Display + '_ {
+        Because { decision: self, asked: true }
     }
 }
 

@@ -14,7 +14,9 @@ use std::fmt;
 
 pub(crate) use self::code::About;
 pub use self::code::{Action, Code};
+pub(crate) use self::platform::platform_missing_of;
 pub(crate) use self::reference::{of_reference, operator_managed};
+pub(crate) use self::user::named_user_of;
 use crate::catalog::Facts;
 use crate::policy::Platform;
 use crate::warning::printable;

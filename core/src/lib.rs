@@ -4,12 +4,13 @@
 //!
 //! ```text
 //! bytes -> wire -> review, workload -> reference -> policy + catalog, tag -> decision
-//!    -> plan (hazards take candidates away) -> settle -> outcome -> JSON Patch
+//!    -> plan (hazards take candidates away) -> existing (what registries say) -> settle -> outcome -> JSON Patch
 //! ```
 
 pub mod audit;
 pub mod catalog;
 pub mod decision;
+pub mod existing;
 pub mod hazard;
 pub mod inventory;
 mod json;

@@ -1,9 +1,15 @@
 //! The heart: from a review's pod, the policy and the catalog to what happens to each image.
 
+mod candidate;
+mod passed_over;
+
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+pub(crate) use self::candidate::Missing;
+
+use self::candidate::Candidate;
+use self::passed_over::{Before, Skipped};
 use crate::catalog::Catalog;
 use crate::decision::{Decision, Match};
 use crate::hazard::{self, Action, Code, Counterpart, Hazard, Inherited};
@@ -84,16 +90,22 @@ pub struct Plan<'p> {
 pub(crate) struct Item<'p> {
     pub(crate) image: Image<'p, 'p>,
     pub(crate) decision: Decision<'p>,
-    pub(crate) choice: Choice,
+    pub(crate) choice: Choice<'p>,
+    /// The candidates that registries do not have, or could not say whether they do.
+    pub(crate) missing: Vec<Missing>,
     /// Its part of the plan's findings.
     pub(crate) findings: Range<usize>,
 }
 
 /// The candidate that hazards leave.
 #[derive(Debug)]
-pub(crate) enum Choice {
+pub(crate) enum Choice<'p> {
     /// There was none.
     Nothing,
+    /// Those that a registry is to be asked for: the first that it has.
+    Open(Vec<Candidate<'p>>),
+    /// None: no registry has one, or one could not say.
+    Unconfirmed,
     /// None: a hazard keeps the image.
     Kept,
     /// The decision's target.
@@ -105,10 +117,15 @@ pub(crate) enum Choice {
 }
 
 impl Item<'_> {
+    /// Whether the image has a candidate that exists as far as anybody knows, hazardous or not.
+    pub(crate) fn has_candidate(&self) -> bool {
+        self.decision.rewrites && !matches!(self.choice, Choice::Open(_) | Choice::Unconfirmed)
+    }
+
     /// What the image is to become, and by which match.
     pub(crate) fn to(&self) -> Option<(&Reference, Match)> {
         match &self.choice {
-            Choice::Nothing | Choice::Kept => None,
+            Choice::Nothing | Choice::Open(_) | Choice::Unconfirmed | Choice::Kept => None,
             Choice::Target => Some((self.decision.target.as_ref()?, self.decision.matched)),
             Choice::Compat(to) => Some((to, self.decision.matched)),
             Choice::Mirror(to) => Some((to, Match::Mirror)),
@@ -117,7 +134,7 @@ impl Item<'_> {
 }
 
 /// A hazard that the policy does not ignore.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Finding<'p> {
     pub(crate) hazard: Hazard<'p>,
     pub(crate) action: Action,
@@ -165,12 +182,16 @@ impl<'p> Plan<'p> {
         self.evaluate(&image, inherited, &decision.counterpart, decision.name(), target);
         let choice = if !decision.rewrites {
             Choice::Nothing
+        } else if self.policy.verify.is_some() {
+            let (choice, findings) = self.offer(&image, inherited, &mut decision, first);
+            self.items.push(Item { image, decision, choice, missing: Vec::new(), findings });
+            return;
         } else if self.allows(first, decision.matched) {
             Choice::Target
         } else {
             self.other_candidate(&image, inherited, &mut decision, first)
         };
-        self.items.push(Item { image, decision, choice, findings: first..self.findings.len() });
+        self.items.push(Item { image, decision, choice, missing: Vec::new(), findings: first..self.findings.len() });
     }
 
     /// What is left where hazards take the target away: its build with a shell, or the mirror.
@@ -180,7 +201,7 @@ impl<'p> Plan<'p> {
         inherited: &Inherited<'p>,
         decision: &mut Decision<'p>,
         first: usize,
-    ) -> Choice {
+    ) -> Choice<'p> {
         if let Some((to, facts)) = decision.compat(self.policy) {
             let of_target = self.findings.split_off(first);
             self.evaluate(image, inherited, &Counterpart::Candidate(facts), decision.name(), Some(&to));
@@ -239,13 +260,9 @@ impl<'p> Plan<'p> {
         })
     }
 
-    /// Whether the findings from `first` on let an image become a target by a match. One from a mirror is the same image: only what
-    /// is about the change itself counts.
+    /// Whether the findings from `first` on let an image become a target by a match.
     fn allows(&self, first: usize, matched: Match) -> bool {
-        let about_the_change = |code| matches!(code, Code::ForeignOwner | Code::PullSecretMissing);
-        let found = self.findings.get(first..).unwrap_or_default();
-        let mut keeping = found.iter().filter(|finding| finding.action >= Action::Keep);
-        keeping.all(|finding| matched == Match::Mirror && !about_the_change(finding.hazard.code()))
+        allow(self.findings.get(first..).unwrap_or_default(), matched)
     }
 
     fn find(&mut self, hazard: Hazard<'p>) {
@@ -270,6 +287,21 @@ impl<'p> Plan<'p> {
         let first = needed.next()?;
         (!named(first) && !needed.any(named)).then_some(first)
     }
+}
+
+/// Whether an image with these findings may become a target by a match.
+fn allow(findings: &[Finding<'_>], matched: Match) -> bool {
+    !findings.iter().any(|finding| finding.action >= Action::Keep && counts(finding, matched))
+}
+
+/// Whether a finding is about a target by that match. One from a mirror is the same image: only what is about the change itself counts.
+fn counts(finding: &Finding<'_>, matched: Match) -> bool {
+    matched != Match::Mirror || about_the_change(finding.hazard.code())
+}
+
+/// Whether a hazard is one of any change, whatever the images.
+fn about_the_change(code: Code) -> bool {
+    matches!(code, Code::ForeignOwner | Code::PullSecretMissing)
 }
 
 /// What is done with objects of the request's kind.
@@ -320,51 +352,6 @@ fn named_secrets<'p>(pod: &PodSpec<'_>, policy: &'p Policy) -> Vec<&'p str> {
         }
     }
     named
-}
-
-/// The images of the object as it was.
-struct Before<'p> {
-    spec: Option<&'p PodSpec<'p>>,
-    by_name: Option<HashMap<(ImageList, &'p str), &'p str>>,
-}
-
-impl<'p> Before<'p> {
-    fn of(spec: Option<&'p PodSpec<'p>>) -> Self {
-        Self { spec, by_name: None }
-    }
-
-    /// Whether the same list had the same image under the same name. Most lists keep their order: the names are put in a map
-    /// only where one did not.
-    fn has(&mut self, image: &Image<'p, 'p>) -> bool {
-        let Some(spec) = self.spec else { return false };
-        if let Some(same) = spec.image_at(image.place).filter(|same| same.name == image.name) {
-            return same.reference == image.reference;
-        }
-        let by_name = self.by_name.get_or_insert_with(|| {
-            let mut by_name = HashMap::new();
-            for image in spec.images() {
-                by_name.entry((image.place.list, image.name)).or_insert(image.reference);
-            }
-            by_name
-        });
-        by_name.get(&(image.place.list, image.name)) == Some(&image.reference)
-    }
-}
-
-/// What `quench.dev/skip` of object and template names: containers, or `volume:NAME`.
-struct Skipped<'p>(HashSet<&'p str>);
-
-impl<'p> Skipped<'p> {
-    fn of(objects: [&'p Object<'p>; 2], opt_out: OptOut) -> Self {
-        let asked = objects.into_iter().filter(|_| opt_out == OptOut::Container);
-        let annotations = asked.filter_map(|object| object.annotations()?.skip.as_deref());
-        let names = annotations.flat_map(|names| names.split(',')).map(str::trim);
-        Self(names.filter(|name| !name.is_empty()).collect())
-    }
-
-    fn has(&self, image: &Image<'_, '_>) -> bool {
-        !self.0.is_empty() && self.0.contains(&*image.key())
-    }
 }
 
 #[cfg(test)]

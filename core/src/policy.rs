@@ -14,7 +14,10 @@ mod repository;
 mod rule;
 mod schema;
 mod syntax;
+mod verify;
 mod written;
+
+use std::collections::HashSet;
 
 pub use self::check::{Checked, Note, Remark};
 pub use self::glob::{Glob, GlobError};
@@ -24,9 +27,10 @@ pub use self::prefix::{Mapping, Prefix};
 pub use self::problem::{PolicyError, Problem};
 pub use self::repository::{Repository, RepositoryError};
 pub use self::rule::{Effect, ReplaceError, Replacement, ReplacementError, Rule};
+pub use self::verify::{Unknown, Verify};
 use crate::decision::Match;
 use crate::hazard::{Action, Code};
-use crate::reference::{ParseError, Reference};
+use crate::reference::{ParseError, Reference, is_host_and_port};
 use crate::workload::Kind;
 
 /// Where hardened images are published.
@@ -71,6 +75,8 @@ pub struct Policy {
     pub namespaces: Vec<NamespaceMode>,
     /// The controllers that do not mind changed pods.
     pub owners: Owners,
+    /// How registries are asked which targets exist; None where they are not.
+    pub verify: Option<Verify>,
     /// Who may lower the mode.
     pub opt_out: OptOut,
     actions: [Action; Code::ALL.len()],
@@ -97,6 +103,7 @@ impl Default for Policy {
             workloads: Workloads::default(),
             namespaces: Vec::new(),
             owners: Owners::default(),
+            verify: None,
             opt_out: OptOut::Container,
             actions: Code::ALL.map(Code::default_action),
         }
@@ -167,6 +174,28 @@ impl Policy {
         self.mirrors.iter().any(|mirror| mirror.to.holds(image))
     }
 
+    /// The registries, each with its port where it has one, that the policy names for targets. No other is ever asked: whoever
+    /// writes a pod must not choose what quench connects to.
+    ///
+    /// ```
+    /// use quench_core::policy::Policy;
+    ///
+    /// let text = "apiVersion: quench.dev/v1alpha1\nkind: Policy\nmirrors: [{from: docker.io, to: 'mirror.example.com:5000/hub'}]\n";
+    /// let policy = Policy::parse(text, "policy.yaml")?;
+    /// assert_eq!(policy.contacted().collect::<Vec<_>>(), ["dhi.io", "mirror.example.com:5000"]);
+    /// # Ok::<(), quench_core::policy::PolicyError>(())
+    /// ```
+    pub fn contacted(&self) -> impl Iterator<Item = &str> {
+        let replacements = self.rules.iter().filter_map(|rule| match rule.effect() {
+            Effect::Keep => None,
+            Effect::Replace(replacement) => Some(replacement.registry()),
+        });
+        let mirrors = self.mirrors.iter().map(|mirror| mirror.to.registry());
+        let mut seen = HashSet::new();
+        let named = [self.repository.registry()].into_iter().chain(mirrors).chain(replacements);
+        named.filter(move |registry| is_host_and_port(registry) && seen.insert(*registry))
+    }
+
     /// Whether an image may be what a rule gave for another.
     pub fn is_given_by_rule(&self, image: &Reference) -> bool {
         self.rules.iter().any(|rule| match rule.effect() {
@@ -210,7 +239,7 @@ pub enum Misspelt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Digest {
-    /// What was pinned stays pinned, to the hardened image's digest.
+    /// What was pinned stays pinned, to the target's digest.
     Pin,
     /// Every target is pinned.
     Always,

@@ -80,6 +80,24 @@ impl Reference {
         Ok(Self { text, registry, name: length, tag: end })
     }
 
+    /// The same with a digest, where it has none.
+    pub(crate) fn pinned(self, digest: &str) -> Result<Self, ParseError> {
+        if self.digest().is_some() {
+            return Ok(self);
+        }
+        check_digest(digest)?;
+        let Self { mut text, registry, name, tag } = self;
+        text.reserve_exact(1 + digest.len());
+        text.push('@');
+        text.push_str(digest);
+        Ok(Self { text, registry, name, tag })
+    }
+
+    /// Whether it is `other`, or `other` with a digest.
+    pub(crate) fn is_or_pins(&self, other: &Self) -> bool {
+        self == other || other.digest().is_none() && self.text.get(..self.tag) == Some(other.as_str())
+    }
+
     /// The registry's host and port, as written; Docker Hub's aliases are `docker.io`.
     ///
     /// Empty where the first component looks like a host and can only be a path, as in `a_b.c/app`: the distribution
@@ -202,6 +220,15 @@ fn registry_length(host: &str) -> Result<usize, ParseError> {
         Err(_) if is_path_component(host.as_bytes()) => Ok(0),
         Err(error) => Err(error),
     }
+}
+
+/// Whether `host` is a host name, an IPv4 address or an IPv6 address in brackets, with a port or without, in lower case.
+pub(crate) fn is_host_and_port(host: &str) -> bool {
+    let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.ends_with(']'));
+    !host.is_empty()
+        && !host.bytes().any(|b| b.is_ascii_uppercase())
+        && check_registry(host).is_ok()
+        && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 fn check_registry(host: &str) -> Result<(), ParseError> {

@@ -4,10 +4,12 @@ use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation, ReplaceOperation};
 
 use crate::catalog::Catalog;
+use crate::existing::Existing;
 use crate::inventory::{self, NotAWorkload, Surroundings, Workload};
 use crate::manifest::{ManifestError, Parsed};
 use crate::plan::{Purpose, Request, plan};
 use crate::policy::Policy;
+use crate::reference::Reference;
 use crate::review::Operation;
 use crate::workload::{Kind, Object, PodSpec};
 
@@ -27,6 +29,8 @@ pub struct Rewriter<'p> {
     pub pull_secrets: bool,
     /// What the manifests say about each other.
     pub surroundings: Surroundings,
+    /// What registries say of the candidates.
+    pub existing: Existing,
 }
 
 /// What becomes of a document.
@@ -85,6 +89,16 @@ pub enum RewriteError {
 }
 
 impl Rewriter<'_> {
+    /// What registries are to be asked before the document is rewritten; nothing without `verify`.
+    pub fn candidates(&self, document: &Parsed<'_>) -> Result<Vec<Reference>, RewriteError> {
+        let mut candidates = Vec::new();
+        for workload in inventory::workloads(document.json())? {
+            let plan = plan(&self.request(&workload, None), self.policy, self.catalog);
+            candidates.extend(plan.candidates().cloned());
+        }
+        Ok(candidates)
+    }
+
     /// Rewrites one document.
     pub fn rewrite(&self, document: &Parsed<'_>) -> Result<Rewritten, RewriteError> {
         let mut objects = Vec::new();
@@ -98,19 +112,28 @@ impl Rewriter<'_> {
         Ok(Rewritten { text, objects })
     }
 
+    fn namespace<'w>(&'w self, workload: &'w Workload<'_>) -> &'w str {
+        if workload.namespace.is_empty() { self.namespace } else { &workload.namespace }
+    }
+
+    fn request<'w>(&self, workload: &'w Workload<'w>, account_secrets: Option<&'w [&'w str]>) -> Request<'w> {
+        let namespace = self.namespace(workload);
+        Request {
+            object: &workload.object,
+            old: None,
+            kind: workload.kind,
+            operation: Operation::Create,
+            ephemeral: false,
+            mode: self.surroundings.mode_of(namespace).unwrap_or_else(|| self.policy.mode_in(namespace)),
+            purpose: Purpose::Manifest { account_secrets },
+        }
+    }
+
     fn decide(&self, workload: &Workload<'_>) -> RewrittenObject {
-        let namespace = if workload.namespace.is_empty() { self.namespace } else { &workload.namespace };
+        let namespace = self.namespace(workload);
         let decide = |account_secrets: Option<&[&str]>| -> (Patch, Vec<String>, Option<String>, Vec<String>) {
-            let request = Request {
-                object: &workload.object,
-                old: None,
-                kind: workload.kind,
-                operation: Operation::Create,
-                ephemeral: false,
-                mode: self.surroundings.mode_of(namespace).unwrap_or_else(|| self.policy.mode_in(namespace)),
-                purpose: Purpose::Manifest { account_secrets },
-            };
-            let outcome = plan(&request, self.policy, self.catalog).settle();
+            let request = self.request(workload, account_secrets);
+            let outcome = plan(&request, self.policy, self.catalog).settle(&self.existing);
             let denial = outcome.denial().map(str::to_owned);
             let patch = if denial.is_none() { outcome.patch() } else { Patch::default() };
             let needed = outcome.pull_secrets().iter().map(|secret| (*secret).to_owned()).collect();

@@ -7,9 +7,10 @@ use std::ptr;
 
 use crate::audit::{self, AuditAnnotations, Entries};
 use crate::decision::Decision;
+use crate::existing::Existing;
 use crate::hazard::{About, Action, Counterpart, Hazard};
 use crate::outcome::{Change, Outcome, Parent};
-use crate::plan::{Choice, Finding, Item, Plan, Purpose};
+use crate::plan::{Choice, Finding, Item, Missing, Plan, Purpose};
 use crate::policy::{Mode, Treatment};
 use crate::reference::Reference;
 use crate::review::Operation;
@@ -25,6 +26,8 @@ enum Verdict {
     Rewritten,
     /// By the match or the policy: the decision has the reason.
     Undecided,
+    /// No registry has what it would become, or none could say.
+    Unconfirmed,
     /// A hazard keeps it.
     Hazardous,
     /// It would be rewritten, but the mode is `warn`.
@@ -38,8 +41,11 @@ enum Verdict {
 }
 
 impl<'p> Plan<'p> {
-    /// What follows from the plan. Every candidate is one that the catalog declares.
-    pub fn settle(self) -> Outcome<'p> {
+    /// What follows from the plan, and from what is known of its candidates.
+    ///
+    /// Without `verify` in the policy nothing is to be asked, and nothing that was answered counts.
+    pub fn settle(mut self, existing: &Existing) -> Outcome<'p> {
+        self.choose(existing);
         let refusing = self.refusing();
         let verdicts: Vec<Verdict> = self.items.iter().map(|item| self.verdict(item, refusing.is_some())).collect();
         let images = self.items.iter().zip(&verdicts);
@@ -66,6 +72,8 @@ impl<'p> Plan<'p> {
     fn verdict(&self, item: &Item<'p>, refused: bool) -> Verdict {
         if let Choice::Nothing = item.choice {
             Verdict::Undecided
+        } else if let Choice::Open(_) | Choice::Unconfirmed = item.choice {
+            Verdict::Unconfirmed
         } else if let Choice::Kept = item.choice {
             Verdict::Hazardous
         } else if self.mode != Mode::Enforce {
@@ -131,8 +139,8 @@ impl<'p> Plan<'p> {
     fn refusing(&self) -> Option<(&Item<'p>, &Finding<'p>)> {
         let concerns = |item: &Item<'_>, finding: &Finding<'_>| match finding.hazard.code().about() {
             About::Every | About::Hardened => true,
-            About::Candidate => item.decision.rewrites,
-            About::Both => item.decision.rewrites || matches!(item.decision.counterpart, Counterpart::Hardened(_)),
+            About::Candidate => item.has_candidate(),
+            About::Both => item.has_candidate() || matches!(item.decision.counterpart, Counterpart::Hardened(_)),
         };
         let items = self.items.iter().filter(|_| self.changes_objects());
         items
@@ -149,14 +157,14 @@ impl<'p> Plan<'p> {
                 hazards.put_hazards(&image.key(), findings.iter().map(|finding| finding.hazard.code()));
             }
             if let (Verdict::Rewritten, Some((to, matched))) = (verdict, item.to()) {
-                rewrites.put_rewritten(&image.key(), image.reference, to, matched);
+                rewrites.put_rewritten(&image.key(), image.reference, to, matched, MissingFrom::of(item));
                 continue;
             }
             let keeping = || findings.iter().filter(|finding| finding.action >= Action::Keep);
             let codes = keeping().map(|finding| finding.hazard.code());
             let hazard = keeping().map(|finding| &finding.hazard).next();
             let to = item.to().map(|(to, _)| to).or(decision.target.as_ref());
-            let reason = KeptBecause { decision, to, verdict: *verdict, hazard };
+            let reason = KeptBecause { decision, to, verdict: *verdict, hazard, missing: MissingFrom::of(item) };
             kept.put_kept(&image.key(), image.reference, decision.matched, codes, reason);
         }
         AuditAnnotations { rewrites: rewrites.finish(), kept: kept.finish(), hazards: hazards.finish() }
@@ -172,7 +180,7 @@ impl<'p> Plan<'p> {
             let to = match item.choice {
                 Choice::Compat(to) | Choice::Mirror(to) => Some(to),
                 Choice::Target => item.decision.target,
-                Choice::Nothing | Choice::Kept => None,
+                Choice::Nothing | Choice::Open(_) | Choice::Unconfirmed | Choice::Kept => None,
             };
             originals.insert(item.image.key(), Cow::Borrowed(item.image.reference));
             changes.extend(to.map(|to| Change::SetImage { at: item.image.place, to }));
@@ -245,6 +253,7 @@ struct KeptBecause<'f, 'p> {
     to: Option<&'f Reference>,
     verdict: Verdict,
     hazard: Option<&'f Hazard<'p>>,
+    missing: Option<MissingFrom<'f>>,
 }
 
 impl fmt::Display for KeptBecause<'_, '_> {
@@ -256,9 +265,32 @@ impl fmt::Display for KeptBecause<'_, '_> {
             (Verdict::Owned, _) => write!(f, "the template's controller would undo a change; its pods become {target}"),
             (Verdict::Refused, _) => write!(f, "the object is refused; would become {target}"),
             (Verdict::Hazardous, Some(hazard)) => write!(f, "{hazard}; not {target}"),
-            (Verdict::Hazardous | Verdict::Rewritten | Verdict::Undecided, _) => {
+            // Nobody was asked: the reason says what it depends on.
+            (Verdict::Unconfirmed, _) if self.missing.is_some() => write!(f, "{}", self.decision.reason_once_asked()),
+            (Verdict::Hazardous | Verdict::Rewritten | Verdict::Undecided | Verdict::Unconfirmed, _) => {
                 write!(f, "{}", self.decision.reason())
             }
+        }?;
+        self.missing.as_ref().map_or(Ok(()), |missing| write!(f, "; {missing}"))
+    }
+}
+
+/// What registries do not have, or could not say; None where there is nothing.
+struct MissingFrom<'f>(&'f [Missing]);
+
+impl<'f> MissingFrom<'f> {
+    fn of(item: &'f Item<'_>) -> Option<Self> {
+        (!item.missing.is_empty()).then_some(Self(&item.missing))
+    }
+}
+
+impl fmt::Display for MissingFrom<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for missing in self.0 {
+            write!(f, "{separator}{missing}")?;
+            separator = "; ";
         }
+        Ok(())
     }
 }

@@ -98,6 +98,9 @@ fn write_text(out: &mut impl Write, image: &str, decision: &Decision<'_>, policy
         field("reference", &reference)?;
     }
     match (line.target, decision.rewrites) {
+        (Some(target), true) if decision.asks() => {
+            field("decision", &format_args!("rewrite to {target}, if the registry has it"))?;
+        }
         (Some(target), true) => field("decision", &format_args!("rewrite to {target}"))?,
         (Some(target), false) => field("decision", &format_args!("keep; not {target}"))?,
         (None, _) => field("decision", &"keep")?,

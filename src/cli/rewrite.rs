@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use quench_core::existing::Existing;
 use quench_core::inventory::Surroundings;
 use quench_core::rewrite::{Rewriter, RewrittenObject};
 use quench_core::warning::printable;
@@ -79,6 +80,11 @@ struct Tally {
 impl Rewrite {
     pub(super) fn run(self) -> Result<ExitCode> {
         let (policy, catalog) = self.rules.load()?;
+        if policy.verify.is_some() {
+            eprintln!(
+                "note: registries are not asked here: `verify` counts for nothing, and only what the catalog declares is used"
+            );
+        }
         let sources = input::sources(&self.files)?;
         if self.in_place && sources.contains(&Source::Stdin) {
             bail!("stdin cannot be written in place; name files, or leave out --in-place");
@@ -96,6 +102,7 @@ impl Rewrite {
             namespace: &self.namespace,
             pull_secrets: self.pull_secrets,
             surroundings,
+            existing: Existing::declared(),
         };
         let mut tally = Tally { files: read.len(), ..Tally::default() };
         let mut out = io::stdout().lock();

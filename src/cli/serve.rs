@@ -1,5 +1,6 @@
 //! `quench serve`: the webhook.
 
+mod registries;
 mod self_managed;
 mod signals;
 mod webhook_url;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use self::registries::Registries;
 use self::self_managed::SelfManaged;
 use self::signals::Signals;
 use self::webhook_url::WebhookUrl;
@@ -30,6 +32,7 @@ use crate::admission::{self, Admission};
 use crate::cluster::authority::Keeper;
 use crate::cluster::registration::{self, Registration, Renewal};
 use crate::live::{Certificates, Files, Rules, Standing};
+use crate::registry::Trust;
 use crate::server::{self, Server};
 use crate::telemetry::Metrics;
 use crate::tls::{Certificate, ClientAuthorities, Pair};
@@ -88,6 +91,8 @@ pub(super) struct Serve {
     /// How long to take connections after SIGTERM; without it, 5 in a cluster and 1 elsewhere
     #[arg(long, value_name = "SECONDS")]
     drain_seconds: Option<u16>,
+    #[command(flatten)]
+    registries: Registries,
     // The last: its heading is that of all that follow.
     #[command(flatten)]
     self_managed: SelfManaged,
@@ -107,8 +112,13 @@ impl Serve {
         let rules = Rules::load(self.policy.as_deref(), self.catalog.as_deref(), &standing, SystemTime::now())?;
         let rules = rules.in_mode(self.mode);
         let live = rules.live();
-        let admission =
-            Admission { live: live.clone(), metrics: metrics.clone(), own_namespace: own_namespace.clone() };
+        let (registry, registry_auth) = self.registries.start(metrics.clone(), &standing, SystemTime::now())?;
+        let admission = Admission {
+            live: live.clone(),
+            metrics: metrics.clone(),
+            own_namespace: own_namespace.clone(),
+            registry: registry.clone(),
+        };
 
         let server = Server::bind(self.listen, self.admin).await?.telling(standing.clone());
         let url = self.webhook_url.clone().unwrap_or_else(|| WebhookUrl::local(server.address()));
@@ -134,7 +144,13 @@ impl Serve {
         }
         let mut polling = JoinSet::new();
         let keeping = keeper.map(|keeper| polling.spawn(keeper.run()));
-        polling.spawn(Files { rules, certificates }.poll(Duration::from_secs(self.reload_seconds.into())));
+        let in_force = live.clone();
+        polling.spawn(registry.keep_warm(move || {
+            let in_force = in_force.load();
+            in_force.policy.verify.is_some().then(|| Trust::of(&in_force.policy))
+        }));
+        let files = Files { rules, certificates, registry_auth };
+        polling.spawn(files.poll(Duration::from_secs(self.reload_seconds.into())));
         // Not cut short by a signal: what was applied has to be removed.
         let registration =
             if self.register { Some(Registration::apply(first, SystemTime::now()).await?) } else { None };

@@ -6,7 +6,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::error;
 
-use super::{Certificates, Rules};
+use super::{Certificates, RegistryAuth, Rules};
 
 /// All files that are read again while the program serves.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub struct Files {
     pub rules: Rules,
     /// What TLS needs.
     pub certificates: Certificates,
+    /// What opens registries, where there is a file of it.
+    pub registry_auth: Option<RegistryAuth>,
 }
 
 impl Files {
@@ -22,13 +24,21 @@ impl Files {
     pub fn check(&mut self, now: SystemTime) {
         self.rules.check(now);
         self.certificates.check(now);
+        if let Some(registry_auth) = &mut self.registry_auth {
+            registry_auth.check(now);
+        }
+    }
+
+    fn watch_something(&self) -> bool {
+        let registry_auth = self.registry_auth.as_ref().is_some_and(RegistryAuth::watch_something);
+        self.rules.watch_something() || self.certificates.watch_something() || registry_auth
     }
 
     /// Looks at them again and again, with `pause` in between, until it is dropped. Without files, ends at once.
     ///
     /// Reading and parsing happen beside the threads that answer reviews.
     pub async fn poll(mut self, pause: Duration) {
-        while self.rules.watch_something() || self.certificates.watch_something() {
+        while self.watch_something() {
             sleep(pause).await;
             let checked = spawn_blocking(move || {
                 self.check(SystemTime::now());

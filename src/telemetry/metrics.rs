@@ -12,6 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::authority::AuthorityMetrics;
 use super::counters::Counters;
+use super::registry::RegistryMetrics;
 
 /// Kinds of reviewed objects; the last stands for every other value, as in the lists below.
 const KINDS: &[&str] = &[
@@ -57,7 +58,7 @@ const HAZARDS: &[&str] = &[
     "other",
 ];
 const ACTIONS: &[&str] = &["warn", "keep", "deny", "ignore", "other"];
-const FILES: &[&str] = &["policy", "catalog", "certificate", "client-ca"];
+const FILES: &[&str] = &["policy", "catalog", "certificate", "client-ca", "registry-auth"];
 const RELOADS: &[&str] = &["ok", "failed"];
 const HANDSHAKES: &[&str] = &["ok", "failed", "timed_out"];
 /// Seconds that a review takes: mostly tens of microseconds.
@@ -100,6 +101,8 @@ pub enum File {
     Certificate,
     /// The authorities of clients.
     ClientCa,
+    /// The credentials of registries.
+    RegistryAuth,
 }
 
 impl File {
@@ -110,6 +113,7 @@ impl File {
             Self::Catalog => "catalog",
             Self::Certificate => "certificate",
             Self::ClientCa => "client-ca",
+            Self::RegistryAuth => "registry-auth",
         }
     }
 }
@@ -144,6 +148,7 @@ pub struct Metrics {
     reload_success: Family<[(&'static str, &'static str); 1], Gauge<f64, AtomicU64>>,
     /// Self-managed certificates.
     pub(crate) authority: AuthorityMetrics,
+    pub(crate) registry_client: RegistryMetrics,
     /// Open connections for reviews.
     pub(crate) connections: Gauge,
     /// Handlers that panicked.
@@ -181,6 +186,7 @@ impl Metrics {
         let name = "certificate_not_after_timestamp";
         registry.register_with_unit(name, "When the certificate in use expires", Unit::Seconds, not_after.clone());
         let authority = AuthorityMetrics::register(&mut registry);
+        let registry_client = RegistryMetrics::register(&mut registry);
         let reloads = Counters::new([("file", FILES), ("result", RELOADS)]);
         registry.register("reloads", "Changes of files that were taken or refused", reloads.family.clone());
         let reload_ok = Family::default();
@@ -209,6 +215,7 @@ impl Metrics {
             reload_ok,
             reload_success,
             authority,
+            registry_client,
             connections,
             panics,
             timeouts,
@@ -378,7 +385,7 @@ mod tests {
             r#"quench_reload_ok{file="policy"} 1"#,
             r#"quench_reload_success_timestamp_seconds{file="policy"} 1795219260.0"#,
         ]);
-        for file in [File::Policy, File::Catalog, File::Certificate, File::ClientCa] {
+        for file in [File::Policy, File::Catalog, File::Certificate, File::ClientCa, File::RegistryAuth] {
             assert!(FILES.contains(&file.name()));
         }
     }

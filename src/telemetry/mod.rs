@@ -4,6 +4,7 @@ mod authority;
 mod counters;
 mod lines;
 mod metrics;
+mod registry;
 
 use std::io::{self, IsTerminal};
 use std::panic;
@@ -14,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 use lines::JsonLines;
 pub use metrics::{File, Handshake, Metrics, ReviewResult};
+pub(crate) use registry::Source;
 
 /// How a log line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

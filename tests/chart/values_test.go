@@ -18,7 +18,7 @@ func TestRefusedValues(t *testing.T) {
 		"policy: {mode: loud}":                                                                                   "/policy/mode",
 		"policy: {hazards: {needs-rot: keep}}":                                                                   "additional properties 'needs-rot' not allowed",
 		"policy: {workloads: {Pod: sometimes}}":                                                                  "/policy/workloads/Pod",
-		"policy: {verify: {timeout: 1s}}":                                                                        "additional properties 'verify' not allowed",
+		"policy: {verify: {timeout: 1h}}":                                                                        "/policy/verify/timeout",
 		"policy: {rules: [{match: docker.io/a/b}]}":                                                              "/policy/rules/0",
 		"policy: {kind: Polici}":                                                                                 "/policy/kind",
 		"requireTargets: {enabled: true, validationActions: [Deny]}":                                             "nearly every pod would be refused",

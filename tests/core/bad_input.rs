@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 use quench_core::catalog::Catalog;
+use quench_core::existing::Existing;
 use quench_core::plan::{self, plan};
 use quench_core::policy::{Mode, Policy};
 use quench_core::review::{self, reply};
@@ -21,7 +22,7 @@ fn answer(body: &[u8]) -> Result<Value, String> {
     })?;
     let (policy, catalog) = (Policy::default(), Catalog::embedded());
     let Some(request) = plan::Request::of(&review, Mode::Enforce) else { return Ok(Value::Null) };
-    let outcome = plan(&request, &policy, &catalog).settle();
+    let outcome = plan(&request, &policy, &catalog).settle(&Existing::declared());
     let reply: Value = serde_json::from_slice(&reply(&review.uid, &outcome)).unwrap();
     if let (Some(object), false) = (serde_json::from_slice::<Value>(body).ok(), outcome.changes().is_empty()) {
         let mut object = object["request"]["object"].clone();
@@ -119,7 +120,8 @@ fn large_and_deep_objects_are_answered() {
     let body = pod(&ignored);
     let review = review::Request::parse(body.as_bytes()).unwrap();
     let (policy, catalog) = (Policy::default(), Catalog::embedded());
-    let outcome = plan(&plan::Request::of(&review, Mode::Enforce).unwrap(), &policy, &catalog).settle();
+    let outcome =
+        plan(&plan::Request::of(&review, Mode::Enforce).unwrap(), &policy, &catalog).settle(&Existing::declared());
     assert_eq!(outcome.images().iter().filter(|(_, rewritten)| *rewritten).count(), 1);
 
     let nested = format!("{}null{}", r#"{"spec":{"template":"#.repeat(10_000), "}}".repeat(10_000));

@@ -1,5 +1,5 @@
 //! Whole answers to whole reviews: each folder of `tests/cases` has a `request.json`, where it needs one a `policy.yaml`,
-//! and the answer that was read by eye. A new case is a new folder; `INSTA_UPDATE=always` writes its answer.
+//! where registries are asked an `existing.json`, and the answer that was read by eye. A new case is a new folder; `INSTA_UPDATE=always` writes its answer.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -8,10 +8,11 @@ use std::path::Path;
 
 use quench_core::audit::Annotation;
 use quench_core::catalog::Catalog;
+use quench_core::existing::{Existing, Presence, Published};
 use quench_core::plan::{self, plan};
 use quench_core::policy::Policy;
 use quench_core::review;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 #[test]
 fn answers_are_as_read() {
@@ -25,8 +26,12 @@ fn answers_are_as_read() {
             Ok(text) => Policy::parse(&text, "policy.yaml").unwrap(),
             Err(_) => Policy::default(),
         };
+        let existing = match fs::read_to_string(case.join("existing.json")) {
+            Ok(json) => existing(&serde_json::from_str(&json).unwrap()),
+            Err(_) => Existing::declared(),
+        };
         let body = fs::read(case.join("request.json")).unwrap();
-        let answer = serde_json::to_string_pretty(&answer(&body, &policy, &catalog)).unwrap();
+        let answer = serde_json::to_string_pretty(&answer(&body, &policy, &catalog, &existing)).unwrap();
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(&case);
         settings.set_prepend_module_to_snapshot(false);
@@ -35,13 +40,27 @@ fn answers_are_as_read() {
     }
 }
 
-fn answer(body: &[u8], policy: &Policy, catalog: &Catalog) -> Value {
+/// What registries say, by reference: what is published, `absent` or `unknown`.
+fn existing(json: &Map<String, Value>) -> Existing {
+    let presence = |said: &Value| match said.as_str() {
+        Some("absent") => Presence::Absent,
+        Some("unknown") => Presence::Unknown,
+        _ => Presence::Present(Published {
+            digest: said["digest"].as_str().unwrap().into(),
+            platforms: said["platforms"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().into()).collect(),
+            user: said["user"].as_str().map(Box::from),
+        }),
+    };
+    Existing::of(json.iter().map(|(to, said)| (to.parse().unwrap(), presence(said))))
+}
+
+fn answer(body: &[u8], policy: &Policy, catalog: &Catalog, existing: &Existing) -> Value {
     let review = match review::Request::parse(body) {
         Ok(review) => review,
         Err(error) => return json!({"refused": error.to_string()}),
     };
     let Some(request) = plan::Request::of(&review, policy.mode) else { return json!("nothing to decide") };
-    let outcome = plan(&request, policy, catalog).settle();
+    let outcome = plan(&request, policy, catalog).settle(existing);
     let read = |annotation: &Option<Annotation>| {
         annotation.as_ref().map(|annotation| serde_json::from_str::<Value>(&annotation.json()).unwrap())
     };

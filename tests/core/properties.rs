@@ -10,6 +10,7 @@ use std::cell::Cell;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use quench_core::catalog::Catalog;
+use quench_core::existing::Existing;
 use quench_core::plan::{self, plan};
 use quench_core::policy::{Mode, Policy};
 use quench_core::review::{self, reply};
@@ -35,7 +36,8 @@ fn ask(kind: &str, object: &Value, old: Option<&Value>, policy: &Policy, catalog
     });
     let body = serde_json::to_vec(&review).unwrap();
     let request = review::Request::parse(&body).unwrap();
-    let outcome = plan(&plan::Request::of(&request, Mode::Enforce).unwrap(), policy, catalog).settle();
+    let outcome =
+        plan(&plan::Request::of(&request, Mode::Enforce).unwrap(), policy, catalog).settle(&Existing::declared());
     let mut patched = object.clone();
     json_patch::patch(&mut patched, &outcome.patch()).unwrap();
 

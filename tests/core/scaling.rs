@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use quench_core::catalog::Catalog;
+use quench_core::existing::Existing;
 use quench_core::plan::{self, plan};
 use quench_core::policy::{Mode, Policy};
 use quench_core::review::{self, reply};
@@ -14,7 +15,8 @@ fn time(body: &str, policy: &Policy, catalog: &Catalog) -> Duration {
     let review = || {
         let started = Instant::now();
         let request = review::Request::parse(body.as_bytes()).unwrap();
-        let outcome = plan(&plan::Request::of(&request, Mode::Enforce).unwrap(), policy, catalog).settle();
+        let outcome =
+            plan(&plan::Request::of(&request, Mode::Enforce).unwrap(), policy, catalog).settle(&Existing::declared());
         assert!(!reply("u", &outcome).is_empty());
         started.elapsed()
     };

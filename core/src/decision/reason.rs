@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Decision, Match};
 use crate::catalog::{Catalog, Image, Resolution};
-use crate::policy::{ReplaceError, Rule};
+use crate::policy::{Digest, ReplaceError, Rule};
 use crate::reference::{ParseError, Reference};
 
 #[derive(Debug)]
@@ -72,12 +72,30 @@ impl<'c> Meant<'c> {
     }
 }
 
-pub(super) struct Because<'d, 'c>(pub(super) &'d Decision<'c>);
+pub(super) struct Because<'d, 'c> {
+    pub(super) decision: &'d Decision<'c>,
+    /// Whether the registry was asked that it depends on, and did not confirm it.
+    pub(super) asked: bool,
+}
 
 impl fmt::Display for Because<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DROPPED: &str = "; the digest names the upstream image and is dropped";
-        let Decision { target, rewrites, why, .. } = self.0;
+        self.fmt_why(f)?;
+        f.write_str(if self.decision.asks() && !self.asked { "; if the registry has it" } else { "" })
+    }
+}
+
+impl Because<'_, '_> {
+    fn fmt_why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Decision { target, rewrites, why, asks, .. } = self.decision;
+        let dropped = match asks {
+            // It stays: no digest takes another's place.
+            Some(_) if self.asked => "",
+            Some(Digest::Pin | Digest::Always) => {
+                "; the digest names the upstream image, and the target's takes its place"
+            }
+            Some(Digest::Drop) | None => "; the digest names the upstream image and is dropped",
+        };
         match why {
             Why::Placeholder => f.write_str("a placeholder, not an image reference"),
             Why::Unparsable(error) => write!(f, "not an image reference: {error}"),
@@ -95,7 +113,7 @@ impl fmt::Display for Because<'_, '_> {
             Why::Rule(rule, Ruled::Same) => write!(f, "it is what the rule `{rule}` gives"),
             Why::Rule(rule, Ruled::Nothing(error)) => write!(f, "the rule `{rule}` {error}"),
             Why::Rule(rule, Ruled::Replaced { digest }) => {
-                write!(f, "the rule `{rule}`{}", if *digest { DROPPED } else { "" })
+                write!(f, "the rule `{rule}`{}", if *digest { dropped } else { "" })
             }
             Why::Rule(rule, Ruled::Again(next)) => {
                 let [target, next] = [target, next].map(|reference| reference.as_ref().map_or("", Reference::as_str));
@@ -120,7 +138,7 @@ impl fmt::Display for Because<'_, '_> {
                     Some(Mirrored::Unstable) if !rewrites => {
                         f.write_str("; the policy's mirror is an alias of something else again, and is not used")
                     }
-                    _ if *rewrites && *digest => f.write_str(DROPPED),
+                    _ if *rewrites && *digest => f.write_str(dropped),
                     _ => Ok(()),
                 }
             }

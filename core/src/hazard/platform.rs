@@ -1,7 +1,8 @@
 //! Nodes that a pod may run on and that a hardened image has no build for.
 
-use super::Hazard;
+use super::{Hazard, Inherited};
 use crate::catalog::Facts;
+use crate::existing::Published;
 use crate::policy::Platform;
 use crate::workload::PodSpec;
 
@@ -12,8 +13,17 @@ pub(super) fn platform_missing<'p>(
     facts: &Facts<'_>,
 ) -> Option<Hazard<'p>> {
     let built = |architecture: &str| facts.platforms.iter().any(|built| **built == *architecture);
+    if facts.platforms.is_empty() { None } else { missing(pod, nodes, built) }
+}
+
+/// The same by the platforms that a registry lists.
+pub(crate) fn platform_missing_of<'p>(pod: &Inherited<'p>, published: &Published) -> Option<Hazard<'p>> {
+    missing(pod.pod, pod.nodes, |architecture| published.has(architecture))
+}
+
+fn missing<'p>(pod: &'p PodSpec<'_>, nodes: &'p [Platform], built: impl Fn(&str) -> bool) -> Option<Hazard<'p>> {
     let nodes = nodes.iter().map(Platform::architecture);
-    let mut architectures = pod.architecture().into_iter().chain(nodes).filter(|_| !facts.platforms.is_empty());
+    let mut architectures = pod.architecture().into_iter().chain(nodes);
     architectures
         .find(|architecture| !built(architecture) && pod.may_run_on(architecture))
         .map(|architecture| Hazard::PlatformMissing { architecture })

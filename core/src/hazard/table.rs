@@ -2,6 +2,7 @@
 
 use super::{Counterpart, Hazard, Inherited, of_container};
 use crate::catalog::{Catalog, Facts};
+use crate::existing::Existing;
 use crate::plan::{Purpose, Request, plan};
 use crate::policy::{Mode, Policy};
 use crate::review::Operation;
@@ -29,7 +30,7 @@ pub(super) fn settled(kind: Kind, object: &str, hazards: &str) -> (Vec<String>, 
     let object: Object<'_> = crate::wire::read(object).unwrap_or_else(|error| panic!("{object}: {error}"));
     let (operation, mode, purpose) = (Operation::Create, Mode::Enforce, Purpose::Review);
     let request = Request { object: &object, old: None, kind, operation, ephemeral: false, mode, purpose };
-    let outcome = plan(&request, &policy, &catalog).settle();
+    let outcome = plan(&request, &policy, &catalog).settle(&Existing::declared());
     let patch = outcome.patch_text();
     (outcome.warnings().to_vec(), outcome.denial().map(str::to_owned), patch.matches("/image\"").count())
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use super::start::base_name;
 use super::words::Words;
 use super::{Candidate, Counterpart, Hazard, Inherited};
+use crate::catalog::Facts;
 use crate::workload::Container;
 
 /// The user that the pod specification asks for; a container's setting goes before its pod's, as in the kubelet.
@@ -42,11 +43,33 @@ pub(super) fn runs_as_root(
 /// Names its user, or runs as root, where the kubelet must see a number that is not root's: it does not look names up.
 pub(super) fn named_user<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>> {
     let Candidate { container, pod, facts, .. } = candidate;
-    if must_be_nonroot(container, pod) != Some(true) || effective_user(container, pod).is_some() {
+    if !is_looked_at(container, pod) {
         return None;
     }
     let is_named = facts.run_as_name.is_some_and(|name| name.parse::<u32>().is_err());
     (facts.run_as == 0 || is_named).then_some(Hazard::NamedUser { uid: facts.run_as })
+}
+
+/// The same by the user of the published image's configuration: `65532`, `65532:65532`, a name, or nothing, which is root.
+pub(crate) fn named_user_of(
+    container: &Container<'_>,
+    pod: &Inherited<'_>,
+    facts: &Facts<'_>,
+    user: &str,
+) -> Option<Hazard<'static>> {
+    let user = user.split(':').next().unwrap_or_default();
+    let uid = match user.parse::<u32>() {
+        Ok(0) => 0,
+        Ok(_) => return None,
+        Err(_) if matches!(user, "" | "root") => 0,
+        Err(_) => facts.run_as,
+    };
+    is_looked_at(container, pod).then_some(Hazard::NamedUser { uid })
+}
+
+/// Whether the kubelet looks at the user of the image: it must be no root, and nothing but the image says who it is.
+fn is_looked_at(container: &Container<'_>, pod: &Inherited<'_>) -> bool {
+    must_be_nonroot(container, pod) == Some(true) && effective_user(container, pod).is_none()
 }
 
 /// Does what only root can do, as a user who is not.

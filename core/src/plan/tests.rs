@@ -1,4 +1,5 @@
 use super::*;
+use crate::existing::Existing;
 
 const POLICY: &str = "apiVersion: quench.dev/v1alpha1
 kind: Policy
@@ -32,7 +33,7 @@ fn decided(
     let plan = plan(&request, &policy, &catalog);
     let code =
         plan.findings.iter().find(|finding| finding.action >= Action::Keep).map(|finding| finding.hazard.code().name());
-    let outcome = plan.settle();
+    let outcome = plan.settle(&Existing::declared());
     let to = outcome.changes().iter().find_map(|change| match change {
         crate::outcome::Change::SetImage { to, .. } => Some(to.to_string()),
         _ => None,

@@ -36,7 +36,7 @@ pub struct Note {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remark {
-    /// `hardened.digest` is for a registry that says which digest a tag has.
+    /// `hardened.digest` is for policies that ask a registry which digest a tag has.
     DigestWithoutRegistry,
     /// A registry of a pull secret that no target is on.
     SecretUnused {
@@ -58,9 +58,7 @@ impl fmt::Display for Note {
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DigestWithoutRegistry => {
-                f.write_str("`hardened.digest`: without effect yet: this version asks no registry")
-            }
+            Self::DigestWithoutRegistry => f.write_str("`hardened.digest`: without effect without `verify`"),
             Self::SecretUnused { secret, registry } => {
                 write!(
                     f,
@@ -84,7 +82,7 @@ impl Checked {
     /// let checked = Checked::of(text.as_bytes(), "policy.yaml")?;
     /// assert_eq!(
     ///     checked.notes[0].to_string(),
-    ///     "policy.yaml:3:20: `hardened.digest`: without effect yet: this version asks no registry"
+    ///     "policy.yaml:3:20: `hardened.digest`: without effect without `verify`"
     /// );
     /// # Ok::<(), quench_core::policy::PolicyError>(())
     /// ```
@@ -149,7 +147,8 @@ impl Places {
 
     fn remarks(&self, policy: &Policy) -> Vec<(Location, Remark)> {
         let mut remarks = Vec::new();
-        remarks.extend(self.digest.map(|digest| (digest, Remark::DigestWithoutRegistry)));
+        let idle = self.digest.filter(|_| policy.verify.is_none());
+        remarks.extend(idle.map(|digest| (digest, Remark::DigestWithoutRegistry)));
         self.about_secrets(policy, &mut remarks);
         remarks
     }
@@ -218,10 +217,8 @@ mod tests {
         for (body, notes) in [
             ("", &[][..]),
             ("hazards: {no-shell: warn}\n", &[]),
-            (
-                "hardened: {digest: pin}\n",
-                &["3:20: `hardened.digest`: without effect yet: this version asks no registry"],
-            ),
+            ("hardened: {digest: pin}\n", &["3:20: `hardened.digest`: without effect without `verify`"]),
+            ("hardened: {digest: pin}\nverify: {}\n", &[]),
             (
                 hub,
                 &[

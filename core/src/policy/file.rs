@@ -11,11 +11,11 @@ use super::owners::GroupKind;
 use super::problem::{Misplaced, PolicyError, Problem, shown};
 use super::syntax;
 use super::written::{
-    Later, MatchName, RuleAction, Written, WrittenHardened, WrittenMapping, WrittenNamespace, WrittenOwners,
-    WrittenRule, WrittenSecret,
+    MatchName, RuleAction, Written, WrittenHardened, WrittenMapping, WrittenNamespace, WrittenOwners, WrittenRule,
+    WrittenSecret,
 };
 use super::{
-    Effect, Mapping, NamespaceMode, Owners, Platform, Policy, Prefix, PullSecret, Replacement, Repository, Rule,
+    Effect, Mapping, NamespaceMode, Owners, Platform, Policy, Prefix, PullSecret, Replacement, Repository, Rule, Verify,
 };
 use crate::decision::Match;
 
@@ -41,9 +41,7 @@ impl Policy {
                 return Err((field.referenced, Problem::NotAPolicy { key, expected, found: shown(&field.value) }));
             }
         }
-        if let Later(Some(location)) = written.verify {
-            return Err((location, Problem::Unsupported("verify")));
-        }
+        self.verify = written.verify.map(Verify::check).transpose()?;
         self.mode = written.mode.unwrap_or(self.mode);
         self.opt_out = written.opt_out.unwrap_or(self.opt_out);
         self.take_hardened(written.hardened.unwrap_or_default())?;
@@ -68,8 +66,13 @@ impl Policy {
             self.repository = Repository::parse(&written)
                 .map_err(|source| (repository.referenced, Problem::Repository { written: shown(&written), source }))?;
         }
-        if let Some(matches) = written.matches {
-            self.matches = matches.iter().map(check_match).collect::<Result<_, _>>()?;
+        let asks = self.verify.is_some();
+        match written.matches {
+            Some(matches) => {
+                self.matches = matches.iter().map(|written| check_match(written, asks)).collect::<Result<_, _>>()?;
+            }
+            None if asks => self.matches.extend([Match::Past, Match::Unlisted]),
+            None => {}
         }
         if let Some(platforms) = written.platforms {
             let check = |written: Spanned<String>| {
@@ -91,13 +94,15 @@ impl Policy {
     }
 }
 
-fn check_match(written: &Spanned<MatchName>) -> Result<Match, Misplaced> {
+/// A class; `asks` says whether a registry can confirm what only it knows.
+fn check_match(written: &Spanned<MatchName>, asks: bool) -> Result<Match, Misplaced> {
     match written.value {
         MatchName::Exact => Ok(Match::Exact),
         MatchName::Alias => Ok(Match::Alias),
         MatchName::Past => Ok(Match::Past),
         MatchName::Line => Ok(Match::Line),
         MatchName::Floating => Ok(Match::Floating),
+        MatchName::Unlisted if asks => Ok(Match::Unlisted),
         MatchName::Unlisted => Err((written.referenced, Problem::Unlisted)),
     }
 }

@@ -21,6 +21,11 @@ impl Prefix {
         (names_host && lower_case).then(|| Self(prefix.into()))
     }
 
+    /// The registry alone.
+    pub fn registry(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+
     /// Whether the image lies below it.
     pub fn holds(&self, image: &Reference) -> bool {
         image.is_below(&self.0)

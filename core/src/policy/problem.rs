@@ -111,9 +111,6 @@ pub enum Problem {
         /// What is written.
         found: String,
     },
-    /// A setting of a later version.
-    #[error("this version of quench does not support `{0}`; remove it")]
-    Unsupported(&'static str),
     /// `hardened.repository`.
     #[error("`hardened.repository`: {source}: `{written}`")]
     Repository {
@@ -123,7 +120,7 @@ pub enum Problem {
         source: RepositoryError,
     },
     /// `hardened.matches` with a class that only a registry can confirm.
-    #[error("`hardened.matches`: `unlisted` needs `verify`, which this version of quench does not have; remove it")]
+    #[error("`hardened.matches`: only a registry knows what is `unlisted`; add `verify: {{}}`, or remove it")]
     Unlisted,
     /// `hardened.platforms`.
     #[error("`hardened.platforms`: not a platform; write something like `linux/amd64`: `{0}`")]
@@ -208,6 +205,19 @@ pub enum Problem {
         earlier: String,
         /// The entry that means nothing.
         later: String,
+    },
+    /// `verify.timeout`.
+    #[error("`verify.timeout`: write a time from `100ms` to `2s`, such as `800ms`: `{0}`")]
+    Timeout(String),
+    /// A list of hosts in `verify`.
+    #[error(
+        "`verify.{key}`: write a host in lower case, with its port if it has one, such as `auth.example.com`: `{written}`"
+    )]
+    Host {
+        /// Which list.
+        key: &'static str,
+        /// What is written.
+        written: String,
     },
     /// `owners.tolerate[]`.
     #[error("`owners.tolerate`: not a group and a kind; write something like `argoproj.io/Workflow`: `{0}`")]

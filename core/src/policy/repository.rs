@@ -47,6 +47,11 @@ impl Repository {
         [&self.prefix, name, &self.suffix].concat()
     }
 
+    /// Where they are.
+    pub fn registry(&self) -> &str {
+        self.prefix.get(..self.registry).unwrap_or_default()
+    }
+
     /// The reference of a hardened image's tag.
     pub fn reference(&self, name: &str, tag: &str) -> Result<Reference, ParseError> {
         Reference::tagged(&[&self.prefix, name, &self.suffix], self.registry, tag)

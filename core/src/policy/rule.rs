@@ -121,6 +121,11 @@ impl Replacement {
         Ok(Self { text: written.into(), parts, shape: Pattern::new(shape) })
     }
 
+    /// Where it leads, whatever the image.
+    pub fn registry(&self) -> &str {
+        self.text.split('/').next().unwrap_or_default()
+    }
+
     /// What takes the place of `image`.
     pub fn of(&self, image: &Reference) -> Result<Reference, ReplaceError> {
         let repository = image.repository();

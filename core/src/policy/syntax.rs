@@ -62,9 +62,8 @@ fn problem_of(error: &Error, path: Option<&Path>) -> Problem {
             Problem::UnknownKey { key: shown(&join(&inside, field)), instead: instead(field, expected) }
         }
         Error::SerdeUnknownVariant { variant, expected, .. } => {
-            // What YAML makes of an unquoted `off` is understood, and so is a class of a later version: nothing to recommend.
-            let expected: Vec<&str> =
-                expected.iter().copied().filter(|word| !matches!(*word, "false" | "unlisted")).collect();
+            // What YAML makes of an unquoted `off` is understood: nothing to recommend.
+            let expected: Vec<&str> = expected.iter().copied().filter(|word| *word != "false").collect();
             Problem::Word { key: key(), instead: instead(variant, &expected), written: shown(variant) }
         }
         Error::SerdeMissingField { field, .. } => Problem::MissingKey(join(&key(), field)),

@@ -1,11 +1,10 @@
 //! The file as people write it: keys and their types, for the reader and for the JSON Schema.
 
 use schemars::JsonSchema;
-use serde::de::{Deserialize, Deserializer, IgnoredAny};
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::Spanned;
 
 use super::maps::{WrittenHazards, WrittenWorkloads};
-use super::{Compat, Digest, Misspelt, Mode, OptOut};
+use super::{Compat, Digest, Misspelt, Mode, OptOut, Unknown};
 
 /// What quench may rewrite to what, and what each hazard means.
 #[derive(serde::Deserialize, JsonSchema)]
@@ -41,9 +40,8 @@ pub(super) struct Written {
     pub(super) owners: Option<WrittenOwners>,
     /// Who may lower the mode; each includes the ones before.
     pub(super) opt_out: Option<OptOut>,
-    #[serde(default)]
-    #[schemars(skip)]
-    pub(super) verify: Later,
+    /// Whether registries are asked which targets exist, and how; without a value they are not. `{}` asks with the defaults.
+    pub(super) verify: Option<WrittenVerify>,
 }
 
 /// Which hardened images are used, and how.
@@ -54,7 +52,8 @@ pub(super) struct WrittenHardened {
     /// How they are named: a registry and a path with `{name}` in it, such as `docker.io/acme/dhi-{name}`.
     #[schemars(with = "Option<String>", regex(pattern = r"^[^{}]+/[^{}]*\{name\}[^{}]*$"))]
     pub(super) repository: Option<Spanned<String>>,
-    /// The match classes whose candidates are used; the list is final.
+    /// The match classes whose candidates are used; the list is final. Without one, `verify` adds `past` and `unlisted`, where the
+    /// registry has them; `unlisted` needs `verify`.
     #[schemars(with = "Option<Vec<MatchName>>")]
     pub(super) matches: Option<Vec<Spanned<MatchName>>>,
     /// `auto` takes the `-compat` build where it takes away a hazard that keeps the image, `never` only plain builds.
@@ -65,7 +64,8 @@ pub(super) struct WrittenHardened {
     /// What nodes may be, where a pod does not say.
     #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = r"^linux/[a-z0-9]+(/[a-z0-9]+)?$")))]
     pub(super) platforms: Option<Vec<Spanned<String>>>,
-    /// What becomes of pinned images once a registry is asked: `pin` keeps what was pinned pinned, `always` pins every target, `drop` none.
+    /// Whether targets are pinned by digest, which needs `verify`: `pin` keeps what was pinned pinned, `always` pins every target, `drop` no
+    /// hardened one.
     #[schemars(with = "Option<Digest>")]
     pub(super) digest: Option<Spanned<Digest>>,
 }
@@ -150,6 +150,29 @@ pub(super) struct WrittenOwners {
     pub(super) tolerate: Option<Vec<Spanned<String>>>,
 }
 
+/// How registries are asked which targets exist.
+#[derive(Default, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Verify")]
+pub(super) struct WrittenVerify {
+    /// How long a review waits for all registries together: `100ms` to `2s`.
+    #[schemars(with = "Option<String>", regex(pattern = "^[0-9]+m?s$"), extend("default" = "800ms"))]
+    pub(super) timeout: Option<Spanned<String>>,
+    /// What happens where a registry cannot say whether it has a target: `keep` leaves the image, `rewrite` takes what the catalog
+    /// declares or the policy names.
+    #[schemars(extend("default" = "keep"))]
+    pub(super) unknown: Option<Unknown>,
+    /// The hosts of token services that are not on their registry's own host; they are spoken to by TLS.
+    #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = r"^[a-z0-9.:\[\]-]+$")), extend("default" = []))]
+    pub(super) realms: Option<Vec<Spanned<String>>>,
+    /// The registries that are spoken to without TLS.
+    #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = r"^[a-z0-9.:\[\]-]+$")), extend("default" = []))]
+    pub(super) insecure: Option<Vec<Spanned<String>>>,
+    /// The hosts with private addresses that registries may redirect to.
+    #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = r"^[a-z0-9.:\[\]-]+$")), extend("default" = []))]
+    pub(super) private: Option<Vec<Spanned<String>>>,
+}
+
 #[derive(JsonSchema)]
 enum ApiVersion {
     #[serde(rename = "quench.dev/v1alpha1")]
@@ -172,17 +195,5 @@ pub(super) enum MatchName {
     Past,
     Line,
     Floating,
-    /// Of a later version.
-    #[schemars(skip)]
     Unlisted,
-}
-
-/// A key whose behaviour this version does not have: only where it stands is read, also where it has no value.
-#[derive(Default)]
-pub(super) struct Later(pub(super) Option<Location>);
-
-impl<'de> Deserialize<'de> for Later {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Spanned::<IgnoredAny>::deserialize(deserializer).map(|value| Self(Some(value.referenced)))
-    }
 }

@@ -99,10 +99,10 @@ impl Import {
         eprintln!("wrote {}: {images}, {tags}, of {}", self.out.display(), count(found.taken, "definition"));
         if found.left_out > 0 {
             let left_out = count(found.left_out, "definition");
-            eprintln!("left out: {left_out} that cannot be read; their tags are not in the file");
+            eprintln!("left out as unreadable: {left_out}; the file lacks their tags");
         }
         if found.not_public > 0 {
-            eprintln!("left out: {} that need an entitlement", count(found.not_public, "definition"));
+            eprintln!("left out, for an entitlement is needed: {}", count(found.not_public, "definition"));
         }
         if !unmapped.is_empty() {
             let images = count(unmapped.len(), "image");

@@ -1,6 +1,7 @@
 //! What a policy makes of an object.
 
 use quench_core::catalog::Catalog;
+use quench_core::existing::Existing;
 use quench_core::outcome::Change;
 use quench_core::plan::{self, plan};
 use quench_core::policy::Policy;
@@ -20,6 +21,17 @@ pub(super) struct Answer {
 impl Answer {
     /// Asks as the API server does; `object` has its kind, `old` what it was.
     pub(super) fn of(policy: &Policy, catalog: &Catalog, object: &Value, old: Option<&Value>) -> Self {
+        Self::with(policy, catalog, object, old, &Existing::declared())
+    }
+
+    /// The same, where registries said what exists.
+    pub(super) fn with(
+        policy: &Policy,
+        catalog: &Catalog,
+        object: &Value,
+        old: Option<&Value>,
+        existing: &Existing,
+    ) -> Self {
         let (group, version) = match object["apiVersion"].as_str().unwrap_or("v1").split_once('/') {
             Some((group, version)) => (group, version),
             None => ("", "v1"),
@@ -35,7 +47,7 @@ impl Answer {
         let review = review::Request::parse(body.as_bytes()).unwrap();
         let mode = policy.mode_in(&review.namespace);
         let request = plan::Request::of(&review, mode).unwrap();
-        let outcome = plan(&request, policy, catalog).settle();
+        let outcome = plan(&request, policy, catalog).settle(existing);
         let (mut images, mut secrets) = (Vec::new(), Vec::new());
         for change in outcome.changes() {
             match change {

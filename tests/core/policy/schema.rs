@@ -54,7 +54,7 @@ fn what_is_valid_here_is_valid_there() {
 }
 
 /// Broken files that only the reader can refuse: what they say is wrong with each other or with the world, not with their shape.
-const BEYOND_SHAPES: [&str; 20] = [
+const BEYOND_SHAPES: [&str; 24] = [
     "mirror-to-itself",
     "mirror-with-a-url",
     "mirrors-with-one-from",
@@ -75,6 +75,10 @@ const BEYOND_SHAPES: [&str; 20] = [
     "rule-replace-placeholder-unknown",
     "rule-replace-without-a-tag",
     "rule-twice",
+    "matches-unlisted",
+    "verify-insecure-port-impossible",
+    "verify-timeout-too-long",
+    "verify-timeout-too-short",
 ];
 
 /// And those that are no YAML at all, or another file by YAML's own rules.

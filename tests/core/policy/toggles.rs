@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use quench_core::catalog::Catalog;
+use quench_core::existing::{Existing, Presence, Published};
 use quench_core::policy::Policy;
+use quench_core::reference::Reference;
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
@@ -16,20 +18,36 @@ pub(super) struct Row {
     base: Value,
     object: Value,
     pub(super) old: Option<Value>,
+    existing: Existing,
     ends: &'static [(&'static str, &'static str)],
 }
 
 pub(super) fn row(key: &'static str, base: &str, object: &Value, ends: &'static [(&'static str, &'static str)]) -> Row {
-    Row { key, base: serde_saphyr::from_str(base).unwrap(), object: object.clone(), old: None, ends }
+    Row {
+        key,
+        base: serde_saphyr::from_str(base).unwrap(),
+        object: object.clone(),
+        old: None,
+        existing: Existing::declared(),
+        ends,
+    }
 }
 
 /// What no test of this version can tell apart, and why.
 fn exception(path: &str) -> Option<&'static str> {
     match path {
         "apiVersion" | "kind" => Some("has one value"),
-        "hardened.digest" => Some("needs a registry, which this version does not ask"),
+        "verify.timeout" | "verify.realms" | "verify.insecure" | "verify.private" => {
+            Some("is for those who ask registries")
+        }
         _ => None,
     }
+}
+
+/// What a registry says that has the image.
+fn published(image: &str) -> (Reference, Presence) {
+    let digest = format!("sha256:{}", "1".repeat(64)).into();
+    (image.parse().unwrap(), Presence::Present(Published { digest, platforms: Vec::new(), user: None }))
 }
 
 /// A pod of one container that says who it is.
@@ -125,6 +143,34 @@ fn rows() -> Vec<Row> {
             &shell,
             &[("auto", "=dhi.io/nginx:1.31.4-compat +dhi-pull-secret"), ("never", "!no-shell")],
         ),
+        Row {
+            existing: Existing::of(["dhi.io/nginx:1.31.4", "dhi.io/redis:8.10.1"].map(published)),
+            ..row(
+                "hardened.digest",
+                "verify: {}",
+                &with(
+                    pod(&format!("nginx:1.31.4@sha256:{}", "0".repeat(64)), &json!({})),
+                    &json!({"spec": {"initContainers": [{"name": "i", "image": "redis:8.10.1"}]}}),
+                ),
+                &[
+                    (
+                        "pin",
+                        "=dhi.io/redis:8.10.1 \
+                         =dhi.io/nginx:1.31.4@sha256:1111111111111111111111111111111111111111111111111111111111111111 +dhi-pull-secret",
+                    ),
+                    (
+                        "always",
+                        "=dhi.io/redis:8.10.1@sha256:1111111111111111111111111111111111111111111111111111111111111111 \
+                         =dhi.io/nginx:1.31.4@sha256:1111111111111111111111111111111111111111111111111111111111111111 +dhi-pull-secret",
+                    ),
+                    ("drop", "=dhi.io/redis:8.10.1 =dhi.io/nginx:1.31.4 +dhi-pull-secret"),
+                ],
+            )
+        },
+        Row {
+            existing: Existing::of([]),
+            ..row("verify.unknown", "{}", &nginx, &[("keep", ""), ("rewrite", "=dhi.io/nginx:1.31.4 +dhi-pull-secret")])
+        },
         row(
             "hardened.misspelt",
             "{}",
@@ -300,7 +346,7 @@ fn each_value_comes_to_an_end_of_its_own() {
         let mut ends = BTreeSet::new();
         for (value, expected) in row.ends {
             let policy = policy(&row.base, row.key, &serde_saphyr::from_str(value).unwrap());
-            let end = Answer::of(&policy, &catalog, &row.object, row.old.as_ref()).compact();
+            let end = Answer::with(&policy, &catalog, &row.object, row.old.as_ref(), &row.existing).compact();
             if end != *expected {
                 differing.push(format!("{}: {value}: {end}, not {expected}", row.key));
             }

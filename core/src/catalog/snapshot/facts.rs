@@ -93,19 +93,9 @@ fn program(path: &str) -> Option<&str> {
     (is_for_programs && !name.is_empty()).then_some(name)
 }
 
-/// What differs from `base`. A user's number and name go together: a level that states one takes the other away.
+/// What differs from `base`. A level that states another number of a user without a name takes the name away, so both go together.
 pub(super) fn differing(sheet: &Sheet, base: &Sheet) -> Sheet {
-    let mut differing: Sheet = sheet
-        .iter()
-        .filter(|(key, value)| base.get(*key) != Some(value))
-        .map(|(key, value)| (*key, value.clone()))
-        .collect();
-    for key in ["run_as", "run_as_name"] {
-        if let Some(value) =
-            sheet.get(key).filter(|_| differing.contains_key("run_as") || differing.contains_key("run_as_name"))
-        {
-            differing.insert(key, value.clone());
-        }
-    }
-    differing
+    let differs = |key: &str| sheet.get(key) != base.get(key);
+    let is_stated = |key: &str| differs(key) || key == "run_as_name" && differs("run_as");
+    sheet.iter().filter(|(key, _)| is_stated(key)).map(|(key, value)| (*key, value.clone())).collect()
 }

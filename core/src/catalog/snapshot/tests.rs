@@ -284,12 +284,15 @@ fn facts_of_each_build_are_its_own() {
         with("[2.4.1-compat]", "flavor: compat\ncmd: [serve]"),
         Definition { run_as: 0, user: "root".into(), ..with("[1.9.0-compat]", "flavor: compat\ncmd: [serve]") },
     ];
+    // The same name may have another number.
+    let definitions = definitions.into_iter().chain([Definition { run_as: 7, ..with("[1.8.0]", "") }]).collect();
     let text = written(definitions, None).text;
     let catalog = Catalog::parse(&text).unwrap();
     let image = catalog.get("lighthouse").unwrap();
     for (tag, run_as, name, entrypoint, cmd, workdir, shells, ports) in [
         ("2.4.1", 1861, "keeper", &["/bin/l"][..], &[][..], Some("/data"), 1, 1),
         ("1.9.0", 1861, "keeper", &[], &[], Some("/"), 0, 0),
+        ("1.8.0", 7, "keeper", &[], &[], Some("/"), 0, 0),
         ("2.4.1-compat", 1861, "keeper", &[], &["serve"], Some("/"), 0, 0),
         ("1.9.0-compat", 0, "root", &[], &["serve"], Some("/"), 0, 0),
     ] {

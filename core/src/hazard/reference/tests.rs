@@ -1,4 +1,5 @@
 use crate::audit::Annotation;
+use crate::existing::Existing;
 use crate::hazard::Hazard;
 use crate::hazard::table::{assert_fits, settled};
 use crate::workload::Kind;
@@ -128,7 +129,7 @@ fn images_of_operators() {
             purpose: crate::plan::Purpose::Review,
         };
         // Nobody hears what a controller is warned of; the audit log has it.
-        let outcome = crate::plan::plan(&request, &policy, &catalog).settle();
+        let outcome = crate::plan::plan(&request, &policy, &catalog).settle(&Existing::declared());
         let hazards = outcome.audit_annotations().hazards.as_ref().map(Annotation::json).unwrap_or_default();
         assert_eq!(hazards.contains("operator-managed"), speaks, "{image} {workload} {pod}");
     }

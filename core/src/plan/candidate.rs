@@ -1,0 +1,280 @@
+//! What an image may become where registries are asked: candidates in their order, and what the answers come to.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::mem;
+use std::ops::Range;
+
+use super::{Choice, Finding, Item, Plan, about_the_change, allow, counts};
+use crate::catalog::Facts;
+use crate::decision::{Decision, Match};
+use crate::existing::{Existing, Presence, Published};
+use crate::hazard::{self, About, Action, Code, Counterpart, Inherited};
+use crate::policy::{Digest, Unknown, Verify};
+use crate::reference::Reference;
+use crate::workload::{Image, Object};
+
+/// What an image may become, where a registry has it.
+#[derive(Debug)]
+pub(crate) struct Candidate<'p> {
+    to: Reference,
+    rank: Rank,
+    /// What the catalog says of it.
+    facts: Option<Facts<'p>>,
+    /// Its hazards by those facts, in the plan's findings; of a mirror, those of the target that it stands in for.
+    findings: Range<usize>,
+}
+
+/// Which of an image's candidates it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    Target,
+    Compat,
+    Mirror,
+}
+
+impl Candidate<'_> {
+    fn matched(&self, decision: &Decision<'_>) -> Match {
+        if self.rank == Rank::Mirror { Match::Mirror } else { decision.matched }
+    }
+}
+
+/// Hazards that a registry's answer may take away or bring: such a candidate is asked for.
+fn is_answerable(code: Code) -> bool {
+    matches!(code, Code::NamedUser | Code::PlatformMissing | Code::DigestDropped)
+}
+
+/// Whether an answer may let an image become a target. One that is refused is asked for as well: what does not exist refuses nothing.
+fn is_open(findings: &[Finding<'_>], matched: Match) -> bool {
+    let keeping = || findings.iter().filter(|finding| finding.action >= Action::Keep && counts(finding, matched));
+    keeping().any(|finding| finding.action == Action::Deny) || keeping().all(|found| is_answerable(found.hazard.code()))
+}
+
+/// What a candidate comes to.
+enum Answer<'p> {
+    /// The image becomes that, with these hazards.
+    Taken(Reference, Vec<Finding<'p>>),
+    /// It exists, and these hazards keep it.
+    Held(Vec<Finding<'p>>),
+    /// Nobody confirms it: on to the next.
+    Missing(Option<Missing>),
+    /// Its registry could not say, and the policy keeps the image then.
+    Unsaid(Reference),
+}
+
+/// A candidate that is not used because of what its registry says.
+#[derive(Debug)]
+pub(crate) enum Missing {
+    /// It does not have it.
+    Absent(Reference),
+    /// It could not say.
+    Unsaid(Reference),
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent(to) => write!(f, "{} does not have {to}", to.registry()),
+            Self::Unsaid(to) => write!(f, "{} could not say whether it has {to}", to.registry()),
+        }
+    }
+}
+
+impl<'p> Plan<'p> {
+    /// The references that registries are to be asked for, in order, nothing twice; none without `verify`.
+    pub fn candidates(&self) -> impl Iterator<Item = &Reference> {
+        let mut seen = HashSet::new();
+        let candidates = self.items.iter().flat_map(|item| match &item.choice {
+            Choice::Open(candidates) => candidates.as_slice(),
+            _ => &[],
+        });
+        candidates.map(|candidate| &candidate.to).filter(move |to| seen.insert(*to))
+    }
+
+    /// The candidates of an image whose hazards are the findings from `first` on: those that hazards leave, as far as that is known
+    /// without a registry.
+    pub(super) fn offer(
+        &mut self,
+        image: &Image<'p, 'p>,
+        inherited: &Inherited<'p>,
+        decision: &mut Decision<'p>,
+        first: usize,
+    ) -> (Choice<'p>, Range<usize>) {
+        let mut open = Vec::new();
+        let of_target = first..self.findings.len();
+        let found = |plan: &Self, range: &Range<usize>, matched| is_open(plan.found(range), matched);
+        if let Some(to) = decision.target.as_ref().filter(|_| found(self, &of_target, decision.matched)) {
+            let facts = match decision.counterpart {
+                Counterpart::Candidate(facts) => Some(facts),
+                _ => None,
+            };
+            open.push(Candidate { to: to.clone(), rank: Rank::Target, facts, findings: of_target.clone() });
+        }
+        if let Some((to, facts)) = decision.compat(self.policy).filter(|_| !self.allows(first, decision.matched)) {
+            self.evaluate(image, inherited, &Counterpart::Candidate(facts), decision.name(), Some(&to));
+            let findings = of_target.end..self.findings.len();
+            if found(self, &findings, decision.matched) {
+                open.push(Candidate { to, rank: Rank::Compat, facts: Some(facts), findings });
+            }
+        }
+        let mirrored = allow(self.found(&of_target), Match::Mirror);
+        if let Some(to) = decision.mirror.take().filter(|to| mirrored && self.missing_secret(to).is_none()) {
+            open.push(Candidate { to, rank: Rank::Mirror, facts: None, findings: of_target.clone() });
+        }
+        (if open.is_empty() { Choice::Kept } else { Choice::Open(open) }, of_target)
+    }
+
+    fn found(&self, range: &Range<usize>) -> &[Finding<'p>] {
+        self.findings.get(range.clone()).unwrap_or_default()
+    }
+
+    /// Takes the first candidate of each image that exists and that its hazards leave.
+    pub(crate) fn choose(&mut self, existing: &Existing) {
+        let policy = self.policy;
+        let (Some(verify), Some(pod)) = (&policy.verify, self.request.object.pod(self.request.kind)) else { return };
+        let judge = Judge { inherited: Inherited::of(Object::spec(pod), &policy.platforms), verify, existing };
+        let mut items = mem::take(&mut self.items);
+        let mut findings = Vec::with_capacity(self.findings.len());
+        for item in &mut items {
+            let start = findings.len();
+            findings.extend(match mem::replace(&mut item.choice, Choice::Kept) {
+                Choice::Open(candidates) => self.judge(item, candidates, &judge),
+                choice => {
+                    item.choice = choice;
+                    self.found(&item.findings).to_vec()
+                }
+            });
+            item.findings = start..findings.len();
+        }
+        (self.items, self.findings) = (items, findings);
+    }
+
+    /// Sets what becomes of one image; its hazards then.
+    fn judge(&self, item: &mut Item<'p>, candidates: Vec<Candidate<'p>>, judge: &Judge<'_, 'p>) -> Vec<Finding<'p>> {
+        let of_target = self.found(&item.findings);
+        // A hazard that no answer changes takes the target away at once.
+        let mut held = candidates.first().is_none_or(|first| first.rank != Rank::Target).then(|| of_target.to_vec());
+        let mut refused = false;
+        for candidate in candidates {
+            let rank = candidate.rank;
+            if rank == Rank::Mirror && refused {
+                continue;
+            }
+            match self.answer(item, candidate, judge) {
+                Answer::Taken(to, findings) => return item.take(rank, to, held.is_some(), findings),
+                Answer::Held(findings) => {
+                    refused |= rank == Rank::Target && findings.iter().any(|found| found.action == Action::Deny);
+                    held.get_or_insert(findings);
+                }
+                Answer::Missing(missing) => item.missing.extend(missing),
+                Answer::Unsaid(to) => {
+                    item.missing.push(Missing::Unsaid(to));
+                    break;
+                }
+            }
+        }
+        held.unwrap_or_else(|| {
+            item.choice = Choice::Unconfirmed;
+            of_target.to_vec()
+        })
+    }
+
+    fn answer(&self, item: &Item<'p>, candidate: Candidate<'p>, judge: &Judge<'_, 'p>) -> Answer<'p> {
+        let matched = candidate.matched(&item.decision);
+        // An image is rewritten only to what is known to exist: the catalog does not know of these.
+        let is_declared = !matches!(matched, Match::Past | Match::Unlisted);
+        let published = match judge.existing.presence(&candidate.to) {
+            Some(Presence::Absent) => return Answer::Missing(Some(Missing::Absent(candidate.to))),
+            Some(Presence::Present(published)) => Some(published),
+            Some(Presence::Unknown) => None,
+            None if is_declared => None,
+            None => return Answer::Missing(None),
+        };
+        let pinned = published.map(|published| self.pinned(&candidate.to, item, published));
+        let asked = judge.existing.presence(&candidate.to).is_some();
+        let (to, findings) = match (published, pinned) {
+            (Some(published), Some(Some(to))) => {
+                let findings = self.answered(item, &candidate, to.digest().is_some(), published, &judge.inherited);
+                (to, findings)
+            }
+            // A registry whose digest is none says nothing.
+            _ if asked && judge.verify.unknown == Unknown::Keep => return Answer::Unsaid(candidate.to),
+            _ if !is_declared => return Answer::Missing(Some(Missing::Unsaid(candidate.to))),
+            _ => {
+                let findings = self.found(&candidate.findings).to_vec();
+                (candidate.to, findings)
+            }
+        };
+        if allow(&findings, matched) { Answer::Taken(to, findings) } else { Answer::Held(findings) }
+    }
+
+    /// The candidate with its digest, where the policy pins it.
+    fn pinned(&self, to: &Reference, item: &Item<'p>, published: &Published) -> Option<Reference> {
+        let pins = match self.policy.digest {
+            Digest::Pin => item.image.reference.contains('@'),
+            Digest::Always => true,
+            Digest::Drop => false,
+        };
+        if pins { to.clone().pinned(&published.digest).ok() } else { Some(to.clone()) }
+    }
+
+    /// The candidate's hazards, by what is published where that says more than the catalog.
+    fn answered(
+        &self,
+        item: &Item<'p>,
+        candidate: &Candidate<'p>,
+        is_pinned: bool,
+        published: &Published,
+        inherited: &Inherited<'p>,
+    ) -> Vec<Finding<'p>> {
+        let mut findings = self.found(&candidate.findings).to_vec();
+        let mut replace = |code, by: Option<hazard::Hazard<'p>>| {
+            findings.retain(|finding| finding.hazard.code() != code);
+            let found = by.map(|hazard| Finding { hazard, action: self.policy.action(code) });
+            findings.extend(found.filter(|finding| finding.action != Action::Ignore));
+        };
+        if is_pinned {
+            replace(Code::DigestDropped, None);
+        }
+        // A mirror has the same bytes: its platforms and its user are those of the image as it is.
+        if candidate.matched(&item.decision) == Match::Mirror {
+            return findings;
+        }
+        if let Some(container) = item.image.container {
+            if let Some((facts, user)) = candidate.facts.as_ref().zip(published.user.as_deref()) {
+                replace(Code::NamedUser, hazard::named_user_of(container, inherited, facts, user));
+            }
+            if !published.platforms.is_empty() {
+                replace(Code::PlatformMissing, hazard::platform_missing_of(inherited, published));
+            }
+        }
+        findings
+    }
+}
+
+/// By what answers are judged.
+struct Judge<'j, 'p> {
+    inherited: Inherited<'p>,
+    verify: &'p Verify,
+    existing: &'j Existing,
+}
+
+impl<'p> Item<'p> {
+    /// Takes a candidate; `held` says whether hazards took the target away. The hazards that are left.
+    fn take(&mut self, rank: Rank, to: Reference, held: bool, mut findings: Vec<Finding<'p>>) -> Vec<Finding<'p>> {
+        self.choice = match rank {
+            Rank::Target => {
+                self.decision.target = Some(to);
+                Choice::Target
+            }
+            Rank::Compat => Choice::Compat(to),
+            Rank::Mirror => {
+                // Hazards of what does not exist are nobody's.
+                let about_target = |code: Code| code.about() == About::Candidate && !about_the_change(code);
+                findings.retain(|finding| held || !about_target(finding.hazard.code()));
+                Choice::Mirror(to)
+            }
+        };
+        findings
+    }
+}

@@ -1,0 +1,88 @@
+//! How registries are asked.
+
+use std::time::Duration;
+
+use serde_saphyr::Spanned;
+
+use super::problem::{Misplaced, Problem, shown};
+use super::written::WrittenVerify;
+use crate::reference::is_host_and_port;
+
+/// How registries are asked which targets exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verify {
+    /// How long a review waits for all answers together.
+    pub timeout: Duration,
+    /// What becomes of images whose registry cannot say.
+    pub unknown: Unknown,
+    /// The hosts, each with its port where it has one, of token services on another host than their registry.
+    pub realms: Vec<Box<str>>,
+    /// The registries that are spoken to without TLS.
+    pub insecure: Vec<Box<str>>,
+    /// The hosts with private addresses that a registry may redirect to.
+    pub private: Vec<Box<str>>,
+}
+
+/// What becomes of an image whose registry cannot say whether it has the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Unknown {
+    /// The image stays.
+    Keep,
+    /// What the catalog declares and the policy names is taken to exist.
+    Rewrite,
+}
+
+impl Verify {
+    /// The shortest wait, which a registry nearby can keep to.
+    const SHORTEST: Duration = Duration::from_millis(100);
+    /// The longest wait: the API server waits for the webhook for 3 s.
+    const LONGEST: Duration = Duration::from_secs(2);
+
+    pub(super) fn check(written: WrittenVerify) -> Result<Self, Misplaced> {
+        let mut verify = Self::default();
+        if let Some(timeout) = written.timeout {
+            let read = duration(&timeout.value).filter(|read| (Self::SHORTEST..=Self::LONGEST).contains(read));
+            verify.timeout = read.ok_or((timeout.referenced, Problem::Timeout(shown(&timeout.value))))?;
+        }
+        verify.unknown = written.unknown.unwrap_or(verify.unknown);
+        verify.realms = hosts("realms", written.realms)?;
+        verify.insecure = hosts("insecure", written.insecure)?;
+        verify.private = hosts("private", written.private)?;
+        Ok(verify)
+    }
+}
+
+impl Default for Verify {
+    /// What holds for keys that `verify` does not have.
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_millis(800),
+            unknown: Unknown::Keep,
+            realms: Vec::new(),
+            insecure: Vec::new(),
+            private: Vec::new(),
+        }
+    }
+}
+
+/// `800ms` or `1s`.
+fn duration(written: &str) -> Option<Duration> {
+    let (number, unit) = written.split_at_checked(written.find(|c: char| !c.is_ascii_digit())?)?;
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        _ => None,
+    }
+}
+
+fn hosts(key: &'static str, written: Option<Vec<Spanned<String>>>) -> Result<Vec<Box<str>>, Misplaced> {
+    let check = |host: Spanned<String>| {
+        if is_host_and_port(&host.value) {
+            return Ok(host.value.into());
+        }
+        Err((host.referenced, Problem::Host { key, written: shown(&host.value) }))
+    };
+    written.into_iter().flatten().map(check).collect()
+}

@@ -1,0 +1,64 @@
+//! The file of registries' credentials, from disk into the registry client.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+
+use super::watched::{Refusal, Watched, at_rest};
+use super::{Standing, read};
+use crate::registry::{Credentials, Registry};
+use crate::telemetry::File;
+
+/// Who the registry client is, and the file that says so.
+#[derive(Debug)]
+pub struct RegistryAuth {
+    file: Option<Watched<Secret>>,
+    registry: Arc<Registry>,
+}
+
+/// The content of the file. It is not shown.
+#[derive(PartialEq, Eq)]
+struct Secret(String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl RegistryAuth {
+    /// Has `registry` use what is in the file `path`, from now on and when it changes.
+    pub fn load(path: &Path, registry: Arc<Registry>, standing: &Arc<Standing>, now: SystemTime) -> Result<Self> {
+        let text = Secret(read(path, "registry credentials")?);
+        let credentials = parse(&text).with_context(|| format!("{} cannot be used", path.display()))?;
+        registry.replace_credentials(credentials);
+        Ok(Self { file: Watched::start(File::RegistryAuth, path.into(), text, standing, now), registry })
+    }
+
+    /// Whether there is a file to read again.
+    pub(super) fn watch_something(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Reads the file again, and uses what is new and good.
+    pub fn check(&mut self, now: SystemTime) {
+        let Some(file) = &mut self.file else { return };
+        let found = at_rest(
+            || read(&file.path, "registry credentials").map(Secret).map_err(|error| format!("{error:#}")),
+            |found| found.as_ref().is_ok_and(|found| found == file.seen()),
+        );
+        let Some(found) = found else { return };
+        let new = file.look(found, now, |text| parse(text).map_err(|error| Refusal::Final(format!("{error:#}"))));
+        if let Some(new) = new {
+            self.registry.replace_credentials(new);
+            file.taken(now);
+        }
+    }
+}
+
+fn parse(text: &Secret) -> Result<Credentials> {
+    Ok(Credentials::parse(&text.0)?)
+}

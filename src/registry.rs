@@ -1,0 +1,299 @@
+//! Does this image exist, for which platforms, with which digest: what registries say, within a review's deadline.
+//!
+//! ```text
+//! review -> Cache ------------------------------------------------> Existing     no request, no wait
+//!             | not known: one question for each reference on its way
+//!             v
+//!           Breaker -> Distribution -> Client -> registry, token service
+//!             ^ in time: the answer; else what was known, or Unknown. The question goes on, and fills the cache
+//! keep_warm --+   before an answer ends that reviews ask for
+//! ```
+//!
+//! The policy says whom the client may speak to ([`Trust`]); nothing that a pod or an answer says adds to that.
+
+mod breaker;
+mod cache;
+mod challenge;
+mod client;
+mod credentials;
+mod distribution;
+mod host;
+mod manifest;
+mod options;
+mod trust;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use quench_core::existing::{Existing, Presence, Published};
+use quench_core::reference::Reference;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use self::cache::{Cache, Flight};
+use self::client::Client;
+use self::distribution::Distribution;
+use self::host::{Host, Hosts};
+use crate::telemetry::{Metrics, Source};
+use crate::unwinding::unwinding;
+
+pub use self::credentials::{Credentials, Error as CredentialsError};
+pub use self::options::{Options, Proxies, authorities};
+pub use self::trust::Trust;
+
+/// Questions that are on their way or wait for their turn: what bounds the memory of a burst.
+const MAX_FLIGHTS: usize = 512;
+/// Answers that are refreshed at a time.
+const MAX_REFRESHES: usize = 8;
+
+/// Why a registry gave no answer. It repeats no secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum Trouble {
+    /// It cannot be reached, or is not well.
+    #[error("{0}")]
+    Outage(String),
+    /// It wants to be left alone, perhaps for so long.
+    #[error("it limits how often it is asked")]
+    Limited(Option<Duration>),
+    /// It answers, but nothing that says whether the image exists, or that we may follow.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What is known of images, and who asks for what is not.
+pub struct Registry {
+    shared: Arc<Shared>,
+    /// Dropped with the registry, and the questions with it.
+    flights: Mutex<JoinSet<()>>,
+}
+
+struct Shared {
+    options: Options,
+    distribution: Distribution,
+    credentials: Arc<ArcSwap<Credentials>>,
+    cache: Mutex<Cache>,
+    hosts: Hosts,
+    metrics: Arc<Metrics>,
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}
+
+impl Registry {
+    /// Knows nothing yet, and nobody's password.
+    pub fn new(mut options: Options, metrics: Arc<Metrics>) -> Result<Self, rustls::Error> {
+        let credentials = Arc::new(ArcSwap::default());
+        let authorities = std::mem::take(&mut options.authorities);
+        let client = Client::new(authorities, options.proxies.into())?;
+        let shared = Shared {
+            distribution: Distribution::new(client, credentials.clone()),
+            credentials,
+            cache: Mutex::new(Cache::new(options.capacity)),
+            hosts: Hosts::new(options.pauses, metrics.clone()),
+            metrics,
+            options,
+        };
+        Ok(Self { shared: Arc::new(shared), flights: Mutex::default() })
+    }
+
+    /// Uses these from now on.
+    pub fn replace_credentials(&self, credentials: Credentials) {
+        self.shared.credentials.store(Arc::new(credentials));
+    }
+
+    /// What is known of each candidate at the end of `timeout` at the latest. Where all answers are known, nothing is awaited,
+    /// and `trust` is not called.
+    pub async fn look_up<'a>(
+        &self,
+        candidates: impl IntoIterator<Item = &'a Reference>,
+        timeout: Duration,
+        trust: impl FnOnce() -> Trust,
+    ) -> Existing {
+        let now = Instant::now();
+        let (known, missing) = self.recall(candidates, now);
+        if missing.is_empty() {
+            return Existing::of(known);
+        }
+        // Boxed, so that reviews whose answers are known do not carry what these need.
+        Existing::of(Box::pin(self.find(known, missing, now, timeout, trust())).await)
+    }
+
+    fn recall<'a>(&self, candidates: impl IntoIterator<Item = &'a Reference>, now: Instant) -> (Known, Vec<Reference>) {
+        let (mut known, mut missing) = (Vec::new(), Vec::new());
+        let mut cache = lock(&self.shared.cache);
+        for candidate in candidates {
+            match cache.recall(candidate, now) {
+                Some(presence) => known.push((candidate.clone(), presence)),
+                None => missing.push(candidate.clone()),
+            }
+        }
+        drop(cache);
+        for (_, presence) in &known {
+            self.shared.metrics.registry_client.lookup(presence, Source::Cache);
+        }
+        (known, missing)
+    }
+
+    /// Asks for what is missing, all at once, and waits.
+    async fn find(
+        &self,
+        mut known: Known,
+        missing: Vec<Reference>,
+        now: Instant,
+        wait: Duration,
+        trust: Trust,
+    ) -> Known {
+        let trust = Arc::new(trust);
+        let asked: Vec<_> =
+            missing.into_iter().map(|reference| (self.ask(&reference, &trust, now), reference)).collect();
+        for (flight, reference) in asked {
+            let answer = match flight {
+                // No review waits for a question longer than the first one that asked it would.
+                Some(flight) => flight.answer_until((now + wait).min(flight.began + wait)).await,
+                None => None,
+            };
+            let source = if answer.is_some() { Source::Registry } else { Source::None };
+            let presence = answer.unwrap_or_else(|| self.shared.last_known(&reference));
+            self.shared.metrics.registry_client.lookup(&presence, source);
+            known.push((reference, presence));
+        }
+        known
+    }
+
+    /// The question for `reference` that is on its way; a new one, where there is none and its registry may be asked.
+    fn ask(&self, reference: &Reference, trust: &Arc<Trust>, now: Instant) -> Option<Flight> {
+        let shared = &self.shared;
+        let mut cache = lock(&shared.cache);
+        if let Some(flight) = cache.flight(reference) {
+            return Some(flight.clone());
+        }
+        let mut flights = lock(&self.flights);
+        while flights.try_join_next().is_some() {}
+        if flights.len() >= MAX_FLIGHTS {
+            return None;
+        }
+        // Nothing is kept of registries that the policy does not name.
+        trust.origin(reference.registry())?;
+        let host = shared.hosts.of(reference.registry());
+        if !host.admits(now, shared.options.patience) {
+            return None;
+        }
+        let known = cache.last_published(reference, shared.options.keep, now).cloned();
+        let (sender, answer) = watch::channel(None);
+        let flight = Flight { answer, began: now };
+        if !cache.depart(reference, flight.clone()) {
+            return None;
+        }
+        let question = Question { reference: reference.clone(), trust: trust.clone(), known, host };
+        flights.spawn(shared.clone().fly(question, sender));
+        Some(flight)
+    }
+
+    /// Asks again before an answer ends that reviews ask for, until it is dropped. `trust` is that of the policy in force; nothing
+    /// is asked where there is none.
+    pub async fn keep_warm(self: Arc<Self>, trust: impl Fn() -> Option<Trust>) {
+        loop {
+            sleep(self.shared.options.present / 30).await;
+            if let Some(trust) = trust() {
+                let trust = Arc::new(trust);
+                while self.refresh(&trust).await == MAX_REFRESHES {}
+            }
+        }
+    }
+
+    /// Asks for some of the answers that end soon, and waits; how many that were.
+    async fn refresh(&self, trust: &Arc<Trust>) -> usize {
+        let options = &self.shared.options;
+        let now = Instant::now();
+        let asked_since = now.checked_sub(options.keep).unwrap_or(now);
+        let due = lock(&self.shared.cache).due(now + options.present / 5, asked_since);
+        let flights: Vec<_> =
+            due.iter().filter_map(|reference| self.ask(reference, trust, now)).take(MAX_REFRESHES).collect();
+        for flight in &flights {
+            flight.answer_until(now + options.patience * 2).await;
+        }
+        flights.len()
+    }
+}
+
+type Known = Vec<(Reference, Presence)>;
+
+/// What is asked, of whom.
+struct Question {
+    reference: Reference,
+    trust: Arc<Trust>,
+    known: Option<Published>,
+    host: Arc<Host>,
+}
+
+impl Flight {
+    /// The answer, where it comes by then.
+    async fn answer_until(&self, deadline: Instant) -> Option<Presence> {
+        let mut answer = self.answer.clone();
+        let answered = timeout_at(deadline, answer.wait_for(Option::is_some)).await;
+        answered.ok()?.ok()?.clone()
+    }
+}
+
+impl Shared {
+    fn last_known(&self, reference: &Reference) -> Presence {
+        let cache = lock(&self.cache);
+        let published = cache.last_published(reference, self.options.keep, Instant::now());
+        published.cloned().map_or(Presence::Unknown, Presence::Present)
+    }
+
+    /// One question, from its turn to its answer, for whoever waits for it.
+    async fn fly(self: Arc<Self>, question: Question, sender: watch::Sender<Option<Presence>>) {
+        let Question { reference, trust, known, host } = question;
+        let patience = self.options.patience;
+        let result = match timeout(patience, host.turn()).await {
+            Err(_) => Err(Trouble::Refused("too many other images are being asked for".to_owned())),
+            Ok(_turn) => {
+                let asked = Instant::now();
+                let looked_up = self.distribution.look_up(&reference, &trust, known.as_ref());
+                let result = match unwinding(timeout(patience, looked_up)).await {
+                    Some(Ok(result)) => result,
+                    Some(Err(_)) => Err(Trouble::Outage(format!("no answer within {patience:?}"))),
+                    None => Err(Trouble::Refused("a bug: the log says where it panicked".to_owned())),
+                };
+                host.told(&reference, &result, asked.elapsed());
+                result
+            }
+        };
+        let presence = self.keep(&reference, result);
+        // Nobody may be waiting any more.
+        let _ = sender.send(Some(presence));
+    }
+
+    fn keep(&self, reference: &Reference, result: Result<Presence, Trouble>) -> Presence {
+        let (now, options) = (Instant::now(), &self.options);
+        let mut cache = lock(&self.cache);
+        let until = |fresh: Duration| now + fresh.mul_f64(jitter());
+        match result {
+            Ok(presence) => {
+                let fresh = if presence == Presence::Absent { options.absent } else { options.present };
+                cache.arrive(reference, presence.clone(), now, until(fresh));
+                presence
+            }
+            Err(_) => cache.arrive_without(reference, options.keep, now, until(options.unknown)),
+        }
+    }
+}
+
+/// A factor near one, so that what began together does not end together.
+fn jitter() -> f64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    let random = u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or_default();
+    0.9 + 0.2 * f64::from(random) / f64::from(u32::MAX)
+}
+
+/// Every entry is whole between two statements: a panic in between leaves nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,275 @@
+//! What registries said, for a while, and who is waiting for what they will say.
+//!
+//! Of our own rather than moka's: an answer, the question that is on its way and the last review that asked belong together
+//! under one lock; a refresh before the end and an old answer that outlives an outage are no part of moka, and both would need
+//! a second table beside it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use quench_core::existing::{Presence, Published};
+use quench_core::reference::Reference;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Answers by reference, at most so many.
+#[derive(Debug)]
+pub(super) struct Cache {
+    entries: HashMap<Reference, Entry>,
+    capacity: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    answer: Option<Answer>,
+    flight: Option<Flight>,
+    /// When a review last wanted to know.
+    asked: Instant,
+}
+
+#[derive(Debug)]
+struct Answer {
+    presence: Presence,
+    /// When the registry said so.
+    learned: Instant,
+    /// Until when nobody asks again.
+    fresh_until: Instant,
+}
+
+/// A question on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Flight {
+    pub(super) answer: watch::Receiver<Option<Presence>>,
+    pub(super) began: Instant,
+}
+
+impl Flight {
+    /// Whether somebody still works on it.
+    fn is_alive(&self) -> bool {
+        self.answer.has_changed().is_ok()
+    }
+}
+
+impl Cache {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { entries: HashMap::new(), capacity }
+    }
+
+    /// The answer that is fresh. A review asks.
+    pub(super) fn recall(&mut self, reference: &Reference, now: Instant) -> Option<Presence> {
+        let entry = self.entries.get_mut(reference)?;
+        entry.asked = now;
+        entry.answer.as_ref().filter(|answer| now < answer.fresh_until).map(|answer| answer.presence.clone())
+    }
+
+    /// What was published when the registry last could say, not longer than `keep` ago.
+    pub(super) fn last_published(&self, reference: &Reference, keep: Duration, now: Instant) -> Option<&Published> {
+        let answer = self.entries.get(reference)?.answer.as_ref()?;
+        match &answer.presence {
+            Presence::Present(published) if now < answer.learned + keep => Some(published),
+            _ => None,
+        }
+    }
+
+    /// The question that is on its way.
+    pub(super) fn flight(&self, reference: &Reference) -> Option<&Flight> {
+        self.entries.get(reference)?.flight.as_ref().filter(|flight| flight.is_alive())
+    }
+
+    /// Notes a question. False where there is no room: everything else is being asked.
+    pub(super) fn depart(&mut self, reference: &Reference, flight: Flight) -> bool {
+        if let Some(entry) = self.entries.get_mut(reference) {
+            entry.flight = Some(flight);
+            return true;
+        }
+        if self.entries.len() >= self.capacity {
+            self.make_room(flight.began);
+        }
+        if self.entries.len() >= self.capacity {
+            return false;
+        }
+        let asked = flight.began;
+        self.entries.insert(reference.clone(), Entry { answer: None, flight: Some(flight), asked });
+        true
+    }
+
+    /// Notes an answer: fresh until then.
+    pub(super) fn arrive(&mut self, reference: &Reference, presence: Presence, now: Instant, fresh_until: Instant) {
+        if let Some(entry) = self.entries.get_mut(reference) {
+            entry.flight = None;
+            entry.answer = Some(Answer { presence, learned: now, fresh_until });
+        }
+    }
+
+    /// Notes that the registry could not say: an image that was published stays so for as long as `keep` says.
+    pub(super) fn arrive_without(
+        &mut self,
+        reference: &Reference,
+        keep: Duration,
+        now: Instant,
+        fresh_until: Instant,
+    ) -> Presence {
+        let kept = self.last_published(reference, keep, now).cloned().map_or(Presence::Unknown, Presence::Present);
+        let Some(entry) = self.entries.get_mut(reference) else { return kept };
+        entry.flight = None;
+        match &mut entry.answer {
+            Some(answer) if kept != Presence::Unknown => answer.fresh_until = fresh_until.min(answer.learned + keep),
+            answer => *answer = Some(Answer { presence: Presence::Unknown, learned: now, fresh_until }),
+        }
+        kept
+    }
+
+    /// The published images whose answers end before `soon`, and that a review asked for since `asked_since`: the oldest
+    /// first.
+    pub(super) fn due(&self, soon: Instant, asked_since: Instant) -> Vec<Reference> {
+        let mut due: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| {
+                entry.asked >= asked_since && entry.flight.as_ref().is_none_or(|flight| !flight.is_alive())
+            })
+            .filter_map(|(reference, entry)| match &entry.answer {
+                Some(Answer { presence: Presence::Present(_), fresh_until, .. }) if *fresh_until < soon => {
+                    Some((*fresh_until, reference))
+                }
+                _ => None,
+            })
+            .collect();
+        due.sort_unstable();
+        due.into_iter().map(|(_, reference)| reference.clone()).collect()
+    }
+
+    /// Forgets what is over; where that is nothing, the tenth that nobody asked for the longest time.
+    fn make_room(&mut self, now: Instant) {
+        let is_flying = |entry: &Entry| entry.flight.as_ref().is_some_and(Flight::is_alive);
+        let is_fresh = |entry: &Entry| entry.answer.as_ref().is_some_and(|answer| now < answer.fresh_until);
+        self.entries.retain(|_, entry| is_flying(entry) || is_fresh(entry));
+        if self.entries.len() < self.capacity {
+            return;
+        }
+        let mut asked: Vec<_> =
+            self.entries.values().filter(|entry| !is_flying(entry)).map(|entry| entry.asked).collect();
+        asked.sort_unstable();
+        let Some(oldest) = asked.get((self.capacity / 10).min(asked.len().saturating_sub(1))).copied() else { return };
+        self.entries.retain(|_, entry| is_flying(entry) || entry.asked > oldest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn image(number: usize) -> Reference {
+        format!("r.example/a:{number}").parse().unwrap()
+    }
+
+    fn present(digest: &str) -> Presence {
+        Presence::Present(Published { digest: digest.into(), platforms: Vec::new(), user: None })
+    }
+
+    fn flight(began: Instant) -> (watch::Sender<Option<Presence>>, Flight) {
+        let (sender, answer) = watch::channel(None);
+        (sender, Flight { answer, began })
+    }
+
+    fn answered(cache: &mut Cache, number: usize, presence: Presence, now: Instant, fresh: Duration) {
+        let (_sender, flight) = flight(now);
+        assert!(cache.depart(&image(number), flight));
+        cache.arrive(&image(number), presence, now, now + fresh);
+    }
+
+    #[test]
+    fn an_answer_is_fresh_until_its_end() {
+        let (mut cache, now) = (Cache::new(9), Instant::now());
+        assert_eq!(cache.recall(&image(1), now), None);
+        answered(&mut cache, 1, Presence::Absent, now, SECOND);
+        assert_eq!(cache.recall(&image(1), now + SECOND / 2), Some(Presence::Absent));
+        assert_eq!(cache.recall(&image(1), now + SECOND), None);
+        assert_eq!(cache.recall(&image(2), now), None);
+    }
+
+    #[test]
+    fn what_was_published_outlives_an_outage_for_a_while() {
+        let (mut cache, now) = (Cache::new(9), Instant::now());
+        answered(&mut cache, 1, present("d"), now, SECOND);
+        answered(&mut cache, 2, Presence::Absent, now, SECOND);
+        let (keep, at) = (10 * SECOND, now + 2 * SECOND);
+        assert_eq!(cache.arrive_without(&image(1), keep, at, at + SECOND), present("d"));
+        assert_eq!(cache.recall(&image(1), at), Some(present("d")));
+        assert_eq!(cache.arrive_without(&image(2), keep, at, at + SECOND), Presence::Unknown);
+        assert_eq!(cache.recall(&image(2), at), Some(Presence::Unknown));
+        // Its age counts from when the registry said so, however often it could not since.
+        let late = now + keep;
+        assert_eq!(cache.arrive_without(&image(1), keep, late - SECOND / 4, late + SECOND), present("d"));
+        assert_eq!(cache.recall(&image(1), late), None);
+        assert_eq!(cache.arrive_without(&image(1), keep, late, late + SECOND), Presence::Unknown);
+    }
+
+    #[test]
+    fn a_question_is_on_its_way_until_it_is_answered_or_lost() {
+        let (mut cache, now) = (Cache::new(9), Instant::now());
+        let (sender, departing) = flight(now);
+        assert!(cache.depart(&image(1), departing));
+        assert!(cache.flight(&image(1)).is_some() && cache.flight(&image(2)).is_none());
+        drop(sender);
+        assert!(cache.flight(&image(1)).is_none());
+        let (_sender, departing) = flight(now);
+        assert!(cache.depart(&image(1), departing));
+        cache.arrive(&image(1), Presence::Absent, now, now + SECOND);
+        assert!(cache.flight(&image(1)).is_none());
+    }
+
+    #[test]
+    fn it_is_bounded_and_forgets_what_is_over_first() {
+        let (mut cache, now) = (Cache::new(10), Instant::now());
+        for number in 0..10 {
+            answered(&mut cache, number, Presence::Absent, now, if number == 3 { SECOND } else { 9 * SECOND });
+        }
+        let later = now + 2 * SECOND;
+        answered(&mut cache, 10, Presence::Absent, later, SECOND);
+        assert_eq!(cache.entries.len(), 10);
+        assert!(!cache.entries.contains_key(&image(3)));
+        for number in [0, 1, 2, 4, 5, 6, 7, 8] {
+            cache.recall(&image(number), later + SECOND / 2);
+        }
+        // Nothing is over: nobody asked for 9 since.
+        answered(&mut cache, 11, Presence::Absent, later + SECOND / 2, SECOND);
+        assert!(
+            cache.entries.len() <= 10
+                && !cache.entries.contains_key(&image(9))
+                && cache.entries.contains_key(&image(0))
+        );
+    }
+
+    #[test]
+    fn where_everything_is_being_asked_there_is_no_room() {
+        let (mut cache, now) = (Cache::new(2), Instant::now());
+        let flights: Vec<_> = (0..3).map(|_| flight(now)).collect();
+        let departed: Vec<_> =
+            flights.iter().enumerate().map(|(n, (_, flight))| cache.depart(&image(n), flight.clone())).collect();
+        assert_eq!(departed, [true, true, false]);
+    }
+
+    #[test]
+    fn what_reviews_ask_for_is_due_before_its_end() {
+        let (mut cache, now) = (Cache::new(9), Instant::now());
+        for (number, presence, fresh) in [
+            (1, present("a"), 5),
+            (2, present("b"), 3),
+            (3, present("c"), 60),
+            (4, Presence::Absent, 3),
+            (5, present("e"), 4),
+        ] {
+            answered(&mut cache, number, presence, now, fresh * SECOND);
+        }
+        let (_sender, departing) = flight(now);
+        assert!(cache.depart(&image(5), departing));
+        let soon = now + 10 * SECOND;
+        assert_eq!(cache.due(soon, now), [image(2), image(1)]);
+        assert_eq!(cache.due(soon, now + SECOND), [] as [Reference; 0]);
+        cache.recall(&image(1), now + SECOND);
+        assert_eq!(cache.due(soon, now + SECOND), [image(1)]);
+    }
+}

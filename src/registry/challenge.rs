@@ -1,0 +1,120 @@
+//! What a registry asks for with a 401: the header `WWW-Authenticate` (RFC 9110, section 11).
+
+use hyper::HeaderMap;
+use hyper::header::WWW_AUTHENTICATE;
+
+/// How a registry wants to know who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Challenge {
+    /// By a token that the service at `realm` gives out.
+    Bearer {
+        /// The URL of the service.
+        realm: String,
+        /// The name of the registry there.
+        service: Option<String>,
+    },
+    /// By a name and a password.
+    Basic,
+}
+
+impl Challenge {
+    /// The challenge that can be met; a token rather than a password.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut basic = None;
+        for header in headers.get_all(WWW_AUTHENTICATE) {
+            for (scheme, parameters) in challenges(header.to_str().unwrap_or_default()) {
+                let parameter = |name: &str| {
+                    let mut found = parameters.iter().filter(|(written, _)| written.eq_ignore_ascii_case(name));
+                    found.next().map(|(_, value)| value.clone())
+                };
+                if scheme.eq_ignore_ascii_case("basic") {
+                    basic = Some(Self::Basic);
+                } else if scheme.eq_ignore_ascii_case("bearer")
+                    && let Some(realm) = parameter("realm")
+                {
+                    return Some(Self::Bearer { realm, service: parameter("service") });
+                }
+            }
+        }
+        basic
+    }
+}
+
+type Parameters = Vec<(String, String)>;
+
+/// The challenges of one header: a word is a scheme, unless `=` follows it.
+fn challenges(header: &str) -> Vec<(String, Parameters)> {
+    let mut found: Vec<(String, Parameters)> = Vec::new();
+    let mut rest = header;
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        let end = rest.find([' ', '\t', ',', '=']).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        if word.is_empty() {
+            return found;
+        }
+        if let Some(after) = after.trim_start().strip_prefix('=') {
+            let (value, after) = value(after.trim_start());
+            if let Some((_, parameters)) = found.last_mut() {
+                parameters.push((word.to_owned(), value));
+            }
+            rest = after;
+        } else {
+            found.push((word.to_owned(), Vec::new()));
+            rest = after;
+        }
+    }
+}
+
+/// A token or a quoted string, and what follows it.
+fn value(text: &str) -> (String, &str) {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let (value, rest) = text.split_at(text.find([',', ' ', '\t']).unwrap_or(text.len()));
+        return (value.to_owned(), rest);
+    };
+    let mut value = String::new();
+    let mut characters = quoted.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => break,
+            '\\' => value.extend(characters.next()),
+            _ => value.push(character),
+        }
+    }
+    (value, characters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bearer(realm: &str, service: Option<&str>) -> Challenge {
+        Challenge::Bearer { realm: realm.to_owned(), service: service.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_challenge_is_found_however_it_is_written() {
+        for (headers, challenge) in [
+            (
+                &[r#"Bearer realm="https://a/t",service="r",scope="repository:a:pull,push""#][..],
+                Some(bearer("https://a/t", Some("r"))),
+            ),
+            (&[r#"bearer service = r , REALM = "https://a/t""#], Some(bearer("https://a/t", Some("r")))),
+            (&[r#"Basic realm="a, Bearer realm=b", Bearer realm="https://a/t""#], Some(bearer("https://a/t", None))),
+            (&[r#"Basic realm="a""#, r#"Bearer realm="https://a/t""#], Some(bearer("https://a/t", None))),
+            (&["Basic"], Some(Challenge::Basic)),
+            (&[r#"Basic realm="say \"hi\"""#], Some(Challenge::Basic)),
+            (&[r#"Bearer service="r""#], None),
+            (&["Negotiate abc=="], None),
+            (&["realm=x"], None),
+            (&["=", ",,,", r#"Bearer realm=""#], Some(bearer("", None))),
+            (&[], None),
+        ] {
+            let mut map = HeaderMap::new();
+            for header in headers {
+                map.append(WWW_AUTHENTICATE, header.parse().unwrap());
+            }
+            assert_eq!(Challenge::of(&map), challenge, "{headers:?}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The names and passwords of registries, from a file as `docker login` and Kubernetes' pull secrets write it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper::header::HeaderValue;
+use quench_core::reference::Reference;
+use serde::Deserialize;
+
+/// Docker Hub by the other names that the file may have it under.
+const DOCKER_HUB: [&str; 2] = ["index.docker.io", "registry-1.docker.io"];
+
+/// Why a file of credentials cannot be used. It repeats nothing of the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No JSON, or of another form.
+    #[error("line {line}, column {column} is not as docker writes credentials: name `auths`, and below it registries")]
+    Form {
+        /// Counted from one.
+        line: usize,
+        /// Counted from one.
+        column: usize,
+    },
+    /// Neither form of a login, or a broken one.
+    #[error(
+        "`auths` has no name and password for `{registry}`, in `auth` (base64 of NAME:PASSWORD) or `username` and `password`"
+    )]
+    Login {
+        /// The entry.
+        registry: String,
+    },
+}
+
+/// Who we are at which registries.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Credentials(Vec<(String, Login)>);
+
+/// The value of `Authorization` for a name and password.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Login(HeaderValue);
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    auths: BTreeMap<String, Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    auth: Option<String>,
+    username: Option<String>,
+    password: Option<String>,
+}
+
+impl Credentials {
+    /// Reads `config.json`, or the `.dockerconfigjson` of a Secret. Credential helpers are not called.
+    ///
+    /// ```
+    /// use quench::registry::Credentials;
+    ///
+    /// let text = r#"{"auths": {"https://index.docker.io/v1/": {"auth": "bWU6c2VjcmV0"}}}"#;
+    /// let credentials = Credentials::parse(text)?;
+    /// assert_eq!(format!("{credentials:?}"), r#"Credentials(["docker.io"])"#);
+    /// # Ok::<(), quench::registry::CredentialsError>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let file: File =
+            serde_json::from_str(text).map_err(|error| Error::Form { line: error.line(), column: error.column() })?;
+        let mut found = Vec::new();
+        for (registry, entry) in file.auths {
+            let Some(login) = entry.login() else { return Err(Error::Login { registry }) };
+            found.push((prefix(&registry), login));
+        }
+        // The most specific first.
+        found.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        Ok(Self(found))
+    }
+
+    /// Who we are where `reference` is kept.
+    pub(super) fn of(&self, reference: &Reference) -> Option<&Login> {
+        self.0.iter().find_map(|(prefix, login)| reference.is_below(prefix).then_some(login))
+    }
+}
+
+/// Nothing of the logins.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Credentials").field(&self.0.iter().map(|(prefix, _)| prefix).collect::<Vec<_>>()).finish()
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login")
+    }
+}
+
+impl Entry {
+    fn login(&self) -> Option<Login> {
+        let joined = match (self.auth.as_deref().map(str::trim), &self.username, &self.password) {
+            (Some(auth), ..) if !auth.is_empty() => {
+                let decoded = STANDARD.decode(auth).ok()?;
+                // As docker does, which pads some of its own.
+                let end = decoded.iter().rposition(|byte| *byte != 0)? + 1;
+                decoded.get(..end)?.to_vec()
+            }
+            (_, Some(username), Some(password)) => format!("{username}:{password}").into_bytes(),
+            _ => return None,
+        };
+        Login::of(&joined)
+    }
+}
+
+impl Login {
+    /// `joined` is `NAME:PASSWORD`.
+    fn of(joined: &[u8]) -> Option<Self> {
+        if joined.iter().position(|byte| *byte == b':')? == 0 {
+            return None;
+        }
+        let mut header = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(joined))).ok()?;
+        header.set_sensitive(true);
+        Some(Self(header))
+    }
+
+    pub(super) fn header(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+/// The registry, or registry and path, that an entry is for: it may be written as a URL of the API.
+fn prefix(written: &str) -> String {
+    let bare = written.strip_prefix("https://").or_else(|| written.strip_prefix("http://")).unwrap_or(written);
+    let bare = bare.trim_end_matches('/');
+    let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
+    let host = if DOCKER_HUB.contains(&host) { "docker.io" } else { host };
+    match path {
+        "" | "v1" | "v2" => host.to_owned(),
+        path => format!("{host}/{path}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn login(joined: &str) -> Option<Login> {
+        Login::of(joined.as_bytes())
+    }
+
+    #[test]
+    fn the_most_specific_entry_that_covers_a_reference_is_taken() {
+        let auth = |joined: &str| format!(r#"{{"auth":"{}"}}"#, STANDARD.encode(joined));
+        let text = format!(
+            r#"{{"auths":{{"https://index.docker.io/v1/":{},"docker.io/acme":{},"r.example:5000":{},
+            "https://h.example/v2/":{},"p.example/team/a/":{},"plain":{{"username":"u","password":"p:q"}}}},
+            "credsStore":"desktop","credHelpers":{{"x":"y"}}}}"#,
+            auth("hub:1"),
+            auth("acme:2"),
+            auth("r:3\0"),
+            auth("h:4"),
+            auth("p:5"),
+        );
+        let credentials = Credentials::parse(&text).unwrap();
+        for (reference, joined) in [
+            ("nginx", Some("hub:1")),
+            ("acme/dhi-nginx:1", Some("acme:2")),
+            ("acmeister/nginx:1", Some("hub:1")),
+            ("r.example:5000/a", Some("r:3")),
+            ("r.example/a", None),
+            ("h.example/a/b", Some("h:4")),
+            ("p.example/team/a/b:1", Some("p:5")),
+            ("p.example/team/ab:1", None),
+        ] {
+            assert_eq!(credentials.of(&reference.parse().unwrap()), joined.and_then(login).as_ref(), "{reference}");
+        }
+        assert_eq!(credentials.0.iter().find(|(prefix, _)| prefix == "plain").unwrap().1, login("u:p:q").unwrap());
+    }
+
+    #[test]
+    fn a_broken_file_is_refused_without_its_secrets() {
+        let of = |entry: &str| Credentials::parse(&format!(r#"{{"auths":{{"r.example":{entry}}}}}"#));
+        let refused = Err(Error::Login { registry: "r.example".to_owned() });
+        for entry in [
+            "{}",
+            r#"{"auth":"hunter2"}"#,
+            r#"{"auth":"aHVudGVyMg=="}"#,
+            r#"{"auth":"OmE="}"#,
+            r#"{"username":"hunter2"}"#,
+            r#"{"identitytoken":"hunter2"}"#,
+            r#"{"auth":""}"#,
+        ] {
+            assert_eq!(of(entry), refused, "{entry}");
+            assert!(!of(entry).unwrap_err().to_string().contains("hunter2"));
+        }
+        let error = Credentials::parse("{\"auths\": [\"hunter2\"]}").unwrap_err();
+        assert_eq!(error, Error::Form { line: 1, column: 10 });
+        assert_eq!(Credentials::parse("{}"), Ok(Credentials::default()));
+        assert_eq!(format!("{:?}", login("a:hunter2").unwrap()), "Login");
+    }
+}

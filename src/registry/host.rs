@@ -1,0 +1,125 @@
+//! One registry: how well it is, and how many questions it is asked at a time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use quench_core::existing::Presence;
+use quench_core::reference::Reference;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::breaker::{Breaker, Change};
+use super::{Trouble, jitter, lock};
+use crate::telemetry::Metrics;
+
+/// Questions that one registry is asked at a time.
+const MAX_QUESTIONS: usize = 16;
+/// How often trouble of one registry is told as a warning.
+const WARN_EVERY: Duration = Duration::from_secs(60);
+/// The longest reason that a log line repeats.
+const MAX_REASON: usize = 300;
+
+/// All registries that were asked: those that the policy names, and named.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    by_name: Mutex<HashMap<Box<str>, Arc<Host>>>,
+    pauses: (Duration, Duration),
+    metrics: Arc<Metrics>,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Host {
+    name: Box<str>,
+    breaker: Mutex<Breaker>,
+    turns: Semaphore,
+    warned: Mutex<Option<Instant>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Hosts {
+    pub(super) fn new(pauses: (Duration, Duration), metrics: Arc<Metrics>) -> Self {
+        Self { by_name: Mutex::default(), pauses, metrics }
+    }
+
+    pub(super) fn of(&self, registry: &str) -> Arc<Host> {
+        let mut hosts = lock(&self.by_name);
+        if let Some(host) = hosts.get(registry) {
+            return host.clone();
+        }
+        let host = Arc::new(Host {
+            name: registry.into(),
+            breaker: Mutex::new(Breaker::new(self.pauses.0, self.pauses.1)),
+            turns: Semaphore::new(MAX_QUESTIONS),
+            warned: Mutex::default(),
+            metrics: self.metrics.clone(),
+        });
+        hosts.insert(registry.into(), host.clone());
+        host
+    }
+}
+
+impl Host {
+    /// Whether it may be asked now. How that went is told within `patience` of its turn.
+    pub(super) fn admits(&self, now: Instant, patience: Duration) -> bool {
+        lock(&self.breaker).admits(now, patience * 2)
+    }
+
+    /// Waits until it is asked less.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed.
+        self.turns.acquire().await.ok()
+    }
+
+    /// Draws the conclusions of an answer.
+    pub(super) fn told(&self, reference: &Reference, result: &Result<Presence, Trouble>, elapsed: Duration) {
+        let now = Instant::now();
+        let mut breaker = lock(&self.breaker);
+        let (answer, change) = match result {
+            Ok(Presence::Present(_)) => ("present", breaker.answered()),
+            Ok(_) => ("absent", breaker.answered()),
+            Err(Trouble::Refused(_)) => ("refused", breaker.answered()),
+            Err(Trouble::Limited(wait)) => ("limited", breaker.limited(now, *wait, jitter())),
+            Err(Trouble::Outage(_)) => ("outage", breaker.failed(now, jitter())),
+        };
+        drop(breaker);
+        self.metrics.registry_client.question(answer, elapsed);
+        let registry = &*self.name;
+        if let Err(trouble) = result {
+            let reason = trouble.to_string();
+            let reason = &*quench_core::warning::printable(&reason, MAX_REASON);
+            // Tags are chosen by whoever makes pods: many of them must not fill the log.
+            if self.may_warn(now) {
+                warn!(registry, image = reference.as_str(), reason, "could not look up an image");
+            } else {
+                debug!(registry, image = reference.as_str(), reason, "could not look up an image");
+            }
+        }
+        match change {
+            Change::None => {}
+            Change::Opened { pause, anew } => {
+                if anew {
+                    self.metrics.registry_client.opened();
+                    warn!(registry, ?pause, "left a registry alone");
+                } else {
+                    debug!(registry, ?pause, "left a registry alone for longer");
+                }
+            }
+            Change::Closed => {
+                self.metrics.registry_client.closed();
+                info!(registry, "a registry answers again");
+            }
+        }
+    }
+
+    fn may_warn(&self, now: Instant) -> bool {
+        let mut warned = lock(&self.warned);
+        let may = warned.is_none_or(|warned| now >= warned + WARN_EVERY);
+        if may {
+            *warned = Some(now);
+        }
+        may
+    }
+}

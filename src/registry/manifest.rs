@@ -1,0 +1,208 @@
+//! What a manifest or an index says, as the OCI image specification and Docker write them.
+
+use aws_lc_rs::digest::{SHA256, SHA384, SHA512, digest};
+use hyper::HeaderMap;
+use hyper::header::CONTENT_TYPE;
+use quench_core::existing::Published;
+use serde::Deserialize;
+
+/// The header of the digest that a registry computed.
+const CONTENT_DIGEST: &str = "docker-content-digest";
+const INDEXES: [&str; 2] =
+    ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
+const MANIFESTS: [&str; 2] =
+    ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
+/// The value of `Accept`: all of the above, the lists first.
+pub(super) const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.v2+json";
+
+/// Why an answer says nothing of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unreadable {
+    /// An HTML page, say, or a manifest of the first schema.
+    #[error("the answer is of another type than a manifest or an index")]
+    Type,
+    /// The body is damaged, or something else than its type says.
+    #[error("the body is not what its type says")]
+    Body,
+    /// Something between the registry and us changed the body, or the registry is broken.
+    #[error("the digest does not match the body")]
+    Digest,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Index {
+    media_type: Option<String>,
+    manifests: Vec<Descriptor>,
+}
+
+#[derive(Deserialize)]
+struct Descriptor {
+    platform: Option<Platform>,
+}
+
+#[derive(Deserialize)]
+struct Platform {
+    #[serde(default)]
+    os: String,
+    #[serde(default)]
+    architecture: String,
+    variant: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest {
+    media_type: Option<String>,
+    config: serde::de::IgnoredAny,
+}
+
+/// What the answer to a GET publishes. `asked` is the digest that was asked for, if it was one.
+pub(super) fn published(headers: &HeaderMap, body: &[u8], asked: Option<&str>) -> Result<Published, Unreadable> {
+    let media_type = media_type(headers).ok_or(Unreadable::Type)?;
+    let stated = content_digest(headers);
+    for expected in asked.iter().chain(&stated) {
+        if digest_like(expected, body).as_deref() != Some(expected) {
+            return Err(Unreadable::Digest);
+        }
+    }
+    let digest = asked.or(stated).map_or_else(|| sha256(body), str::to_owned);
+    let mut platforms = Vec::new();
+    let written = if INDEXES.contains(&media_type) {
+        let index: Index = serde_json::from_slice(body).map_err(|_| Unreadable::Body)?;
+        platforms.extend(index.manifests.into_iter().filter_map(|manifest| manifest.platform?.named()));
+        platforms.sort_unstable();
+        platforms.dedup();
+        index.media_type
+    } else {
+        let manifest: Manifest = serde_json::from_slice(body).map_err(|_| Unreadable::Body)?;
+        let serde::de::IgnoredAny = manifest.config;
+        manifest.media_type
+    };
+    // A body that two readers understand differently (the specification's warning about `mediaType`).
+    if written.is_some_and(|written| written != media_type) {
+        return Err(Unreadable::Body);
+    }
+    Ok(Published { digest: digest.into(), platforms, user: None })
+}
+
+/// The digest that the registry states.
+pub(super) fn content_digest(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CONTENT_DIGEST)?.to_str().ok()
+}
+
+/// The type of an answer, where it is one that we read.
+pub(super) fn media_type(headers: &HeaderMap) -> Option<&'static str> {
+    let written = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let bare = written.split_once(';').map_or(written, |(bare, _)| bare).trim();
+    INDEXES.into_iter().chain(MANIFESTS).find(|known| bare.eq_ignore_ascii_case(known))
+}
+
+impl Platform {
+    /// `os/architecture[/variant]`. Attestations are listed as `unknown/unknown`, and run nowhere.
+    fn named(self) -> Option<Box<str>> {
+        let known = |part: &str| !part.is_empty() && part != "unknown";
+        if !known(&self.os) || !known(&self.architecture) {
+            return None;
+        }
+        let variant = self.variant.filter(|variant| !variant.is_empty()).map(|variant| format!("/{variant}"));
+        Some(format!("{}/{}{}", self.os, self.architecture, variant.unwrap_or_default()).into())
+    }
+}
+
+fn sha256(body: &[u8]) -> String {
+    hex("sha256", digest(&SHA256, body).as_ref())
+}
+
+/// The digest of `body` by the algorithm of `expected`, where it is one that we know.
+fn digest_like(expected: &str, body: &[u8]) -> Option<String> {
+    match expected.split_once(':')?.0 {
+        "sha256" => Some(sha256(body)),
+        "sha384" => Some(hex("sha384", digest(&SHA384, body).as_ref())),
+        "sha512" => Some(hex("sha512", digest(&SHA512, body).as_ref())),
+        _ => None,
+    }
+}
+
+fn hex(algorithm: &str, digest: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
+    let digits = digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    [algorithm, ":"].into_iter().flat_map(str::chars).chain(digits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INDEX: &str = r#"{"schemaVersion":2,"manifests":[
+        {"digest":"sha256:a","platform":{"os":"linux","architecture":"arm64","variant":"v8"}},
+        {"digest":"sha256:b","platform":{"os":"linux","architecture":"amd64"}},
+        {"digest":"sha256:c","platform":{"os":"linux","architecture":"amd64"}},
+        {"digest":"sha256:d","platform":{"os":"unknown","architecture":"unknown"}},
+        {"digest":"sha256:e"}]}"#;
+    const MANIFEST: &str = r#"{"schemaVersion":2,"config":{"digest":"sha256:a"},"layers":[]}"#;
+
+    fn read(media_type: &str, stated: Option<&str>, body: &str, asked: Option<&str>) -> Result<Published, Unreadable> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, media_type.parse().unwrap());
+        if let Some(stated) = stated {
+            headers.insert(CONTENT_DIGEST, stated.parse().unwrap());
+        }
+        published(&headers, body.as_bytes(), asked)
+    }
+
+    fn of(body: &str, platforms: &[&str]) -> Published {
+        let platforms = platforms.iter().copied().map(Into::into).collect();
+        Published { digest: sha256(body.as_bytes()).into(), platforms, user: None }
+    }
+
+    #[test]
+    fn indexes_and_manifests_are_read() {
+        let platforms = ["linux/amd64", "linux/arm64/v8"];
+        for media_type in INDEXES {
+            assert_eq!(read(media_type, None, INDEX, None), Ok(of(INDEX, &platforms)), "{media_type}");
+        }
+        for media_type in MANIFESTS {
+            assert_eq!(read(media_type, None, MANIFEST, None), Ok(of(MANIFEST, &[])), "{media_type}");
+        }
+        let loud = "Application/vnd.oci.image.index.v1+JSON; charset=utf-8";
+        assert_eq!(read(loud, None, INDEX, None), Ok(of(INDEX, &platforms)));
+        assert!(INDEXES.iter().chain(&MANIFESTS).all(|known| ACCEPTED.contains(known)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_so() {
+        let agreed = format!(r#"{{"mediaType":"{}","config":{{}}}}"#, MANIFESTS[0]);
+        assert!(read(MANIFESTS[0], None, &agreed, None).is_ok());
+        for (media_type, body, error) in [
+            ("text/html", MANIFEST, Unreadable::Type),
+            ("application/vnd.docker.distribution.manifest.v1+prettyjws", MANIFEST, Unreadable::Type),
+            (INDEXES[0], MANIFEST, Unreadable::Body),
+            (MANIFESTS[0], INDEX, Unreadable::Body),
+            (MANIFESTS[0], "{", Unreadable::Body),
+            (MANIFESTS[0], "<html>", Unreadable::Body),
+            (MANIFESTS[1], &agreed, Unreadable::Body),
+            (INDEXES[0], r#"{"manifests":null}"#, Unreadable::Body),
+        ] {
+            assert_eq!(read(media_type, None, body, None), Err(error), "{media_type} {body}");
+        }
+    }
+
+    #[test]
+    fn every_digest_is_computed_again() {
+        let right = sha256(MANIFEST.as_bytes());
+        let long = hex("sha512", digest(&SHA512, MANIFEST.as_bytes()).as_ref());
+        let wrong = format!("sha256:{}", "0".repeat(64));
+        let read = |stated, asked| read(MANIFESTS[0], stated, MANIFEST, asked).map(|published| published.digest);
+        assert_eq!(right, "sha256:9271b9eadd70dba0e0cf53ab52fc18ba8095c5fc8df6b2e7ab47b6ccacd9ba30");
+        assert_eq!(read(Some(&right), None).as_deref(), Ok(&*right));
+        assert_eq!(read(Some(&right), Some(&right)).as_deref(), Ok(&*right));
+        assert_eq!(read(Some(&right), Some(&long)).as_deref(), Ok(&*long));
+        for (stated, asked) in [(Some(&*wrong), None), (None, Some(&*wrong)), (Some("md5:0"), None), (Some("?"), None)]
+        {
+            assert_eq!(read(stated, asked), Err(Unreadable::Digest), "{stated:?} {asked:?}");
+        }
+    }
+}
