@@ -12,6 +12,7 @@ mod error;
 mod expand;
 mod insert;
 mod json;
+mod path;
 mod scalar;
 mod share;
 mod stream;
@@ -26,6 +27,7 @@ use json_patch::Patch;
 use serde_json::Value;
 
 pub use self::error::{ManifestError, Position};
+pub(crate) use self::path::path_at;
 pub use self::stream::documents;
 use self::tree::Tree;
 
@@ -49,16 +51,19 @@ pub struct Document<'t> {
 impl<'t> Document<'t> {
     /// Reads the document; none if it holds nothing but comments.
     pub fn parse(&self) -> Result<Option<Parsed<'t>>, ManifestError> {
-        let tree = match json::read(*self) {
-            Some(Ok(tree)) => Some(tree),
+        self.tree()?.map(|tree| Ok(Parsed { json: expand::json(&tree)?, tree })).transpose()
+    }
+
+    fn tree(&self) -> Result<Option<Tree<'t>>, ManifestError> {
+        match json::read(*self) {
+            Some(Ok(tree)) => Ok(Some(tree)),
             Some(Err(stop)) => match yaml::read(*self) {
                 // Whichever reader came further knows best what the text was meant to be.
-                Err(error) if error.at() <= self.position(stop.at) => return Err(stop.error),
-                read => read?,
+                Err(error) if error.at() <= self.position(stop.at) => Err(stop.error),
+                read => read,
             },
-            None => yaml::read(*self)?,
-        };
-        tree.map(|tree| Ok(Parsed { json: expand::json(&tree)?, tree })).transpose()
+            None => yaml::read(*self),
+        }
     }
 
     fn position(&self, at: usize) -> Position {

@@ -1,10 +1,10 @@
 //! From the file's text to the keys and values that people wrote, or to what they should have written.
 
-use serde_path_to_error::{Path, Segment};
 use serde_saphyr::{Error, Location};
 
 use super::problem::{Misplaced, Problem, shown};
 use super::written::Written;
+use crate::manifest::path_at;
 
 /// What the parser calls things, and what we do.
 const LIST: &str = "a list: `[]`, or lines that begin with `- `";
@@ -30,17 +30,10 @@ pub(super) fn read(text: &str) -> Result<Written, Misplaced> {
     if is_blank(text) {
         return Err((Location::UNKNOWN, Problem::Empty));
     }
-    let mut path = None;
-    serde_saphyr::with_deserializer_from_str(text, |deserializer| {
-        serde_path_to_error::deserialize(deserializer).map_err(|error| {
-            path = Some(error.path().clone());
-            error.into_inner()
-        })
-    })
-    .map_err(|error: Error| {
+    serde_saphyr::from_str(text).map_err(|error: Error| {
         let error = error.without_snippet();
         let location = error.location().unwrap_or(Location::UNKNOWN);
-        (location, problem_of(error, path.as_ref()))
+        (location, problem_of(error, &path_at(text, location.span().byte_offset())))
     })
 }
 
@@ -49,24 +42,22 @@ fn is_blank(text: &str) -> bool {
     text.trim_start_matches('\u{feff}').lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
 }
 
-fn problem_of(error: &Error, path: Option<&Path>) -> Problem {
-    let segments: Vec<&Segment> = path.into_iter().flat_map(Path::iter).collect();
-    let key = || dotted(&segments);
-    let shape = |write| Problem::Shape { key: key(), write };
+/// What is wrong at `key`: with its value, or with what the map there has.
+fn problem_of(error: &Error, key: &str) -> Problem {
+    let shape = |write| Problem::Shape { key: shown(key), write };
     match error {
-        Error::AliasError { error, .. } => problem_of(error, path),
+        Error::AliasError { error, .. } => problem_of(error, key),
         Error::MultipleDocuments { .. } => Problem::Documents,
         Error::DuplicateMappingKey { key, .. } => Problem::KeyTwice(shown(key.as_deref().unwrap_or_default())),
         Error::SerdeUnknownField { field, expected, .. } => {
-            let inside = dotted(segments.split_last().map_or(&[], |(_, inside)| inside));
-            Problem::UnknownKey { key: shown(&join(&inside, field)), instead: instead(field, expected) }
+            Problem::UnknownKey { key: shown(&join(key, field)), instead: instead(field, expected) }
         }
         Error::SerdeUnknownVariant { variant, expected, .. } => {
             // What YAML makes of an unquoted `off` is understood: nothing to recommend.
             let expected: Vec<&str> = expected.iter().copied().filter(|word| *word != "false").collect();
-            Problem::Word { key: key(), instead: instead(variant, &expected), written: shown(variant) }
+            Problem::Word { key: shown(key), instead: instead(variant, &expected), written: shown(variant) }
         }
-        Error::SerdeMissingField { field, .. } => Problem::MissingKey(join(&key(), field)),
+        Error::SerdeMissingField { field, .. } => Problem::MissingKey(shown(&join(key, field))),
         Error::Unexpected { expected: "sequence start", .. } => shape(LIST),
         Error::Unexpected { expected: "mapping start", .. } => shape(MAP),
         Error::Unexpected { expected: "string scalar", .. }
@@ -86,20 +77,6 @@ fn problem_of(error: &Error, path: Option<&Path>) -> Problem {
             Problem::Syntax { message: shown(message), advice: advice.map_or("check the line", |(_, advice)| advice) }
         }
     }
-}
-
-/// The path of a key as people write it: `rules[0].match`.
-fn dotted(segments: &[&Segment]) -> String {
-    let mut text = String::new();
-    for segment in segments {
-        match segment {
-            // Where it stands is read beside the value itself, under this name.
-            Segment::Map { key } if key != "value" => text = join(&text, key),
-            Segment::Seq { index } => text = format!("{text}[{index}]"),
-            _ => {}
-        }
-    }
-    shown(&text)
 }
 
 fn join(path: &str, key: &str) -> String {

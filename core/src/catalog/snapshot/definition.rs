@@ -3,10 +3,10 @@
 use std::num::NonZeroU64;
 
 use serde::Deserialize;
-use serde_path_to_error::Segment;
 use serde_saphyr::{Location, Spanned};
 
 use crate::catalog::Port;
+use crate::manifest::path_at;
 use crate::reference::Reference;
 use crate::warning::printable;
 
@@ -284,17 +284,10 @@ impl DefinitionError {
 }
 
 fn read(text: &str) -> Result<Written, (Location, DefinitionProblem)> {
-    let mut key = String::new();
-    let written = serde_saphyr::with_deserializer_from_str(text, |deserializer| {
-        serde_path_to_error::deserialize(deserializer).map_err(|error| {
-            key = dotted(error.path());
-            error.into_inner()
-        })
-    });
-    written.map_err(|error: serde_saphyr::Error| {
+    serde_saphyr::from_str(text).map_err(|error: serde_saphyr::Error| {
         let error = error.without_snippet();
         let location = error.location().unwrap_or(Location::UNKNOWN);
-        (location, problem_of(error, key))
+        (location, problem_of(error, shown(&path_at(text, location.span().byte_offset()))))
     })
 }
 
@@ -306,21 +299,6 @@ fn problem_of(error: &serde_saphyr::Error, key: String) -> DefinitionProblem {
     let message = message.rsplit_once(" at line ").map_or(&*message, |(text, _)| text);
     let message = if message == "invalid u32" { "must be a number from 0 to 4294967295" } else { message };
     DefinitionProblem::Yaml { key, message: shown(message) }
-}
-
-/// The path of a key as people write it: `accounts.users[0].uid`.
-fn dotted(path: &serde_path_to_error::Path) -> String {
-    let mut text = String::new();
-    for segment in path {
-        match segment {
-            // Where it stands is read beside the value itself, under this name.
-            Segment::Map { key } if key != "value" && text.is_empty() => text.clone_from(key),
-            Segment::Map { key } if key != "value" => text = format!("{text}.{key}"),
-            Segment::Seq { index } => text = format!("{text}[{index}]"),
-            _ => {}
-        }
-    }
-    shown(&text)
 }
 
 fn is_tag(text: &str) -> bool {

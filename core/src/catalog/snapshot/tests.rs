@@ -79,7 +79,7 @@ fn mistakes_are_named_with_their_place() {
         ),
         ("8080/tcp]", "8080/tcp]\nflavor: a b", "7:9: `flavor` must be a word that tags end in, such as `compat`: a b"),
         ("8080/tcp]", "8080/tcp]\nports: []", "7:1: `ports` is there twice; keep one of them"),
-        ("8080/tcp]", "8080/tcp", "6:8: `ports`: unclosed bracket '['"),
+        ("8080/tcp]", "8080/tcp", "6:8: unclosed bracket '['"),
     ] {
         let text = PLAIN.replacen(from, to, 1);
         assert_ne!(text, PLAIN, "{from}");
