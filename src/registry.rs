@@ -17,9 +17,14 @@ mod challenge;
 mod client;
 mod credentials;
 mod distribution;
+mod exchange;
+mod grant;
 mod host;
 mod manifest;
 mod options;
+mod question;
+mod tags;
+mod trouble;
 mod trust;
 
 use std::fmt;
@@ -42,26 +47,14 @@ use crate::unwinding::unwinding;
 
 pub use self::credentials::{Credentials, Error as CredentialsError};
 pub use self::options::{Options, Proxies, authorities};
+pub use self::tags::TagsError;
+pub use self::trouble::Trouble;
 pub use self::trust::Trust;
 
 /// Questions that are on their way or wait for their turn: what bounds the memory of a burst.
 const MAX_FLIGHTS: usize = 512;
 /// Answers that are refreshed at a time.
 const MAX_REFRESHES: usize = 8;
-
-/// Why a registry gave no answer. It repeats no secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-enum Trouble {
-    /// It cannot be reached, or is not well.
-    #[error("{0}")]
-    Outage(String),
-    /// It wants to be left alone, perhaps for so long.
-    #[error("it limits how often it is asked")]
-    Limited(Option<Duration>),
-    /// It answers, but nothing that says whether the image exists, or that we may follow.
-    #[error("{0}")]
-    Refused(String),
-}
 
 /// What is known of images, and who asks for what is not.
 pub struct Registry {
@@ -122,6 +115,16 @@ impl Registry {
         }
         // Boxed, so that reviews whose answers are known do not carry what these need.
         Existing::of(Box::pin(self.find(known, missing, now, timeout, trust())).await)
+    }
+
+    /// The tags of a repository as its registry lists them now, in its order; None where it has no such repository. Nothing is
+    /// kept, and nothing of [`look_up`](Self::look_up) counts: who asks often waits as [`Trouble::Limited`] says.
+    ///
+    /// The tag and the digest of `repository` do not matter. Each page has the [`Options`]' patience.
+    pub async fn tags(&self, repository: &Reference, trust: &Trust) -> Result<Option<Vec<String>>, TagsError> {
+        let Shared { distribution, options, .. } = &*self.shared;
+        let listed = distribution.tags(repository, trust, options.patience).await;
+        listed.map_err(|trouble| TagsError { registry: repository.registry().into(), trouble })
     }
 
     fn recall<'a>(&self, candidates: impl IntoIterator<Item = &'a Reference>, now: Instant) -> (Known, Vec<Reference>) {

@@ -10,6 +10,8 @@ mod debian;
 mod reviews;
 #[path = "registry/server.rs"]
 mod server;
+#[path = "registry/tags.rs"]
+mod tags;
 #[path = "registry/trusted.rs"]
 mod trusted;
 

@@ -20,14 +20,16 @@ use super::server::{Reply, Server, Speaks};
 use super::{Asking, INDEX, INDEX_DIGEST};
 
 const PIN: &str = "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-/// What a review may wait.
-const TIMEOUT: Duration = Duration::from_millis(300);
+/// What a review may wait: longer than any answer takes that comes.
+const LONG: &str = "2s";
+/// The same where no answer comes.
+const SHORT: Duration = Duration::from_millis(300);
 
 /// The webhook with a policy whose targets are on `server`.
-fn webhook(server: &Server, unknown: &str) -> Router {
+fn webhook(server: &Server, unknown: &str, timeout: &str) -> Router {
     let policy = format!(
         "apiVersion: quench.dev/v1alpha1\nkind: Policy\nhardened: {{repository: '{}/dhi/{{name}}', platforms: [linux/amd64]}}\n\
-         verify: {{timeout: 300ms, unknown: {unknown}}}\npullSecrets: []\nhazards: {{missing-nonroot: ignore}}\n",
+         verify: {{timeout: {timeout}, unknown: {unknown}}}\npullSecrets: []\nhazards: {{missing-nonroot: ignore}}\n",
         server.host
     );
     let asking = Asking::of(&[server]);
@@ -74,7 +76,7 @@ async fn what_exists_is_taken_and_pinned_and_the_rest_stays() {
         }
     })
     .await;
-    let webhook = webhook(&server, "keep");
+    let webhook = webhook(&server, "keep", LONG);
     let images = ["nginx:1.31.4", &format!("nginx:1.31.4{PIN}"), "redis:8.10.1", "registry.example.com/own:1"];
     let (first, kept) = reviewed(&webhook, &images).await;
     let asked = server.seen().len();
@@ -95,7 +97,7 @@ async fn versions_that_the_catalog_does_not_know_are_taken_where_the_registry_ha
         if is_there { Reply::index(INDEX) } else { Reply::status(404) }
     })
     .await;
-    let webhook = webhook(&server, "rewrite");
+    let webhook = webhook(&server, "rewrite", LONG);
     let (images, _) = reviewed(&webhook, &["nginx:1.31.99", "nginx:1.31.98"]).await;
     assert_eq!(images, [&format!("{}/dhi/nginx:1.31.99", server.host), "nginx:1.31.98"]);
 }
@@ -104,11 +106,11 @@ async fn versions_that_the_catalog_does_not_know_are_taken_where_the_registry_ha
 async fn a_registry_that_does_not_answer_costs_a_review_its_timeout_once() {
     for (unknown, rewritten) in [("keep", false), ("rewrite", true)] {
         let server = Server::start(Speaks::Tls, |_, _| Reply::index(INDEX).after(Duration::from_secs(30))).await;
-        let webhook = webhook(&server, unknown);
+        let webhook = webhook(&server, unknown, "300ms");
         let started = Instant::now();
         let (images, _) = reviewed(&webhook, &["nginx:1.31.4"]).await;
         let took = started.elapsed();
-        assert!(took >= TIMEOUT && took < TIMEOUT + Duration::from_millis(400), "{took:?}");
+        assert!(took >= SHORT && took < SHORT + Duration::from_millis(400), "{took:?}");
         let target = format!("{}/dhi/nginx:1.31.4", server.host);
         assert_eq!(images, [if rewritten { &*target } else { "nginx:1.31.4" }], "{unknown}");
     }
