@@ -31,6 +31,12 @@ impl<'a> Question<'a> {
         Self::about(reference, trust, &format!("manifests/{tag}"), ACCEPTED)
     }
 
+    /// The configuration of an image, or another blob.
+    pub(super) fn blob(image: &'a Reference, trust: &'a Trust) -> Result<Self, Trouble> {
+        let digest = image.digest().unwrap_or_default();
+        Self::about(image, trust, &format!("blobs/{digest}"), "*/*")
+    }
+
     /// Which tags a repository has.
     pub(super) fn tags(repository: &'a Reference, trust: &'a Trust) -> Result<Self, Trouble> {
         Self::about(repository, trust, &format!("tags/list?n={PAGE}"), "application/json")
