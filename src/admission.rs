@@ -12,11 +12,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http_body_util::LengthLimitError;
-use quench_core::existing::Existing;
+use quench_core::existing::{Existing, Inquiry};
 use quench_core::outcome::{Change, Outcome};
 use quench_core::plan::{self, Plan, plan};
 use quench_core::policy::{Mode, Policy};
-use quench_core::reference::Reference;
 use quench_core::review::{self, reply};
 use quench_core::warning::printable;
 use tracing::{info, warn};
@@ -107,8 +106,7 @@ impl Admission {
 
     /// What registries say of the candidates; without `verify` nobody is asked.
     fn existing<'a>(&'a self, plan: &Plan<'_>, policy: &'a Policy) -> impl Future<Output = Existing> + use<'a> {
-        let asked =
-            policy.verify.as_ref().map(|verify| (verify, plan.candidates().cloned().collect::<Vec<Reference>>()));
+        let asked = policy.verify.as_ref().map(|verify| (verify, plan.candidates().cloned().collect::<Vec<Inquiry>>()));
         async move {
             match asked {
                 Some((verify, candidates)) if !candidates.is_empty() => {

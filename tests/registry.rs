@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
+#[path = "registry/config.rs"]
+mod config;
 #[path = "registry/cost.rs"]
 mod cost;
 #[path = "registry/debian.rs"]
@@ -10,6 +12,8 @@ mod debian;
 mod reviews;
 #[path = "registry/server.rs"]
 mod server;
+#[path = "registry/tags.rs"]
+mod tags;
 #[path = "registry/trusted.rs"]
 mod trusted;
 
@@ -19,7 +23,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use quench::registry::{Credentials, Options, Proxies, Registry, Trust};
 use quench::telemetry::Metrics;
-use quench_core::existing::{Presence, Published};
+use quench_core::existing::{Inquiry, Presence, Published};
 use quench_core::reference::Reference;
 use server::{Endless, Reply, Seen, Server, Speaks};
 use tokio::time::{sleep, timeout};
@@ -63,10 +67,15 @@ impl Asking {
     }
 
     async fn look_up(&self, image: &Reference) -> Presence {
+        self.inquire(&image.clone().into(), REVIEW).await
+    }
+
+    async fn inquire(&self, inquiry: &Inquiry, wait: Duration) -> Presence {
         let started = Instant::now();
-        let found = timeout(PATIENCE, self.registry.look_up([image], REVIEW, || self.trust.clone())).await.unwrap();
-        assert!(started.elapsed() < REVIEW + Duration::from_millis(300), "{image} took {:?}", started.elapsed());
-        found.presence(image).unwrap().clone()
+        let found = timeout(PATIENCE, self.registry.look_up([inquiry], wait, || self.trust.clone())).await.unwrap();
+        let took = started.elapsed();
+        assert!(took < wait + Duration::from_millis(300), "{inquiry:?} took {took:?}");
+        found.presence(inquiry).unwrap().clone()
     }
 
     /// Waits for an answer that may take several tries.

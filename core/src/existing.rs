@@ -4,6 +4,35 @@ use std::collections::HashMap;
 
 use crate::reference::Reference;
 
+/// What is asked of a registry about a candidate. A reference alone asks whether it exists.
+///
+/// ```
+/// use quench_core::existing::{Detail, Inquiry};
+/// use quench_core::reference::Reference;
+///
+/// let inquiry = Inquiry::from("dhi.io/nginx:1".parse::<Reference>()?);
+/// assert_eq!((inquiry.reference.as_str(), inquiry.detail), ("dhi.io/nginx:1", Detail::Existence));
+/// # Ok::<(), quench_core::reference::ParseError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Inquiry {
+    /// The candidate.
+    pub reference: Reference,
+    /// What is to be known of it.
+    pub detail: Detail,
+}
+
+/// What is to be known of a candidate that exists. Each takes in those before it, and may cost further requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Detail {
+    /// Its digest, and the platforms where an index lists them.
+    Existence,
+    /// The platform of an image without an index as well.
+    Platforms,
+    /// The user as well.
+    User,
+}
+
 /// What a registry says of a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
@@ -26,6 +55,24 @@ pub struct Published {
     pub user: Option<Box<str>>,
 }
 
+impl From<Reference> for Inquiry {
+    fn from(reference: Reference) -> Self {
+        Self { reference, detail: Detail::Existence }
+    }
+}
+
+impl Inquiry {
+    /// The same with more detail, whose answer says all that this one's does.
+    pub fn deeper(&self) -> Option<Self> {
+        let detail = match self.detail {
+            Detail::Existence => Detail::Platforms,
+            Detail::Platforms => Detail::User,
+            Detail::User => return None,
+        };
+        Some(Self { detail, ..self.clone() })
+    }
+}
+
 impl Published {
     /// Whether it has a build for Linux on an architecture, of those that are known.
     pub(crate) fn has(&self, architecture: &str) -> bool {
@@ -36,13 +83,14 @@ impl Published {
     }
 }
 
-/// What is known of candidates, by reference.
+/// What is known of candidates, by what was asked.
 ///
 /// ```
-/// use quench_core::existing::{Existing, Presence};
+/// use quench_core::existing::{Existing, Inquiry, Presence};
 /// use quench_core::reference::Reference;
 ///
 /// let [nginx, redis]: [Reference; 2] = ["dhi.io/nginx:1".parse()?, "dhi.io/redis:8".parse()?];
+/// let [nginx, redis]: [Inquiry; 2] = [nginx.into(), redis.into()];
 /// let existing = Existing::of([(nginx.clone(), Presence::Absent)]);
 /// assert_eq!(existing.presence(&nginx), Some(&Presence::Absent));
 /// assert_eq!(existing.presence(&redis), Some(&Presence::Unknown), "nobody answered");
@@ -52,7 +100,7 @@ impl Published {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Existing {
     /// None where no registry was asked.
-    known: Option<HashMap<Reference, Presence>>,
+    known: Option<HashMap<Inquiry, Presence>>,
 }
 
 /// For what nobody answered.
@@ -65,12 +113,12 @@ impl Existing {
     }
 
     /// What registries answered. What is not among it is unknown.
-    pub fn of(answers: impl IntoIterator<Item = (Reference, Presence)>) -> Self {
+    pub fn of(answers: impl IntoIterator<Item = (Inquiry, Presence)>) -> Self {
         Self { known: Some(answers.into_iter().collect()) }
     }
 
-    /// What a registry says of a reference; None where none was asked.
-    pub fn presence(&self, reference: &Reference) -> Option<&Presence> {
-        Some(self.known.as_ref()?.get(reference).unwrap_or(&UNKNOWN))
+    /// What a registry says; None where none was asked.
+    pub fn presence(&self, inquiry: &Inquiry) -> Option<&Presence> {
+        Some(self.known.as_ref()?.get(inquiry).unwrap_or(&UNKNOWN))
     }
 }

@@ -80,6 +80,19 @@ impl Reference {
         Ok(Self { text, registry, name: length, tag: end })
     }
 
+    /// The same repository's other tag, without a digest.
+    ///
+    /// ```
+    /// # use quench_core::reference::Reference;
+    /// let image: Reference = "nginx:1.31.4".parse()?;
+    /// assert_eq!(image.with_tag("1.31")?.to_string(), "docker.io/library/nginx:1.31");
+    /// assert!(image.with_tag("1:31").is_err());
+    /// # Ok::<(), quench_core::reference::ParseError>(())
+    /// ```
+    pub fn with_tag(&self, tag: &str) -> Result<Self, ParseError> {
+        Self::tagged(&[self.name()], self.registry, tag)
+    }
+
     /// The same with a digest, where it has none.
     pub(crate) fn pinned(self, digest: &str) -> Result<Self, ParseError> {
         if self.digest().is_some() {

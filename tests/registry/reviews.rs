@@ -17,17 +17,19 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::server::{Reply, Server, Speaks};
-use super::{Asking, INDEX, INDEX_DIGEST};
+use super::{Asking, INDEX, INDEX_DIGEST, config};
 
 const PIN: &str = "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-/// What a review may wait.
-const TIMEOUT: Duration = Duration::from_millis(300);
+/// What a review may wait: longer than any answer takes that comes.
+const LONG: &str = "2s";
+/// The same where no answer comes.
+const SHORT: Duration = Duration::from_millis(300);
 
 /// The webhook with a policy whose targets are on `server`.
-fn webhook(server: &Server, unknown: &str) -> Router {
+fn webhook(server: &Server, unknown: &str, timeout: &str) -> Router {
     let policy = format!(
         "apiVersion: quench.dev/v1alpha1\nkind: Policy\nhardened: {{repository: '{}/dhi/{{name}}', platforms: [linux/amd64]}}\n\
-         verify: {{timeout: 300ms, unknown: {unknown}}}\npullSecrets: []\nhazards: {{missing-nonroot: ignore}}\n",
+         verify: {{timeout: {timeout}, unknown: {unknown}}}\npullSecrets: []\nhazards: {{missing-nonroot: ignore}}\n",
         server.host
     );
     let asking = Asking::of(&[server]);
@@ -42,12 +44,17 @@ fn webhook(server: &Server, unknown: &str) -> Router {
 
 /// What each image becomes, and the reasons of those that stay.
 async fn reviewed(webhook: &Router, images: &[&str]) -> (Vec<String>, Value) {
+    reviewed_in(webhook, images, json!({})).await
+}
+
+/// The same in a pod with a security context.
+async fn reviewed_in(webhook: &Router, images: &[&str], context: Value) -> (Vec<String>, Value) {
     let containers: Vec<_> =
         images.iter().enumerate().map(|(n, image)| json!({"name": format!("c{n}"), "image": image})).collect();
     let review = json!({
         "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
             "uid": "u", "operation": "CREATE", "namespace": "n", "kind": {"group": "", "version": "v1", "kind": "Pod"},
-            "object": {"metadata": {"name": "p"}, "spec": {"containers": containers}}
+            "object": {"metadata": {"name": "p"}, "spec": {"securityContext": context, "containers": containers}}
         }
     });
     let request = Request::post("/mutate").header("content-type", "application/json");
@@ -74,7 +81,7 @@ async fn what_exists_is_taken_and_pinned_and_the_rest_stays() {
         }
     })
     .await;
-    let webhook = webhook(&server, "keep");
+    let webhook = webhook(&server, "keep", LONG);
     let images = ["nginx:1.31.4", &format!("nginx:1.31.4{PIN}"), "redis:8.10.1", "registry.example.com/own:1"];
     let (first, kept) = reviewed(&webhook, &images).await;
     let asked = server.seen().len();
@@ -95,7 +102,7 @@ async fn versions_that_the_catalog_does_not_know_are_taken_where_the_registry_ha
         if is_there { Reply::index(INDEX) } else { Reply::status(404) }
     })
     .await;
-    let webhook = webhook(&server, "rewrite");
+    let webhook = webhook(&server, "rewrite", LONG);
     let (images, _) = reviewed(&webhook, &["nginx:1.31.99", "nginx:1.31.98"]).await;
     assert_eq!(images, [&format!("{}/dhi/nginx:1.31.99", server.host), "nginx:1.31.98"]);
 }
@@ -104,12 +111,36 @@ async fn versions_that_the_catalog_does_not_know_are_taken_where_the_registry_ha
 async fn a_registry_that_does_not_answer_costs_a_review_its_timeout_once() {
     for (unknown, rewritten) in [("keep", false), ("rewrite", true)] {
         let server = Server::start(Speaks::Tls, |_, _| Reply::index(INDEX).after(Duration::from_secs(30))).await;
-        let webhook = webhook(&server, unknown);
+        let webhook = webhook(&server, unknown, "300ms");
         let started = Instant::now();
         let (images, _) = reviewed(&webhook, &["nginx:1.31.4"]).await;
         let took = started.elapsed();
-        assert!(took >= TIMEOUT && took < TIMEOUT + Duration::from_millis(400), "{took:?}");
+        assert!(took >= SHORT && took < SHORT + Duration::from_millis(400), "{took:?}");
         let target = format!("{}/dhi/nginx:1.31.4", server.host);
         assert_eq!(images, [if rewritten { &*target } else { "nginx:1.31.4" }], "{unknown}");
+    }
+}
+
+#[tokio::test]
+async fn the_user_of_the_published_image_counts_where_it_must_be_no_root() {
+    for (user, rewritten) in [("65532", true), ("65532:65532", true), ("nginx", false), ("", false), ("0", false)] {
+        let (config, manifest) = config::image_of(user);
+        let server = Server::start(Speaks::Tls, move |seen, _| match &*seen.path {
+            path if path.contains("/blobs/") => Reply::body(config.clone()),
+            "/v2/dhi/nginx/manifests/1.31.4" => Reply::manifest(manifest.clone()),
+            _ => Reply::status(404),
+        })
+        .await;
+        let webhook = webhook(&server, "keep", LONG);
+        let (images, kept) = reviewed_in(&webhook, &["nginx:1.31.4"], json!({"runAsNonRoot": true})).await;
+        let target = format!("{}/dhi/nginx:1.31.4", server.host);
+        assert_eq!(images, [if rewritten { &*target } else { "nginx:1.31.4" }], "{user} {kept}");
+        let codes = (!rewritten).then(|| json!(["named-user"]));
+        assert_eq!(kept["c0"]["codes"], codes.unwrap_or_default(), "{user}");
+        // The manifest, its configuration, and whether there is a build with a shell.
+        assert_eq!(server.seen().len(), 3, "{user}");
+        // What is known of it is enough for whoever wants to know less.
+        reviewed_in(&webhook, &["nginx:1.31.4"], json!({"runAsUser": 1000})).await;
+        assert_eq!(server.seen().len(), 3, "{user}");
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, Response};
 use hyper::body::{Frame, Incoming};
@@ -144,6 +145,11 @@ fn acceptor(leaf: &Leaf) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
+pub(crate) fn sha256(content: &str) -> String {
+    let digest = digest(&SHA256, content.as_bytes());
+    digest.as_ref().iter().fold("sha256:".to_owned(), |digits, byte| format!("{digits}{byte:02x}"))
+}
+
 /// An answer, and how long it takes.
 pub(crate) struct Reply {
     response: Response<Body>,
@@ -164,6 +170,11 @@ impl Reply {
     /// A body of the type of an index.
     pub(crate) fn index(body: impl Into<Body>) -> Self {
         Self::body(body).with("content-type", "application/vnd.oci.image.index.v1+json")
+    }
+
+    /// A body of the type of a manifest.
+    pub(crate) fn manifest(body: impl Into<Body>) -> Self {
+        Self::body(body).with("content-type", "application/vnd.oci.image.manifest.v1+json")
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {

@@ -12,7 +12,7 @@ use quench_core::policy::{Digest, Policy, Unknown};
 use quench_core::reference::Reference;
 use serde_json::json;
 
-use super::answer::{Answer, ask, pod, policy, presence};
+use super::answer::{Answer, ask, known, pod, policy, presence};
 
 const IMAGES: [&str; 15] = [
     "nginx:1.31.4",
@@ -98,9 +98,12 @@ impl World {
         let container =
             json!({"command": shell.then_some(["sh", "-c", "x"]), "securityContext": {"runAsNonRoot": true}});
         let pod = pod(image, &container);
-        let asked = ask(policy, catalog, &pod, &Existing::declared()).asked;
-        let answers: HashMap<_, _> = asked.into_iter().map(|to| (to.clone(), self.of(&to))).collect();
-        (ask(policy, catalog, &pod, &Existing::of(answers.clone())), answers)
+        let mut answers = HashMap::new();
+        let answer = ask(policy, catalog, &pod, |asked| {
+            answers.extend(asked.iter().map(|asked| (asked.reference.clone(), self.of(&asked.reference))));
+            Existing::of(asked.iter().map(|asked| (asked.clone(), self.of(&asked.reference))))
+        });
+        (answer, answers)
     }
 }
 
@@ -130,7 +133,8 @@ fn an_image_becomes_what_is_known_to_exist_and_stays_that() {
             let (first, answers) = world.ask(&policy, &catalog, &image, shell);
             let contacted: Vec<&str> = policy.contacted().collect();
             for asked in &first.asked {
-                prop_assert!(contacted.contains(&asked.registry()), "{} is asked for, of {:?}", asked, contacted);
+                let registry = asked.reference.registry();
+                prop_assert!(contacted.contains(&registry), "{} is asked, of {:?}", registry, contacted);
             }
             let [to] = &*first.images else { return Ok(()) };
             rewritten.set(rewritten.get() + 1);
@@ -176,6 +180,6 @@ fn nothing_changes_while_no_registry_answers() {
         .unwrap();
     assert!(asked.get() > 500, "{}", asked.get());
     let rewriting = policy("verify: {unknown: rewrite}");
-    let answer = ask(&rewriting, &catalog, &pod("nginx:1.31.4", &json!({})), &Existing::of([]));
+    let answer = ask(&rewriting, &catalog, &pod("nginx:1.31.4", &json!({})), known(&[]));
     assert_eq!(answer.images.len(), 1, "{:?}", answer.kept);
 }
