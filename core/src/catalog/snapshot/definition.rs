@@ -323,7 +323,7 @@ fn dotted(path: &serde_path_to_error::Path) -> String {
     shown(&text)
 }
 
-fn is_tag(text: &str) -> bool {
+pub(super) fn is_tag(text: &str) -> bool {
     format!("dhi.io/x:{text}").parse::<Reference>().is_ok_and(|reference| reference.tag() == Some(text))
 }
 
