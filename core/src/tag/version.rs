@@ -84,7 +84,7 @@ impl<'t> Version<'t> {
     }
 
     /// Whether the first numbers can belong to one series: a year is none of `1.31.4`, and neither is a million.
-    pub(crate) fn is_of_a_series_with(&self, newest: &Version<'_>) -> bool {
+    pub(super) fn is_of_a_series_with(&self, newest: &Version<'_>) -> bool {
         let first = |version: &Version<'_>| version.numbers().first().copied().unwrap_or_default();
         let is_year = |number: u64| (1990..2100).contains(&number) || (19_900_101..21_000_101).contains(&number);
         let digits = |number: u64| number.checked_ilog10().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use proptest::test_runner::RngSeed;
 use serde_json::Value;
 
 use super::*;
@@ -95,6 +96,8 @@ fn what_is_listed_is_declared_where_its_line_is_known() {
             &[
                 "484",
                 "485",
+                "48",
+                "4850",
                 "26.6.0-1",
                 "26.6.0",
                 "26.6",
@@ -326,7 +329,7 @@ fn declared(text: &str) -> BTreeSet<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(7), ..ProptestConfig::default() })]
 
     #[test]
     fn only_what_is_listed_is_declared((variants, tags) in scenes()) {
@@ -376,7 +379,10 @@ proptest! {
             let catalog = Catalog::parse(text).unwrap();
             catalog.get("lighthouse").into_iter().flat_map(|image| image.tags().map(|tag| tag.to_string()).collect::<Vec<_>>()).collect()
         };
-        prop_assume!(list(&text).len() == declared(&text).len());
+        // As a catalog of our own writing has it.
+        if list(&text).len() > declared(&text).len() {
+            return Ok(());
+        }
         let after = by(&text, &tags).text;
         prop_assert_eq!(list(&after).len(), declared(&after).len(), "{}", after);
     }

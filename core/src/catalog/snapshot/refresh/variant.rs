@@ -350,11 +350,15 @@ impl Line {
     }
 }
 
-/// Whether two full versions are patches of one line, written in the same way.
+/// Whether two full versions are patches of one line, written in the same way. One number is a line by itself: 485 comes after
+/// 484, while 48 is the line of something else.
 fn is_of_line(version: &str, known: &str) -> bool {
     let (Some(version), Some(known)) = (Version::of(version), Version::of(known)) else { return false };
     let line = |version: &Version<'_>| version.numbers().iter().take(version.line()).copied().collect::<Vec<_>>();
-    version.is_like(&known) && version.is_of_a_series_with(&known) && line(&version) == line(&known)
+    let digits = |version: &Version<'_>| version.numbers().first().and_then(|first| first.checked_ilog10());
+    version.is_like(&known)
+        && line(&version) == line(&known)
+        && (version.line() > 0 || digits(&version) == digits(&known))
 }
 
 /// Whether a shorter stem of a line can stand for this version of it: `lts` can for any.
