@@ -27,7 +27,7 @@ use quench_core::policy::Policy;
 
 pub use certificates::Certificates;
 pub use files::Files;
-pub use registry_auth::RegistryAuth;
+pub use registry_auth::{RegistryAuth, credentials};
 pub use rules::Rules;
 pub use standing::{SelfManaged, Standing};
 

@@ -31,8 +31,8 @@ pub(crate) use self::image::Build;
 use self::registries::Registries;
 use crate::reference::{ParseError, Reference};
 
-/// The catalog as it was when this program was built.
-const EMBEDDED: &str = include_str!("../data/catalog.json");
+/// The catalog file that the program brings: the public catalog as it was when the program was written.
+pub const EMBEDDED: &str = include_str!("../data/catalog.json");
 
 /// What is published as hardened.
 #[derive(Debug)]

@@ -8,4 +8,4 @@ mod ask;
 mod base;
 mod find;
 mod newer;
-mod version;
+pub(crate) mod version;

@@ -1,15 +1,21 @@
 //! `quench catalog`: what is published as hardened, and a fresh file of it.
 
+mod file;
 mod import;
 mod list;
+mod refresh;
 mod show;
 
-use std::io;
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use quench_core::catalog::{Image, Role, Upstream};
+use serde::Serialize;
+
+/// How many names a message has.
+const MOST_NAMES: usize = 10;
 
 /// Show what is published as hardened, or make a fresh catalog file
 ///
@@ -19,6 +25,7 @@ pub(super) enum Catalog {
     List(list::List),
     Show(show::Show),
     Import(import::Import),
+    Refresh(refresh::Refresh),
 }
 
 /// Which catalog is shown, and how.
@@ -44,6 +51,7 @@ impl Catalog {
             Self::List(list) => list.run(),
             Self::Show(show) => show.run(),
             Self::Import(import) => import.run(),
+            Self::Refresh(refresh) => refresh.run(),
         }
     }
 }
@@ -74,10 +82,36 @@ fn or_none(words: &[impl ToString]) -> String {
     if words.is_empty() { "none".to_owned() } else { words.join(" ") }
 }
 
-/// Whoever reads may have read enough, as `head` does.
-fn unless_closed(written: io::Result<()>) -> Result<ExitCode> {
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
+impl Output {
+    /// Writes to stdout: the text, or a line for each of `lines`. Whoever reads may have read enough, as `head` does.
+    fn write<L: Serialize>(
+        self,
+        text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+        lines: impl IntoIterator<Item = L>,
+    ) -> Result<ExitCode> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        let written = match self {
+            Self::Text => text(&mut out),
+            Self::Json => lines.into_iter().try_for_each(|line| {
+                serde_json::to_writer(&mut out, &line)?;
+                writeln!(out)
+            }),
+        };
+        match written.and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(ExitCode::SUCCESS),
+        }
     }
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// The first of them, and how many more there are.
+fn names(all: &[Box<str>]) -> String {
+    let first: Vec<&str> = all.iter().take(MOST_NAMES).map(|name| &**name).collect();
+    let more = all.len() - first.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", first.join(", "))
 }

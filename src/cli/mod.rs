@@ -4,8 +4,10 @@ mod catalog;
 mod certs;
 mod explain;
 mod policy;
+mod registries;
 mod rewrite;
 mod serve;
+mod signals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,8 +1,6 @@
 //! `quench serve`: the webhook.
 
-mod registries;
 mod self_managed;
-mod signals;
 mod webhook_url;
 
 use std::env;
@@ -23,11 +21,11 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use self::registries::Registries;
 use self::self_managed::SelfManaged;
-use self::signals::Signals;
 use self::webhook_url::WebhookUrl;
 use super::dns_label;
+use super::registries::Registries;
+use super::signals::Signals;
 use crate::admission::{self, Admission};
 use crate::cluster::authority::Keeper;
 use crate::cluster::registration::{self, Registration, Renewal};
@@ -91,7 +89,8 @@ pub(super) struct Serve {
     /// How long to take connections after SIGTERM; without it, 5 in a cluster and 1 elsewhere
     #[arg(long, value_name = "SECONDS")]
     drain_seconds: Option<u16>,
-    #[command(flatten)]
+    // Their file is read again when it changes.
+    #[command(flatten, next_help_heading = "Registries, for a policy with `verify`")]
     registries: Registries,
     // The last: its heading is that of all that follow.
     #[command(flatten)]

@@ -32,8 +32,7 @@ impl fmt::Debug for Secret {
 impl RegistryAuth {
     /// Has `registry` use what is in the file `path`, from now on and when it changes.
     pub fn load(path: &Path, registry: Arc<Registry>, standing: &Arc<Standing>, now: SystemTime) -> Result<Self> {
-        let text = Secret(read(path, "registry credentials")?);
-        let credentials = parse(&text).with_context(|| format!("{} cannot be used", path.display()))?;
+        let (text, credentials) = load(path)?;
         registry.replace_credentials(credentials);
         Ok(Self { file: Watched::start(File::RegistryAuth, path.into(), text, standing, now), registry })
     }
@@ -57,6 +56,17 @@ impl RegistryAuth {
             file.taken(now);
         }
     }
+}
+
+/// The credentials in that file, for who reads it once.
+pub fn credentials(file: &Path) -> Result<Credentials> {
+    Ok(load(file)?.1)
+}
+
+fn load(path: &Path) -> Result<(Secret, Credentials)> {
+    let text = Secret(read(path, "registry credentials")?);
+    let credentials = parse(&text).with_context(|| format!("{} cannot be used", path.display()))?;
+    Ok((text, credentials))
 }
 
 fn parse(text: &Secret) -> Result<Credentials> {

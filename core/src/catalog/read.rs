@@ -139,7 +139,7 @@ impl Vocabulary {
 }
 
 /// A development build is no counterpart of anything: it runs as root and holds a package manager.
-fn is_runtime(variant: &format::Variant) -> bool {
+pub(super) fn is_runtime(variant: &format::Variant) -> bool {
     variant.dev.as_deref() != Some("only")
 }
 

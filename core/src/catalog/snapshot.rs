@@ -21,6 +21,7 @@
 mod carried;
 mod definition;
 mod facts;
+mod refresh;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 pub use self::definition::{Definition, DefinitionError, DefinitionProblem};
+pub use self::refresh::{Answer, Refreshed, Tags, refresh};
 
 use self::carried::{Earlier, EarlierImage};
 use self::definition::shown;
@@ -109,6 +111,9 @@ impl Snapshot {
         })
     }
 }
+
+/// The fields of an object in their order, each with its JSON.
+type Fields = Vec<(Box<str>, String)>;
 
 /// One image, on a line of its own.
 fn image(name: &str, definitions: &[Definition], before: Option<&EarlierImage>) -> String {
@@ -199,8 +204,8 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-fn object(fields: &[(&str, String)]) -> String {
-    let fields: Vec<String> = fields.iter().map(|(key, json)| format!("\"{key}\":{json}")).collect();
+fn object(fields: &[(impl AsRef<str>, String)]) -> String {
+    let fields: Vec<String> = fields.iter().map(|(key, json)| format!("{}:{json}", json!(key.as_ref()))).collect();
     format!("{{{}}}", fields.join(","))
 }
 

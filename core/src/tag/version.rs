@@ -7,7 +7,7 @@ const MOST_DIGITS: u32 = 18;
 
 /// The numbers that a stem begins with: `[9, 6, 0, 1]` of `9.6.0-1`, `[3, 9, 16]` of `3.9.16-jdk25`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Version<'t> {
+pub(crate) struct Version<'t> {
     numbers: [u64; MOST],
     count: usize,
     /// How many numbers each dash-separated group has, one digit a group: 31 for `9.6.0-1`.
@@ -19,7 +19,7 @@ pub(super) struct Version<'t> {
 }
 
 impl<'t> Version<'t> {
-    pub(super) fn of(stem: &'t str) -> Option<Self> {
+    pub(crate) fn of(stem: &'t str) -> Option<Self> {
         let mut version = Self { numbers: [0; MOST], count: 0, shape: 0, head: "", rest: stem };
         loop {
             let group = if version.shape == 0 { version.rest } else { version.rest.get(1..)? };
@@ -65,21 +65,21 @@ impl<'t> Version<'t> {
         Some(end)
     }
 
-    pub(super) fn numbers(&self) -> &[u64] {
+    pub(crate) fn numbers(&self) -> &[u64] {
         self.numbers.get(..self.count).unwrap_or_default()
     }
 
-    pub(super) fn rest(&self) -> &'t str {
+    pub(crate) fn rest(&self) -> &'t str {
         self.rest
     }
 
     /// Whether two versions are written in the same way.
-    pub(super) fn is_like(&self, other: &Version<'_>) -> bool {
+    pub(crate) fn is_like(&self, other: &Version<'_>) -> bool {
         self.shape == other.shape && self.rest == other.rest
     }
 
     /// How many numbers name the line: all but the patch, so one of `18.6` and none of `484`, but not more than two.
-    pub(super) fn line(&self) -> usize {
+    pub(crate) fn line(&self) -> usize {
         (self.head.split('.').count() - 1).min(2)
     }
 

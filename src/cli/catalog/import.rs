@@ -1,24 +1,18 @@
 //! `quench catalog import`: a catalog file from a checkout of the public catalog.
 
-use std::fs::{self, Permissions};
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use quench_core::catalog::Catalog;
 use quench_core::catalog::snapshot::{Definition, Snapshot, Written};
-use tempfile::NamedTempFile;
 
+use super::{count, file, names};
 use crate::cli::rewrite::input::{Source, sources};
 
 /// Where a checkout has the definitions of images.
 const IMAGES: &str = "image";
-/// How many names a message has.
-const MOST_NAMES: usize = 10;
-const MODE: u32 = 0o644;
 
 /// Make a catalog file from a checkout of the public catalog (github.com/docker-hardened-images/catalog)
 ///
@@ -56,7 +50,7 @@ struct Found {
 
 impl Import {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let earlier = self.catalog.as_deref().map(earlier).transpose()?;
+        let earlier = self.catalog.as_deref().map(file::read).transpose()?;
         let found = self.read()?;
         if found.taken == 0 {
             bail!(
@@ -66,7 +60,7 @@ impl Import {
         }
         let commit = commit(&self.checkout);
         let written = found.snapshot.write(earlier.as_deref(), commit.as_deref())?;
-        write(&self.out, &written.text)?;
+        file::write(&self.out, &written.text)?;
         self.report(&found, &written);
         Ok(ExitCode::from(u8::from(found.left_out > 0)))
     }
@@ -138,13 +132,6 @@ impl Found {
     }
 }
 
-/// The text of an earlier catalog file, which must be one.
-fn earlier(file: &Path) -> Result<String> {
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read the catalog {}", file.display()))?;
-    Catalog::parse(&text).with_context(|| format!("{} is not a catalog", file.display()))?;
-    Ok(text)
-}
-
 /// The commit that is checked out, where the checkout says so. Git itself is not asked: a checkout can tell it what to run.
 fn commit(checkout: &Path) -> Option<String> {
     let git = checkout.join(".git");
@@ -161,32 +148,4 @@ fn commit(checkout: &Path) -> Option<String> {
     };
     let is_commit = [40, 64].contains(&commit.len()) && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_commit.then_some(commit)
-}
-
-/// Wholly or not at all.
-fn write(path: &Path, text: &str) -> Result<()> {
-    let failed = || format!("cannot write {}", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    let mut new: NamedTempFile = builder
-        .prefix(".quench-")
-        .permissions(Permissions::from_mode(MODE))
-        .tempfile_in(folder)
-        .with_context(failed)?;
-    new.write_all(text.as_bytes()).with_context(failed)?;
-    new.as_file().sync_all().with_context(failed)?;
-    new.persist(path).map_err(|error| error.error).with_context(failed)?;
-    Ok(())
-}
-
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
-/// The first of them, and how many more there are.
-fn names(all: &[Box<str>]) -> String {
-    let first: Vec<&str> = all.iter().take(MOST_NAMES).map(|name| &**name).collect();
-    let more = all.len() - first.len();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", first.join(", "))
 }

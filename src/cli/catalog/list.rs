@@ -1,13 +1,13 @@
 //! `quench catalog list`: a line an image.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use quench_core::catalog::{Catalog, Image, Upstream};
 use serde::Serialize;
 
-use super::{Output, Shown, distinct, primary, unless_closed};
+use super::{Shown, distinct, primary};
 use crate::live;
 
 /// List the hardened images: name, newest version, operating systems and flavors, upstream repository
@@ -56,20 +56,12 @@ impl<'c> Line<'c> {
 impl List {
     pub(super) fn run(self) -> Result<ExitCode> {
         let catalog = live::catalog(self.shown.catalog.as_deref())?;
-        let mut out = BufWriter::new(io::stdout().lock());
-        let written = match self.shown.output {
-            Output::Text => write_text(&mut out, &catalog),
-            Output::Json => catalog.images().try_for_each(|image| {
-                serde_json::to_writer(&mut out, &Line::of(image))?;
-                writeln!(out)
-            }),
-        };
-        unless_closed(written.and_then(|()| out.flush()))
+        self.shown.output.write(|out| write_text(out, &catalog), catalog.images().map(Line::of))
     }
 }
 
 /// Columns as wide as the longest cell, up to what nearly all need: a few versions are commit ids.
-fn write_text(out: &mut impl Write, catalog: &Catalog) -> io::Result<()> {
+fn write_text(out: &mut dyn Write, catalog: &Catalog) -> io::Result<()> {
     let rows: Vec<[String; 4]> = catalog
         .images()
         .map(|image| {

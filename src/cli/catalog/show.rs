@@ -1,7 +1,7 @@
 //! `quench catalog show`: everything that is known of one image.
 
 use std::fmt::Display;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -9,7 +9,7 @@ use quench_core::catalog::{Catalog, Declared, Facts, Image, Upstream};
 use quench_core::warning::printable;
 use serde::Serialize;
 
-use super::{Output, Shown, distinct, or_none, unless_closed};
+use super::{Shown, distinct, or_none};
 use crate::live;
 
 /// The longest name that a message repeats.
@@ -78,19 +78,12 @@ impl Show {
         let catalog = live::catalog(self.shown.catalog.as_deref())?;
         let Some(image) = catalog.get(&self.name) else { bail!("{}", unknown(&self.name, &catalog)) };
         let shape = Shape::of(image);
-        let mut out = BufWriter::new(io::stdout().lock());
-        let written = match self.shown.output {
-            Output::Text => shape.write(&mut out),
-            Output::Json => {
-                serde_json::to_writer(&mut out, &shape).map_err(io::Error::from).and_then(|()| writeln!(out))
-            }
-        };
-        unless_closed(written.and_then(|()| out.flush()))
+        self.shown.output.write(|out| shape.write(out), [&shape])
     }
 }
 
 /// Says which names are nearly the same.
-fn unknown(name: &str, catalog: &Catalog) -> String {
+pub(super) fn unknown(name: &str, catalog: &Catalog) -> String {
     let known = catalog.images().map(Image::name);
     let alike = |known: &&str| {
         let (long, short) = if known.len() > name.len() { (*known, name) } else { (name, *known) };
@@ -131,7 +124,7 @@ impl<'c> Shape<'c> {
         }
     }
 
-    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{} {}", self.name, self.version)?;
         if let Some(scheme) = self.scheme {
             writeln!(out, "  versions do not line up with upstream's: {scheme}")?;
@@ -191,7 +184,7 @@ impl<'c> Build<'c> {
         }
     }
 
-    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "{} on {}", self.version, self.os)?;
         writeln!(out, "{}", self.flavor.map(|flavor| format!(", {flavor}")).unwrap_or_default())?;
         let mut field = |name: &str, value: &dyn Display| writeln!(out, "  {name:<12} {value}");

@@ -301,7 +301,7 @@ fn problem_of(error: &serde_saphyr::Error, key: String) -> DefinitionProblem {
     DefinitionProblem::Yaml { key, message: shown(message) }
 }
 
-fn is_tag(text: &str) -> bool {
+pub(super) fn is_tag(text: &str) -> bool {
     format!("dhi.io/x:{text}").parse::<Reference>().is_ok_and(|reference| reference.tag() == Some(text))
 }
 

@@ -1,4 +1,4 @@
-//! The signals that end a server.
+//! The signals that end what takes long.
 
 use anyhow::{Context, Result};
 use tokio::select;

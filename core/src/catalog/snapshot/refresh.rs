@@ -1,0 +1,184 @@
+//! A catalog file, brought up to date by the tags that a registry lists.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use quench_core::catalog::{Catalog, snapshot::{Answer, Tags, refresh}};
+//!
+//! let catalog = r#"{"images": [{"name": "lighthouse", "variants": [{"os": "debian-13", "lines": [["2.4.1", "2.4"]]}]}]}"#;
+//! let tags = Tags::of(["2.4.0", "2.4.2", "2.4", "2.5.0"]);
+//! let refreshed = refresh(catalog, &BTreeMap::from([("lighthouse".into(), Answer::Tags(tags))]), "dhi.io/{name}", "2026-11-21")?;
+//! let catalog = Catalog::parse(&refreshed.text)?;
+//! let lighthouse = catalog.get("lighthouse").unwrap();
+//! let tags: Vec<String> = lighthouse.tags().map(|tag| tag.to_string()).collect();
+//! // 2.4 names 2.4.2 now, nobody has 2.4.1 any more, and of 2.5 nothing is known but that it is there.
+//! assert_eq!(tags, ["2.4.2", "2.4", "2.4.0"]);
+//! assert_eq!(lighthouse.past_versions().collect::<Vec<_>>(), ["2.4.1"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod image;
+#[cfg(test)]
+mod tests;
+mod variant;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use self::image::Refreshing;
+use super::definition::is_tag;
+use super::{Fields, object};
+use crate::catalog::format::{Ordered, SCHEMA};
+use crate::catalog::{Catalog, CatalogError, Image};
+
+/// What a registry says of one image of the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Its tags.
+    Tags(Tags),
+    /// It has no such repository.
+    Absent,
+}
+
+/// The tags of one repository. Their order says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tags {
+    tags: BTreeSet<Box<str>>,
+    /// How many tags are no images, but what is said of some: signatures, attestations.
+    signatures: usize,
+}
+
+/// A refreshed catalog file, and what is new in it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Refreshed {
+    /// The file.
+    pub text: String,
+    /// Runtime tags that were not declared before.
+    pub new: usize,
+    /// Runtime tags that were declared before, and that the registry does not list.
+    pub gone: usize,
+    /// Images that the registry does not have, or of which it lists no tag that the catalog knows: they are not in the file.
+    pub absent: Vec<Box<str>>,
+    /// Tags of development builds.
+    pub development: usize,
+    /// Tags that are no images.
+    pub signatures: usize,
+    /// Tags of which nothing is known but that they are there.
+    pub unknown: usize,
+}
+
+/// A catalog file, as far as a refresh changes it.
+#[derive(Deserialize)]
+struct File {
+    source: Option<Box<RawValue>>,
+    copies: Option<Box<RawValue>>,
+    amazon_accounts: Option<Box<RawValue>>,
+    images: Vec<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: Box<str>,
+}
+
+impl Tags {
+    /// What a registry lists. What cannot be a tag is passed over.
+    pub fn of<T: AsRef<str>>(listed: impl IntoIterator<Item = T>) -> Self {
+        let mut tags = Self::default();
+        for tag in listed {
+            let tag = tag.as_ref();
+            if is_signature(tag) {
+                tags.signatures += 1;
+            } else if is_tag(tag) {
+                tags.tags.insert(tag.into());
+            }
+        }
+        tags
+    }
+}
+
+impl Refreshed {
+    /// Compares the declared tags of an image that was asked for.
+    fn count(&mut self, before: &Image, after: Option<&Image>, tags: &Tags) {
+        let declared = |image: &Image| image.tags().map(|tag| tag.to_string()).collect::<BTreeSet<_>>();
+        let (before, after) = (declared(before), after.map(declared).unwrap_or_default());
+        self.new += after.difference(&before).count();
+        self.gone += before.difference(&after).count();
+        self.signatures += tags.signatures;
+        for tag in tags.tags.iter().filter(|tag| !after.contains(&***tag)) {
+            if tag.ends_with("-dev") {
+                self.development += 1;
+            } else {
+                self.unknown += 1;
+            }
+        }
+    }
+}
+
+/// Brings a catalog file up to date. Images without an answer stay as they are.
+///
+/// What the file declares of the others afterwards, the registry lists; what it lists is declared where the catalog knows a
+/// build to take the facts from: another patch of the same line, on the same operating system, with the same flavor. Versions
+/// that are not listed any more are past ones. `repository` and `date` say in the file what was asked, and when.
+pub fn refresh(
+    catalog: &str,
+    answers: &BTreeMap<Box<str>, Answer>,
+    repository: &str,
+    date: &str,
+) -> Result<Refreshed, CatalogError> {
+    let before = Catalog::parse(catalog)?;
+    let file: File = serde_json::from_str(catalog)?;
+    let mut refreshed = Refreshed::default();
+    let mut lines = Vec::with_capacity(file.images.len());
+    for raw in &file.images {
+        let Named { name } = serde_json::from_str(raw.get())?;
+        let line = match answers.get(&name) {
+            None => Some(raw.get().to_owned()),
+            Some(Answer::Absent) => None,
+            Some(Answer::Tags(tags)) => Refreshing::read(raw)?.by(&tags.tags)?,
+        };
+        match line {
+            Some(line) => lines.push(line),
+            None => refreshed.absent.push(name),
+        }
+    }
+    let record = json!({"repository": repository, "date": date}).to_string();
+    refreshed.text = written(&file, &record, &lines);
+    let after = Catalog::parse(&refreshed.text)?;
+    for (name, answer) in answers {
+        let Some(image) = before.get(name) else { continue };
+        let none = Tags::default();
+        let tags = if let Answer::Tags(tags) = answer { tags } else { &none };
+        refreshed.count(image, after.get(name), tags);
+    }
+    Ok(refreshed)
+}
+
+fn written(file: &File, record: &str, images: &[String]) -> String {
+    let raw = |raw: &Option<Box<RawValue>>| raw.as_deref().map(|raw| raw.get().to_owned());
+    let mut source = file.source.as_deref().map(fields).unwrap_or_default();
+    // That of the refresh before this one.
+    source.retain(|(key, _)| &**key != "refreshed");
+    source.push(("refreshed".into(), record.to_owned()));
+    let mut fields: Fields = vec![("schema".into(), json!(SCHEMA).to_string()), ("source".into(), object(&source))];
+    fields.extend(raw(&file.copies).map(|copies| ("copies".into(), copies)));
+    fields.extend(raw(&file.amazon_accounts).map(|accounts| ("amazon_accounts".into(), accounts)));
+    fields.push(("images".into(), format!("[\n{}\n]", images.join(",\n"))));
+    format!("{}\n", object(&fields))
+}
+
+/// What tools put beside an image under a tag that is made of its digest (the OCI distribution specification's scheme for
+/// referrers, and cosign's).
+fn is_signature(tag: &str) -> bool {
+    tag.starts_with("sha256-") || tag.starts_with("sha512-")
+}
+
+/// The fields of an object as they are written; what is none becomes a field.
+fn fields(raw: &RawValue) -> Fields {
+    match serde_json::from_str::<Ordered<Box<RawValue>>>(raw.get()) {
+        Ok(fields) => fields.0.into_iter().map(|(key, value)| (key, value.get().to_owned())).collect(),
+        Err(_) => vec![("carried_over".into(), raw.get().to_owned())],
+    }
+}

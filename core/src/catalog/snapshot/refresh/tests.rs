@@ -1,0 +1,389 @@
+//! What a tag list says, and what it does not.
+
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use proptest::test_runner::RngSeed;
+use serde_json::Value;
+
+use super::*;
+
+/// The image `lighthouse` with these variants, refreshed by these tags: its file, its tags and its past versions.
+fn refreshed(variants: &Value, tags: &[&str]) -> (Value, Vec<String>, Vec<String>) {
+    let before = catalog(variants);
+    let refreshed = by(&before, tags);
+    let after = Catalog::parse(&refreshed.text).unwrap();
+    let image = after.get("lighthouse");
+    let past = image.map(|image| image.past_versions().map(str::to_owned).collect());
+    let declared = image.map(|image| image.tags().map(|tag| tag.to_string()).collect());
+    let mut file: Value = serde_json::from_str(&refreshed.text).unwrap();
+    (
+        file["images"].get_mut(0).map(Value::take).unwrap_or_default(),
+        declared.unwrap_or_default(),
+        past.unwrap_or_default(),
+    )
+}
+
+fn catalog(variants: &Value) -> String {
+    json!({"images": [{"name": "lighthouse", "default": {"os": "debian-13", "version": "2.4.1"}, "variants": variants}]})
+        .to_string()
+}
+
+fn by(catalog: &str, tags: &[&str]) -> Refreshed {
+    let answers = [("lighthouse".into(), Answer::Tags(Tags::of(tags)))].into();
+    refresh(catalog, &answers, "dhi.io/{name}", "2026-11-21").unwrap()
+}
+
+#[test]
+fn what_is_listed_is_declared_where_its_line_is_known() {
+    let plain =
+        json!([{"os": "debian-13", "suffix": ["", "-debian13"], "lines": [["2.4.1", "2.4", "2"], ["1.9.0", "1.9"]]}]);
+    let odd = json!([{"os": "debian-13", "suffix": [""], "lines": [
+        ["484"], ["26.6.0-0", "26.6.0", "26.6", "26"], ["3.9.16-jdk25", "3.9-jdk25", "lts"], ["21.0.12.8", "21.0.12", "21.0"], ["trixie"],
+    ]}]);
+    for (variants, tags, declared, past) in [
+        // A new patch takes the short tags of its line.
+        (
+            &plain,
+            &["2.4.1", "2.4.2", "2.4", "2", "1.9.0", "1.9"][..],
+            &["2.4.2", "2.4", "2", "2.4.1", "1.9.0", "1.9"][..],
+            &[][..],
+        ),
+        // With those suffixes that it has.
+        (
+            &plain,
+            &["2.4.2", "2.4.2-debian13", "2.4", "2.4-debian13", "2-debian13"],
+            &["2.4.2-debian13", "2.4-debian13", "2-debian13", "2.4.2", "2.4"],
+            &["1.9.0", "2.4.1"],
+        ),
+        // What is not listed is past.
+        (&plain, &["1.9.0", "1.9", "2.4", "2"], &["1.9.0", "1.9"], &["2.4.1"]),
+        (&plain, &["2.4.1-debian13", "2.4-debian13"], &["2.4.1-debian13", "2.4-debian13"], &["1.9.0"]),
+        // An older patch takes no short tag that a newer one has, and those of one that is gone.
+        (&plain, &["2.4.1", "2.4.0", "2.4"], &["2.4.1", "2.4", "2.4.0"], &["1.9.0"]),
+        (&plain, &["2.4.0", "2.4"], &["2.4.0", "2.4"], &["1.9.0", "2.4.1"]),
+        // Another line, another operating system, another flavor, another kind, and no versions at all.
+        (
+            &plain,
+            &[
+                "2.4.1",
+                "2.5.0",
+                "3",
+                "2.4.2-alpine3.25",
+                "2.4.2-alpine",
+                "2.4.2-compat",
+                "2.4.2-jdk25",
+                "2.4.2-rc1",
+                "2.4.2-1",
+                "2.4.2.1",
+                "latest",
+                "v2.4.2",
+                "nightly",
+                "sha256-00.sig",
+                "2.4.2-dev",
+                "20260801.4.2",
+                "a/b",
+                "",
+                "2.4.",
+            ],
+            &["2.4.1"],
+            &["1.9.0"],
+        ),
+        // Debian 14 has become the default: nobody knows that build.
+        (&plain, &["2.4.1", "2.4.2", "2.4.2-debian14"], &["2.4.1"], &["1.9.0"]),
+        // Versions of other forms.
+        (
+            &odd,
+            &[
+                "484",
+                "485",
+                "48",
+                "4850",
+                "26.6.0-1",
+                "26.6.0",
+                "26.6",
+                "3.9.17-jdk25",
+                "3.9.17-jdk26",
+                "3.9-jdk25",
+                "lts",
+                "21.0.12.8",
+                "21.0.12",
+                "21.0.13.1",
+                "21.0.13",
+                "21.0",
+                "trixie",
+                "bookworm",
+            ],
+            &[
+                "485",
+                "484",
+                "26.6.0-1",
+                "26.6.0",
+                "26.6",
+                "21.0.13.1",
+                "21.0.13",
+                "21.0",
+                "21.0.12.8",
+                "21.0.12",
+                "3.9.17-jdk25",
+                "3.9-jdk25",
+                "lts",
+                "trixie",
+            ],
+            &["3.9.16-jdk25", "26.6.0-0"],
+        ),
+    ] {
+        let (file, found, gone) = refreshed(variants, tags);
+        assert_eq!((found, gone), (owned(declared), owned(past)), "{tags:?}: {file:#}");
+    }
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn suffixes_and_flavors_are_those_of_the_build() {
+    let alpine = json!([
+        {"os": "debian-13", "suffix": ["", "-debian13"], "lines": [["2.4.1"]]},
+        {"os": "alpine-3.24", "suffix": ["-alpine", "-alpine3.24"], "lines": [["2.4.1"]]},
+        {"os": "debian-13", "flavor": "compat", "suffix": ["", "-debian13"], "lines": [["2.4.1"]], "run_as": 0},
+    ]);
+    for (tags, declared) in [
+        (&["2.4.2-alpine", "2.4.2-alpine3.24"][..], &["2.4.2-alpine", "2.4.2-alpine3.24"][..]),
+        // The newest Alpine is another one by now.
+        (&["2.4.2-alpine", "2.4.2-alpine3.24", "2.4.2-alpine3.25"], &["2.4.2-alpine3.24"]),
+        (&["2.4.2-alpine", "2.4.2-alpine3.25"], &[]),
+        (&["2.4.2-alpine", "2.4.2-alpine3.23"], &[]),
+        // Nothing says on what `2.4.2` is built where the release is not named, and was before.
+        (&["2.4.2", "2.4.1-debian13"], &["2.4.1-debian13"]),
+        (&["2.4.2", "2.4.1"], &["2.4.2", "2.4.1"]),
+        (&["2.4.2-compat", "2.4.2-debian13-compat"], &["2.4.2-compat", "2.4.2-debian13-compat"]),
+    ] {
+        assert_eq!(refreshed(&alpine, tags).1, owned(declared), "{tags:?}");
+    }
+    let (file, ..) = refreshed(&alpine, &["2.4.2-compat", "2.4.2-debian13-compat"]);
+    assert_eq!(file["variants"][0]["run_as"], 0, "{file:#}");
+}
+
+#[test]
+fn a_new_version_has_the_facts_of_its_line() {
+    let variants = json!([{
+        "os": "debian-13", "suffix": [""], "entrypoint": ["/opt/2.4/run"], "lines": [["2.4.1", "2.4"], ["2.3.7", "2.3"], ["2.2.0"]],
+        "entrypoint_by_line": {"2.3.7": ["/opt/2.3/run"], "2.2.0": ["/opt/2.2/run"]}, "run_as_by_line": {"2.2.0": 0}, "dev": "same",
+    }]);
+    let tags = ["2.4.1", "2.4.2", "2.4", "2.3.8", "2.3.7", "2.3.6", "2.3", "2.1.0"];
+    let (file, ..) = refreshed(&variants, &tags);
+    assert_eq!(
+        file["variants"],
+        json!([{
+            "os": "debian-13", "suffix": [""], "entrypoint": ["/opt/2.4/run"], "dev": "same",
+            "lines": [["2.4.2", "2.4"], ["2.4.1"], ["2.3.8", "2.3"], ["2.3.7"], ["2.3.6"]],
+            "entrypoint_by_line": {"2.3.8": ["/opt/2.3/run"], "2.3.7": ["/opt/2.3/run"], "2.3.6": ["/opt/2.3/run"]},
+        }])
+    );
+    let of = |tags: &[&str]| Catalog::parse(&by(&catalog(&variants), tags).text).unwrap();
+    let (before, after) = (of(&["2.4.1", "2.3.7", "2.2.0"]), of(&tags));
+    let entrypoint =
+        |catalog: &Catalog, tag| catalog.get("lighthouse").unwrap().tag(tag).unwrap().facts().entrypoint.to_vec();
+    assert_eq!(entrypoint(&after, "2.3"), entrypoint(&before, "2.3.7"));
+    assert_ne!(entrypoint(&after, "2.3"), entrypoint(&after, "2.4"));
+}
+
+#[test]
+fn the_default_build_is_the_newest_of_its_line() {
+    let variants = json!([
+        {"os": "debian-13", "suffix": [""], "lines": [["2.4.1", "2.4", "2"], ["1.9.0", "1.9"]]},
+        {"os": "alpine-3.24", "suffix": ["-alpine3.24"], "lines": [["3.0.0"]]},
+    ]);
+    for (tags, os, version) in [
+        (&["2.4.1", "2.4.3", "2.4.2", "1.9.9"][..], "debian-13", "2.4.3"),
+        (&["2.4.0", "1.9.0"], "debian-13", "2.4.0"),
+        (&["1.9.0", "3.0.0-alpine3.24"], "debian-13", "1.9.0"),
+        (&["3.0.0-alpine3.24"], "alpine-3.24", "3.0.0"),
+    ] {
+        let (file, ..) = refreshed(&variants, tags);
+        assert_eq!(file["default"], json!({"os": os, "version": version}), "{tags:?}");
+    }
+}
+
+#[test]
+fn what_has_no_suffix_goes_with_its_version() {
+    let variants = json!([{"os": "debian-13", "suffix": ["", "-debian13"], "lines": [["2.4.1", "2.4"], ["2.3.0"]], "bare_only": ["v2.4.1", "v2.3.0", "latest"]}]);
+    for (tags, bare) in [
+        (&["2.4.1", "2.4.1-debian13", "v2.4.1", "v2.3.0", "latest"][..], json!(["v2.4.1", "latest"])),
+        (&["2.3.0", "2.3.0-debian13", "v2.4.1", "v2.3.0"], json!(["v2.3.0"])),
+        (&["2.4.1", "2.3.0"], Value::Null),
+    ] {
+        assert_eq!(refreshed(&variants, tags).0["variants"][0]["bare_only"], bare, "{tags:?}");
+    }
+}
+
+#[test]
+fn an_image_that_is_not_there_is_left_out_and_named() {
+    let text = json!({"source": {"commit": "c0ffee", "refreshed": {"date": "2026-10-01"}}, "amazon_accounts": ["1"], "images": [
+        {"name": "buoy", "variants": [{"os": "debian-13", "lines": [["1.0.0"]]}]},
+        {"name": "kit", "note": "later", "variants": [{"os": "debian-13", "dev": "only", "lines": [["1.0.0"]]}]},
+        {"name": "lamp", "variants": [{"os": "debian-13", "lines": [["1.0.0"]]}, {"os": "debian-13", "dev": "only", "lines": [["1.0.0"]]}]},
+        {"name": "pier", "variants": [{"os": "debian-13", "lines": [["1.0.0"]]}]},
+    ]})
+    .to_string();
+    let tags = |tags: &[&str]| Answer::Tags(Tags::of(tags));
+    let answers = [
+        ("buoy".into(), Answer::Absent),
+        ("kit".into(), tags(&["1.0.1-dev"])),
+        ("lamp".into(), tags(&["1.0.0-dev", "1.0.0-fips", "sha256-0"])),
+        ("nobody".into(), tags(&["1.0.0"])),
+    ];
+    let refreshed = refresh(&text, &answers.into(), "r.example/{name}", "2026-11-21").unwrap();
+    let counts = (refreshed.new, refreshed.gone, refreshed.development, refreshed.signatures, refreshed.unknown);
+    assert_eq!((refreshed.absent, counts), (vec!["buoy".into(), "lamp".into()], (0, 2, 2, 1, 1)));
+    let file: Value = serde_json::from_str(&refreshed.text).unwrap();
+    let names: Vec<&Value> = file["images"].as_array().unwrap().iter().map(|image| &image["name"]).collect();
+    assert_eq!(names, ["kit", "pier"]);
+    assert_eq!(file["images"][0]["note"], "later", "what nobody knows stays");
+    let record = json!({"repository": "r.example/{name}", "date": "2026-11-21"});
+    assert_eq!(file["source"], json!({"commit": "c0ffee", "refreshed": record}));
+    assert_eq!(file["amazon_accounts"], json!(["1"]));
+}
+
+#[test]
+fn the_embedded_catalog_is_unchanged_by_its_own_tags() {
+    let embedded = Catalog::embedded();
+    let own = |image: &Image| Answer::Tags(Tags::of(image.tags().map(|tag| tag.to_string())));
+    let answers = embedded.images().filter(|image| image.has_runtime()).map(|image| (image.name().into(), own(image)));
+    let refreshed = refresh(crate::catalog::EMBEDDED, &answers.collect(), "dhi.io/{name}", "2026-11-21").unwrap();
+    let counts = (refreshed.new, refreshed.gone, refreshed.development, refreshed.signatures, refreshed.unknown);
+    assert_eq!((counts, &*refreshed.absent), ((0, 0, 0, 0, 0), &[][..]));
+    let images = |text: &str| text.split_once("\"images\":").unwrap().1.to_owned();
+    assert!(images(&refreshed.text) == images(crate::catalog::EMBEDDED), "bytes differ");
+}
+
+/// Variants of one image, and tags that a registry may list: its own ones, and such as may come.
+fn scenes() -> impl Strategy<Value = (Value, Vec<String>)> {
+    let versions =
+        ["2.4.1", "2.4.0", "2.4.7", "2.3.0", "1.9.12", "1.9.3", "3.9.16-jdk25", "3.9.17-jdk25", "484", "trixie"];
+    let line = (select(versions.to_vec()), subsequence(vec!["2.4", "2", "1.9", "lts", "3.9-jdk25"], 0..=3));
+    let lines = proptest::collection::vec(line, 1..4).prop_map(|lines| {
+        let mut stems: Vec<Vec<&str>> = Vec::new();
+        for (version, short) in lines {
+            let is_known = |stem: &&str| stems.iter().flatten().any(|known| known == stem);
+            if !is_known(&version) {
+                let is_short = |stem: &&str| {
+                    let (numbers, kind) = stem.split_once('-').unwrap_or((stem, ""));
+                    *stem == "lts"
+                        || version.starts_with(&format!("{numbers}."))
+                            && (version.split_once('-').map_or("", |(_, kind)| kind) == kind)
+                };
+                let short: Vec<&str> = short.into_iter().filter(|stem| !is_known(stem) && is_short(stem)).collect();
+                stems.push([vec![version], short].concat());
+            }
+        }
+        stems
+    });
+    let build = select(vec![
+        ("debian-13", "", vec!["", "-debian", "-debian13"]),
+        ("debian-13", "compat", vec!["", "-debian13"]),
+        ("alpine-3.24", "", vec!["-alpine", "-alpine3.24"]),
+        ("debian-12", "", vec!["-debian12"]),
+    ]);
+    let variant = (build, lines).prop_map(|((os, flavor, suffix), lines)| {
+        json!({"os": os, "flavor": flavor, "suffix": suffix, "lines": lines, "run_as_by_line": {"2.4.1": 7}})
+    });
+    let stems =
+        [versions.to_vec(), vec!["2.4", "2", "1.9", "lts", "3.9-jdk25", "2.4.9", "2.5.0", "1.9.13", "485", "v2.4.1"]]
+            .concat();
+    let suffixes = vec![
+        "",
+        "-debian",
+        "-debian13",
+        "-debian14",
+        "-alpine",
+        "-alpine3.24",
+        "-alpine3.25",
+        "-compat",
+        "-debian13-compat",
+        "-dev",
+    ];
+    let tags =
+        (subsequence(stems.clone(), 0..stems.len()), subsequence(suffixes, 1..=6)).prop_map(|(stems, suffixes)| {
+            stems
+                .iter()
+                .flat_map(|stem| suffixes.iter().map(move |suffix| format!("{stem}{suffix}")))
+                .collect::<Vec<_>>()
+        });
+    let kept = proptest::collection::vec(any::<bool>(), 60);
+    (proptest::collection::vec(variant, 1..4), tags, kept).prop_map(|(variants, mut tags, kept)| {
+        let mut seen = kept.iter().cycle();
+        tags.retain(|_| *seen.next().unwrap());
+        (json!(variants), tags)
+    })
+}
+
+fn declared(text: &str) -> BTreeSet<String> {
+    let catalog = Catalog::parse(text).unwrap();
+    catalog
+        .get("lighthouse")
+        .into_iter()
+        .flat_map(|image| image.tags().map(|tag| tag.to_string()).collect::<Vec<_>>())
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(7), ..ProptestConfig::default() })]
+
+    #[test]
+    fn only_what_is_listed_is_declared((variants, tags) in scenes()) {
+        let text = catalog(&variants);
+        let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+        let after = by(&text, &tags);
+        let found = declared(&after.text);
+        prop_assert!(found.iter().all(|tag| tags.contains(&&**tag)), "{found:?}\n{}", after.text);
+        // What was declared and is listed stays, unless its version has lost the suffix.
+        let own = declared(&text);
+        let full = |tag: &String| Catalog::parse(&text).unwrap().get("lighthouse").unwrap().tag(tag).unwrap().is_full();
+        for tag in own.iter().filter(|tag| tags.contains(&&***tag) && full(tag)) {
+            prop_assert!(found.contains(tag), "{tag}\n{}", after.text);
+        }
+        prop_assert_eq!((after.new, after.gone), (found.difference(&own).count(), own.difference(&found).count()));
+    }
+
+    #[test]
+    fn its_own_tags_change_nothing((variants, _) in scenes()) {
+        let text = catalog(&variants);
+        let own = declared(&text);
+        let after = by(&text, &own.iter().map(String::as_str).collect::<Vec<_>>());
+        let image = |text: &str| serde_json::from_str::<Value>(text).unwrap()["images"].take();
+        prop_assert_eq!(image(&after.text), image(&text));
+    }
+
+    #[test]
+    fn the_order_of_a_list_says_nothing((variants, tags) in scenes()) {
+        let (text, forth) = (catalog(&variants), tags.iter().map(String::as_str).collect::<Vec<_>>());
+        let back: Vec<&str> = forth.iter().rev().chain(&forth).copied().collect();
+        prop_assert_eq!(by(&text, &forth), by(&text, &back));
+    }
+
+    #[test]
+    fn a_second_refresh_changes_nothing((variants, tags) in scenes()) {
+        let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+        let once = by(&catalog(&variants), &tags);
+        let twice = by(&once.text, &tags);
+        prop_assert_eq!((&once.text, twice.new, twice.gone), (&twice.text, 0, 0));
+    }
+
+    #[test]
+    fn no_tag_is_declared_twice((variants, tags) in scenes()) {
+        let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+        let text = catalog(&variants);
+        let list = |text: &str| -> Vec<String> {
+            let catalog = Catalog::parse(text).unwrap();
+            catalog.get("lighthouse").into_iter().flat_map(|image| image.tags().map(|tag| tag.to_string()).collect::<Vec<_>>()).collect()
+        };
+        // As a catalog of our own writing has it.
+        if list(&text).len() > declared(&text).len() {
+            return Ok(());
+        }
+        let after = by(&text, &tags).text;
+        prop_assert_eq!(list(&after).len(), declared(&after).len(), "{}", after);
+    }
+}

@@ -1,0 +1,210 @@
+//! `quench catalog refresh`: a catalog file, brought up to date by the tags that a registry lists.
+
+mod asking;
+mod partial;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use quench_core::catalog::snapshot::{Answer, Refreshed, refresh};
+use quench_core::catalog::{Catalog, EMBEDDED};
+use quench_core::policy::Policy;
+use tokio::select;
+
+use self::asking::{Asking, Unanswered};
+use self::partial::{Asked, Earlier, Partial};
+use super::show::unknown;
+use super::{count, file, names};
+use crate::cli::RuleFiles;
+use crate::cli::registries::Registries;
+use crate::cli::signals::Signals;
+use crate::live;
+use crate::registry::{Options, Trust};
+
+/// How long a page of tags may take: nobody's pod waits for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Make a fresh catalog file of the tags that a registry lists for the images of the catalog
+///
+/// The policy says where hardened images are: `hardened.repository`. New patch releases are declared, with the facts of their line; tags
+/// that are gone are not declared any more. docs/catalog.md says what a tag list cannot say.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+What is learned is kept in FILE.partial: the same command goes on where the last one stopped.
+Exit codes: 0 done; 2 usage or IO error, or images could not be asked for: nothing is written.
+
+Examples:
+  quench catalog refresh --registry-auth ~/.docker/config.json --out catalog.json
+  quench catalog refresh --policy policy.yaml --catalog catalog.json --out catalog.json nginx redis
+  quench explain --catalog catalog.json nginx:1.31.5")]
+pub(in crate::cli) struct Refresh {
+    /// The images to ask for, by their names in the catalog; without one, all. The others stay as they are
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// The file to write; one that exists is replaced
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    rules: RuleFiles,
+    /// Write the file although images could not be asked for: they stay as they are
+    #[arg(long)]
+    keep_unanswered: bool,
+    /// How often an image is asked for while its registry does not answer, or wants to be asked less
+    #[arg(long, value_name = "NUMBER", default_value = "8", value_parser = clap::value_parser!(u32).range(1..=100))]
+    tries: u32,
+    #[command(flatten, next_help_heading = "Registries")]
+    registries: Registries,
+}
+
+impl Refresh {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.context("cannot start the runtime")?.block_on(self.refresh())?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn refresh(self) -> Result<()> {
+        let policy = live::policy(self.rules.policy.as_deref())?;
+        let text = match &self.rules.catalog {
+            Some(path) => Cow::Owned(file::read(path)?),
+            None => Cow::Borrowed(EMBEDDED),
+        };
+        let names = self.asked(&Catalog::parse(&text)?)?;
+        if self.out.is_dir() {
+            bail!("{} is a folder; name a file", self.out.display());
+        }
+        let repository = policy.repository.to_string();
+        let registry = self.registries.once(Options { patience: PATIENCE, ..Options::default() })?;
+        let asked = Asked::new(repository.clone(), &text, SystemTime::now());
+        let (mut partial, earlier) = Partial::open(&self.out, &asked)?;
+        say(earlier, &partial);
+
+        let missing: Vec<&str> =
+            names.iter().map(|name| &**name).filter(|name| !partial.answers().contains_key(*name)).collect();
+        let known = names.len() - missing.len();
+        let bar = bar(names.len(), known);
+        let trust = trust(&policy);
+        let asking =
+            Asking { registry: &registry, trust: &trust, repository: &policy.repository, tries: self.tries, bar: &bar };
+        let mut signals = Signals::new()?;
+        let unanswered = select! {
+            unanswered = asking.ask(&missing, &mut partial) => unanswered,
+            // Cancel-safe, both: a question that is dropped has taught nothing yet.
+            signal = signals.next() => Ok(Unanswered::interrupted(signal)),
+        };
+        bar.finish_and_clear();
+        let unanswered = unanswered?;
+        let is_asked = |name: &str| names.iter().any(|asked| **asked == *name);
+        let mut answers = partial.answers().clone();
+        answers.retain(|name, _| is_asked(name));
+        self.check(&unanswered, &answers, &repository, names.len())?;
+
+        let refreshed = refresh(&text, &answers, &repository, &today())?;
+        file::write(&self.out, &refreshed.text)?;
+        self.report(&refreshed, &unanswered, [names.len(), answers.len(), known]);
+        partial.remove()
+    }
+
+    /// Those that were named, which must be in the catalog; else all that anything is rewritten to.
+    fn asked(&self, catalog: &Catalog) -> Result<Vec<Box<str>>> {
+        if self.names.is_empty() {
+            return Ok(catalog.images().filter(|image| image.has_runtime()).map(|image| image.name().into()).collect());
+        }
+        let mut names = Vec::new();
+        for name in &self.names {
+            match catalog.get(name) {
+                None => bail!("{}", unknown(name, catalog)),
+                Some(image) if names.contains(&image.name().into()) => {}
+                Some(image) => names.push(image.name().into()),
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether what is known is enough to write a file.
+    fn check(
+        &self,
+        unanswered: &Unanswered,
+        answers: &BTreeMap<Box<str>, Answer>,
+        repository: &str,
+        asked: usize,
+    ) -> Result<()> {
+        let (all, known) = (count(asked, "image"), answers.len());
+        let is_whole = unanswered.reason().is_none();
+        let may_lack = self.keep_unanswered && !unanswered.is_interrupted && known > 0;
+        if !is_whole && !may_lack {
+            let reason = unanswered.reason().unwrap_or_default();
+            let refused = match &*unanswered.refused {
+                [] => String::new(),
+                refused => format!("; refused: {}: {}", count(refused.len(), "image"), names(refused)),
+            };
+            let out = self.out.display();
+            bail!(
+                "{reason}{refused}; {known} of {all} answered, {out} is not written; the same command goes on from here"
+            );
+        }
+        if answers.values().all(|answer| *answer == Answer::Absent) {
+            bail!(
+                "none of {all} is there as {repository}; is that what `hardened.repository` of the policy should be? {} is not written",
+                self.out.display()
+            );
+        }
+        Ok(())
+    }
+
+    fn report(&self, refreshed: &Refreshed, unanswered: &Unanswered, [asked, answered, known]: [usize; 3]) {
+        let Refreshed { new, gone, absent, development, signatures, unknown, .. } = refreshed;
+        let [new, gone] = [*new, *gone].map(|tags| count(tags, "tag"));
+        let before = if known > 0 { format!(", {known} of them before") } else { String::new() };
+        eprintln!(
+            "wrote {}: {} answered{before}; new: {new}; gone: {gone}",
+            self.out.display(),
+            count(answered, "image")
+        );
+        if !absent.is_empty() {
+            eprintln!("not there, so left out: {}: {}", count(absent.len(), "image"), names(absent));
+        }
+        if let Some(reason) = unanswered.reason() {
+            eprintln!("not answered, so as before: {}: {reason}", count(asked - answered, "image"));
+        }
+        eprintln!(
+            "left out: {} of which the catalog knows no build, {} of development builds, {} of signatures",
+            count(*unknown, "tag"),
+            development,
+            signatures
+        );
+    }
+}
+
+/// Whom the policy trusts with credentials; nobody is asked but the registry of hardened images.
+fn trust(policy: &Policy) -> Trust {
+    Trust { contacted: vec![policy.repository.registry().to_owned()], ..Trust::of(policy) }
+}
+
+fn bar(images: usize, known: usize) -> ProgressBar {
+    let bar = ProgressBar::new(images as u64).with_position(known as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} images  {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn say(earlier: Earlier, partial: &Partial) {
+    let path = partial.path().display();
+    match earlier {
+        Earlier::Nothing => {}
+        Earlier::Taken => eprintln!("going on by {path}: {} answered before", count(partial.answers().len(), "image")),
+        Earlier::Dropped => eprintln!("starting again: {path} is of another catalog or repository, or too old"),
+    }
+}
+
+/// The day, in UTC.
+fn today() -> String {
+    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    now.split_once('T').map_or_else(|| now.clone(), |(day, _)| day.to_owned())
+}
