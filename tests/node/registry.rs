@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 
 use crate::kubectl::eventually;
 
@@ -68,12 +69,15 @@ pub(crate) fn push(archive: &Path, reference: &str) {
     assert!(said.status.success(), "push of {reference}: {said:?}");
 }
 
-/// The arguments of `kubectl create` for a secret of this name that opens the registry.
-pub(crate) fn secret(name: &str) -> Vec<String> {
-    let server = format!("--docker-server=https://{HOST}");
-    ["secret", "docker-registry", name, &server, &format!("--docker-username={USER}")]
-        .map(str::to_owned)
-        .into_iter()
-        .chain([format!("--docker-password={PASSWORD}")])
-        .collect()
+/// The arguments of kubectl that create a secret of this name, which opens the registry.
+pub(crate) fn create_secret(name: &str) -> [&str; 7] {
+    static LOGIN: LazyLock<[String; 3]> = LazyLock::new(|| {
+        [
+            format!("--docker-server=https://{HOST}"),
+            format!("--docker-username={USER}"),
+            format!("--docker-password={PASSWORD}"),
+        ]
+    });
+    let [server, user, password] = &*LOGIN;
+    ["create", "secret", "docker-registry", name, server, user, password]
 }

@@ -4,17 +4,11 @@ mod creates;
 mod guides;
 mod lifecycle;
 
-use crate::Case;
 use crate::node::Node;
-
-macro_rules! cases {
-    ($($theme:ident::$case:ident,)*) => {
-        &[$((concat!(stringify!($theme), "::", stringify!($case)), $theme::$case as fn(&Node))),*]
-    };
-}
+use crate::suite::{Case, cases};
 
 /// Each in namespaces of its own, while quench serves.
-pub(crate) const TOGETHER: &[Case] = cases![
+pub(crate) const TOGETHER: &[Case<Node>] = cases![
     guides::all_five_run_hardened,
     guides::an_image_that_nobody_adds_the_secret_for_is_not_pulled,
     guides::a_rewritten_pod_waits_for_its_secret,
@@ -23,7 +17,7 @@ pub(crate) const TOGETHER: &[Case] = cases![
 ];
 
 /// One after the other: they take quench away.
-pub(crate) const ALONE: &[Case] = cases![
+pub(crate) const ALONE: &[Case<Node>] = cases![
     creates::none_is_lost_at_rollouts_and_evictions,
     creates::a_killed_replica_is_missed_for_a_moment,
     lifecycle::without_a_replica_pods_start_as_they_are_or_are_refused,
