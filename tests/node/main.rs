@@ -12,7 +12,7 @@
 
 mod cases;
 #[path = "../cluster/control_plane.rs"]
-#[expect(dead_code, reason = "the audit log and certificates for loopback are for tests/cluster")]
+#[expect(dead_code, reason = "certificates for loopback are for tests/cluster")]
 mod control_plane;
 mod creators;
 mod images;
