@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use quench_core::catalog::Catalog;
 use quench_core::existing::Existing;
 use quench_core::outcome::Outcome;
-use quench_core::plan::{self, plan};
+use quench_core::plan::{self, Plan, plan};
 use quench_core::policy::{Mode, Policy};
 use quench_core::review;
 
@@ -44,10 +44,23 @@ impl Decider {
 
     /// From the body of a review to the body of its reply, as the webhook does it.
     pub(crate) fn decide(&self, body: &str) -> Result<Vec<u8>> {
+        self.decide_by(body, |_| Ok(Existing::declared()))
+    }
+
+    /// The same, with what registries say of the candidates.
+    pub(crate) fn decide_by(
+        &self,
+        body: &str,
+        existing: impl FnOnce(&Plan<'_>) -> Result<Existing>,
+    ) -> Result<Vec<u8>> {
         let review = review::Request::parse(body.as_bytes())?;
         let request = plan::Request::of(&review, Mode::Enforce);
         let outcome = match &request {
-            Some(request) => plan(request, &self.policy, &self.catalog).settle(&Existing::declared()),
+            Some(request) => {
+                let plan = plan(request, &self.policy, &self.catalog);
+                let existing = existing(&plan)?;
+                plan.settle(&existing)
+            }
             None => Outcome::nothing(),
         };
         Ok(review::reply(&review.uid, &outcome))

@@ -25,6 +25,7 @@ pub(crate) struct Figures {
     /// The constant answer on new connections.
     pub(crate) handshakes: Beside,
     pub(crate) memory: Memory,
+    pub(crate) verified: Verified,
     /// From exec to the first answer: median and longest.
     pub(crate) ready: (Duration, Duration),
     /// The part of the time in which server or client waited for a core that others had.
@@ -61,4 +62,18 @@ pub(crate) struct Memory {
     pub(crate) end: u64,
     /// How many reviews had been answered at the end.
     pub(crate) reviews: usize,
+}
+
+/// Typical reviews by a policy with `verify` whose answers are known, beside the same without.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Verified {
+    /// CPU on ten connections: without, and with.
+    pub(crate) cpu: Beside,
+    /// Latency with / without, one request in flight: the median of the quieter rounds.
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    /// The part of the time that other processes took meanwhile.
+    pub(crate) waited: f64,
+    /// Allocations of a decision beyond those without.
+    pub(crate) allocations: usize,
 }

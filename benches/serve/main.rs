@@ -27,6 +27,7 @@ mod reviews;
 mod rounds;
 mod server;
 mod stack;
+mod verified;
 
 use std::process::ExitCode;
 

@@ -15,6 +15,7 @@ use crate::reply::Expected;
 use crate::reviews::{Review, Reviews};
 use crate::rounds::{Quietest, Rounds, Turn, Watch, median};
 use crate::server::Server;
+use crate::verified;
 
 /// Fresh processes whose start is measured.
 const STARTS: u32 = 20;
@@ -24,9 +25,9 @@ const WARM_UP: Until = Until::Sent(200);
 /// How long everything takes.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    rounds: usize,
+    pub(crate) rounds: usize,
     /// Of one server and one review in one round.
-    window: Duration,
+    pub(crate) window: Duration,
     /// Until memory is looked at for the last time; a multiple of twice [`CONNECTIONS`].
     reviews: usize,
     instructions: bool,
@@ -77,6 +78,7 @@ pub(crate) fn measure(plan: &Plan) -> Result<Figures> {
     let decisions = [&small, &typical, &daemonset]
         .map(|review| bench.decider.cost(review, plan.window * 5).map(|cost| (review.name, cost)));
     let [one, two, three] = decisions;
+    let verified = verified::measure(&mut bench, &typical)?;
     Ok(Figures {
         typical: shares.beside(),
         daemonset: bench.share(&constant, &ours, &daemonset)?,
@@ -89,25 +91,26 @@ pub(crate) fn measure(plan: &Plan) -> Result<Figures> {
         p99: seconds(busy.p99),
         handshakes,
         memory: bench.memory()?,
+        verified,
         ready,
-        waited: shares.waited(),
+        waited: shares.waited().max(verified.waited),
         replies: bench.replies,
         typical_sha256: typical.sha256(),
     })
 }
 
 /// What the measuring needs, and how many replies it has checked.
-struct Bench<'p> {
-    plan: &'p Plan,
-    cores: Cores,
-    runtime: Runtime,
+pub(crate) struct Bench<'p> {
+    pub(crate) plan: &'p Plan,
+    pub(crate) cores: Cores,
+    pub(crate) runtime: Runtime,
     reviews: Reviews,
     decider: Decider,
     replies: usize,
 }
 
 /// One server that gets one review.
-struct Subject<'s> {
+pub(crate) struct Subject<'s> {
     server: &'s Server,
     request: Request,
     expected: Arc<Expected>,
@@ -115,10 +118,10 @@ struct Subject<'s> {
 }
 
 /// What one server did in one window.
-struct Window {
-    turn: Turn,
+pub(crate) struct Window {
+    pub(crate) turn: Turn,
     /// Seconds that each exchange took.
-    took: Vec<f64>,
+    pub(crate) took: Vec<f64>,
 }
 
 impl Bench<'_> {
@@ -129,7 +132,7 @@ impl Bench<'_> {
     }
 
     /// A server whose first reply is checked for what it does.
-    fn learned<'s>(&mut self, server: &'s Server, review: &Review, connections: u32) -> Result<Subject<'s>> {
+    pub(crate) fn learned<'s>(&mut self, server: &'s Server, review: &Review, connections: u32) -> Result<Subject<'s>> {
         let mut request = Request::new("/mutate", review);
         let reply = self.runtime.block_on(server.endpoint.first_reply(&mut request))?;
         let expected = Expected::learn(review, request.body()?, &reply)?;
@@ -153,7 +156,7 @@ impl Bench<'_> {
         Ok(subject)
     }
 
-    fn window(&mut self, subject: &mut Subject<'_>, span: Duration) -> Result<Window> {
+    pub(crate) fn window(&mut self, subject: &mut Subject<'_>, span: Duration) -> Result<Window> {
         let watch = Watch::start(subject.server)?;
         let took = self.runtime.block_on(subject.load.run(Until::Passed(span)))?;
         self.replies += took.len();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::figures::Figures;
+use crate::figures::{Figures, Verified};
 
 /// The reviews after which memory may not grow any more; fewer say little.
 const SETTLED: usize = 200_000;
@@ -97,6 +97,10 @@ struct Line<'f> {
     p99_us: f64,
     handshake_ratio: f64,
     handshakes: f64,
+    verify_cpu_ratio: f64,
+    verify_p50_ratio: f64,
+    verify_p99_ratio: f64,
+    verify_allocations: usize,
     rss_mb: f64,
     rss_reviews: usize,
     ready_ms: f64,
@@ -163,6 +167,14 @@ fn rows(figures: &Figures) -> Vec<Row> {
         let grown = megabytes(memory.end) - megabytes(memory.half);
         rows.push(Row::new("  growth in the second half", grown, "MB", Bar::AtMost(0.25, 0.0)));
     }
+    let Verified { cpu, p50, p99, allocations, .. } = figures.verified;
+    rows.extend([
+        Row::new("CPU with `verify`, answers known, typical", micros(cpu.ours), "us", Bar::None),
+        Row::new("  beside the same without", 1.0 / cpu.ratio, "x", Bar::AtMost(1.15, 1.05)),
+        Row::new("  latency beside without, one in flight, p50", p50, "x", Bar::QuietAtMost(1.10, 1.05)),
+        Row::new("  p99", p99, "x", Bar::QuietAtMost(1.10, 1.05)),
+        Row::new("  allocations beyond those without", allocations as f64, "", Bar::CountAtMost(20.0, 10.0)),
+    ]);
     rows.extend([
         Row::new("exec to the first answer, median", micros(figures.ready.0) / 1e3, "ms", Bar::AtMost(60.0, 20.0)),
         Row::new("  longest", micros(figures.ready.1) / 1e3, "ms", Bar::None),
@@ -188,6 +200,10 @@ fn line(figures: &Figures) -> Line<'_> {
         p99_us: rounded(micros(figures.p99)),
         handshake_ratio: rounded(figures.handshakes.ratio),
         handshakes: (1.0 / figures.handshakes.ours.as_secs_f64()).round(),
+        verify_cpu_ratio: rounded(1.0 / figures.verified.cpu.ratio),
+        verify_p50_ratio: rounded(figures.verified.p50),
+        verify_p99_ratio: rounded(figures.verified.p99),
+        verify_allocations: figures.verified.allocations,
         rss_mb: rounded(megabytes(figures.memory.end)),
         rss_reviews: figures.memory.reviews,
         ready_ms: rounded(micros(figures.ready.0) / 1e3),

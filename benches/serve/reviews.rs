@@ -20,6 +20,8 @@ pub(crate) struct Review {
     pub(crate) uid: usize,
     /// What each image that is rewritten becomes.
     pub(crate) rewrites: &'static [(&'static str, &'static str)],
+    /// Where hardened images are, in the place of `dhi.io`.
+    registry: Option<String>,
 }
 
 /// Everything that is sent.
@@ -86,12 +88,21 @@ impl Review {
     ) -> Result<Self> {
         let before = r#""request":{"uid":""#;
         let uid = body.find(before).context("a review has no uid")? + before.len();
-        Ok(Self { name, body, uid, rewrites })
+        Ok(Self { name, body, uid, rewrites, registry: None })
+    }
+
+    /// The same where hardened images are in another registry.
+    pub(crate) fn of_registry(&self, registry: &str) -> Self {
+        Self { registry: Some(registry.to_owned()), ..self.clone() }
     }
 
     /// What `image` must become.
-    pub(crate) fn expected<'i>(&self, image: &'i str) -> &'i str {
-        self.rewrites.iter().find(|(from, _)| *from == image).map_or(image, |(_, to)| to)
+    pub(crate) fn expected(&self, image: &str) -> String {
+        let to = self.rewrites.iter().find(|(from, _)| *from == image).map_or(image, |(_, to)| to);
+        match (&self.registry, to.strip_prefix("dhi.io/")) {
+            (Some(registry), Some(name)) => format!("{registry}/{name}"),
+            _ => to.to_owned(),
+        }
     }
 
     /// The checksum of the body.

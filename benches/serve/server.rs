@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -36,8 +37,13 @@ impl Server {
 
     /// The program as it is released, with a development certificate; its log lines go nowhere, but are written.
     pub(crate) fn quench(core: usize) -> Result<Self> {
+        Self::quench_with(core, Path::new(POLICY))
+    }
+
+    /// The same with a policy of its own.
+    pub(crate) fn quench_with(core: usize, policy: &Path) -> Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_quench"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--policy", POLICY]);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--policy"]).arg(policy);
         command.args(["--print-webhook-config", "--log-format", "json", "--log-level", "info"]);
         command.stderr(Stdio::null()).env_remove("KUBERNETES_SERVICE_HOST").env_remove("POD_NAMESPACE");
         let (child, mut stdout) = start(command, core)?;

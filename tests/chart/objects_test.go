@@ -47,6 +47,8 @@ func TestArguments(t *testing.T) {
 		"files":   "serve --policy=/etc/quench/policy.yaml --listen=0.0.0.0:8443 --admin=0.0.0.0:8080 --log-level=info --tls-cert=/etc/quench/tls/tls.crt --tls-key=/etc/quench/tls/tls.key",
 		"everything": "serve --policy=/etc/quench/policy.yaml --listen=[::]:8443 --admin=[::]:8080 --log-level=info,quench::live=debug --self-managed --authority-secret=authority --service=hardening --webhook-configuration=hardening --authority-lifetime=90d --leaf-lifetime=12h " +
 			"--client-ca=/etc/quench/clients/ca.crt --catalog=/catalog/catalog.json",
+		"registries": "serve --policy=/etc/quench/policy.yaml --listen=0.0.0.0:8443 --admin=0.0.0.0:8080 --log-level=info --self-managed --authority-secret=quench-ca --service=quench --webhook-configuration=quench --authority-lifetime=365d --leaf-lifetime=30d " +
+			"--catalog=/catalog/catalog.json --registry-auth=/etc/quench/registries/config.json --registry-ca=/etc/quench/registries/ca.crt",
 	} {
 		if found := strings.Join(arguments(t, render(t, examples[name])), " "); found != expected {
 			t.Errorf("%s: %s\nexpected: %s", name, found, expected)
@@ -61,6 +63,7 @@ func TestFilesAreMounted(t *testing.T) {
 		examples(t)["files"]:        {"policy.yaml", "tls/tls.crt", "tls/tls.key"},
 		examples(t)["cert-manager"]: {"policy.yaml", "tls/tls.crt", "tls/tls.key"},
 		examples(t)["everything"]:   {"policy.yaml", "clients/ca.crt"},
+		examples(t)["registries"]:   {"policy.yaml", "registries/config.json", "registries/ca.crt"},
 	} {
 		objects := render(t, values)
 		var named []string

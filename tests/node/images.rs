@@ -24,6 +24,9 @@ pub(crate) struct Hardened {
     probe: Option<&'static str>,
 }
 
+/// A version that the catalog does not know.
+pub(crate) const UNLISTED: &str = "karpenter:1.14.99";
+
 /// What the five guides are about, by what the catalog says of them, and one that many pods can share.
 pub(crate) const HARDENED: &[Hardened] = &[
     Hardened {
@@ -33,6 +36,7 @@ pub(crate) const HARDENED: &[Hardened] = &[
         probe: None,
     },
     Hardened { name: "karpenter:1.14.1", user: "65532", entrypoint: &["/usr/local/bin/controller"], probe: None },
+    Hardened { name: UNLISTED, user: "65532", entrypoint: &["/usr/local/bin/controller"], probe: None },
     Hardened {
         name: "cilium-startup-script:0.20260701",
         user: "65532",

@@ -12,7 +12,7 @@
 
 mod cases;
 #[path = "../cluster/control_plane.rs"]
-#[expect(dead_code, reason = "the audit log and certificates for loopback are for tests/cluster")]
+#[expect(dead_code, reason = "certificates for loopback are for tests/cluster")]
 mod control_plane;
 mod creators;
 mod images;
@@ -25,40 +25,16 @@ mod node;
 mod oci;
 mod quench;
 mod registry;
+#[path = "../cluster/suite.rs"]
+mod suite;
 
 use std::process::ExitCode;
-use std::sync::Arc;
-
-use libtest_mimic::{Arguments, Trial};
 
 use crate::node::Node;
-
-/// A named case; the name is the path of its function.
-type Case = (&'static str, fn(&Node));
+use crate::suite::Suite;
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    // Cases wait for the kubelet most of the time.
-    arguments.test_threads.get_or_insert(4);
-    let alone = Arguments { test_threads: Some(1), ..arguments.clone() };
-    if arguments.list {
-        let all = cases::TOGETHER.iter().chain(cases::ALONE);
-        return libtest_mimic::run(&arguments, all.map(|&(name, _)| Trial::test(name, || Ok(()))).collect())
-            .exit_code();
-    }
-    let node = Arc::new(Node::start());
-    let together = libtest_mimic::run(&arguments, trials(cases::TOGETHER, &node));
-    let alone = libtest_mimic::run(&alone, trials(cases::ALONE, &node));
-    if together.has_failed() || alone.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-}
-
-fn trials(cases: &[Case], node: &Arc<Node>) -> Vec<Trial> {
-    let trial = |&(name, case): &Case| {
-        let node = Arc::clone(node);
-        Trial::test(name, move || {
-            case(&node);
-            Ok(())
-        })
-    };
-    cases.iter().map(trial).collect()
+    let suite = Suite { threads: 4, together: cases::TOGETHER, alone: cases::ALONE };
+    // The machine ends with the process.
+    suite.run(Node::start, |_, _| ())
 }

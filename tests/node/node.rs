@@ -17,8 +17,8 @@ const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/bin")
 pub(crate) struct Node {
     pub(crate) kubectl: Kubectl,
     pub(crate) dir: PathBuf,
-    _registry: Registry,
-    _control_plane: ControlPlane,
+    pub(crate) registry: Registry,
+    pub(crate) control_plane: ControlPlane,
     _containerd: Child,
 }
 
@@ -48,13 +48,7 @@ impl Node {
         let program =
             ["control-plane", "--address", &address, "--runtime", socket.to_str().unwrap(), "--cgroup", &cgroup];
         let control_plane = ControlPlane::start(&dir, program.map(str::to_owned).into());
-        let node = Self {
-            kubectl: control_plane.kubectl(),
-            dir,
-            _registry: registry,
-            _control_plane: control_plane,
-            _containerd: containerd,
-        };
+        let node = Self { kubectl: control_plane.kubectl(), dir, registry, control_plane, _containerd: containerd };
         println!("node ready after {:.1} s", start.elapsed().as_secs_f64());
         quench::install(&node);
         println!("quench in effect after {:.1} s", start.elapsed().as_secs_f64());

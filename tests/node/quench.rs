@@ -7,12 +7,15 @@ use std::time::Instant;
 use crate::kubectl::{Kubectl, eventually};
 use crate::namespace::{Namespace, Served};
 use crate::node::Node;
+use crate::registry;
 
 /// The namespace that it runs in, and the release's name there.
 pub(crate) const NAMESPACE: &str = "quench";
 const HELM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/bin/helm");
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/quench");
 const VALUES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/node/values.yaml");
+/// Beside those, for a policy with `verify`.
+const REGISTRIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/node/registries.yaml");
 /// As in the values.
 const REPLICAS: usize = 2;
 
@@ -33,6 +36,30 @@ pub(crate) fn upgrade(node: &Node, changes: &[&str]) {
     let set = changes.iter().flat_map(|change| ["--set", change]);
     let upgrade = ["upgrade", NAMESPACE, CHART, "--values", VALUES, "--wait", "--timeout", "90s"];
     helm(node, &upgrade.into_iter().chain(set).collect::<Vec<_>>());
+}
+
+/// The release with `verify` and the keys of the policy that are named: one replica, so that there is one cache, and a new one, since
+/// a `ConfigMap` takes a minute to arrive in one that runs.
+pub(crate) fn verify(node: &Node, policy: &[&str]) {
+    let of_the_registry = [
+        registry::create_secret("registry-login").map(str::to_owned).into(),
+        ["create", "configmap", "registry-authority"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([format!("--from-file=ca.crt={}", node.registry.certificate().display())])
+            .collect::<Vec<_>>(),
+    ];
+    for create in of_the_registry {
+        let create: Vec<_> = create.iter().map(String::as_str).chain(["--dry-run=client", "-o", "yaml"]).collect();
+        let manifest = kubectl(node).run(&create).stdout;
+        kubectl(node).apply(&manifest);
+    }
+    let set = policy.iter().flat_map(|key| ["--set".to_owned(), format!("policy.{key}")]);
+    let set: Vec<_> = set.chain([format!("--set-string=podAnnotations.policy={}", policy.join(" "))]).collect();
+    let upgrade =
+        ["upgrade", NAMESPACE, CHART, "--values", VALUES, "--values", REGISTRIES, "--wait", "--timeout", "90s"];
+    helm(node, &upgrade.into_iter().chain(set.iter().map(String::as_str)).collect::<Vec<_>>());
+    eventually("end of other replicas", || (processes().len() == 1).then_some(()));
 }
 
 /// Helm in quench's namespace; it must succeed.

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{LazyLock, Mutex};
 
 use crate::kubectl::eventually;
 
@@ -13,8 +14,11 @@ const USER: &str = "puller";
 const PASSWORD: &str = "let me in";
 
 pub(crate) struct Registry {
-    certificate: PathBuf,
-    _process: Child,
+    /// Of its configuration and its images.
+    dir: PathBuf,
+    address: String,
+    /// None in an outage.
+    process: Mutex<Option<Child>>,
 }
 
 impl Registry {
@@ -38,22 +42,45 @@ auth: {{htpasswd: {{realm: test, path: {dir}/users}}}}
             dir = dir.display()
         );
         fs::write(file("config.yaml"), config).unwrap();
-        let log = File::create(file("registry.log")).unwrap();
+        let registry = Self { dir, address: listen, process: Mutex::default() };
+        registry.serve();
+        registry
+    }
+
+    fn serve(&self) {
+        let log = File::options().create(true).append(true).open(self.dir.join("registry.log")).unwrap();
         let process = Command::new("docker-registry")
             .arg("serve")
-            .arg(file("config.yaml"))
+            .arg(self.dir.join("config.yaml"))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
             .unwrap();
-        eventually("registry", || TcpStream::connect(&listen).ok());
-        Self { certificate: file("tls.crt"), _process: process }
+        *self.process.lock().unwrap() = Some(process);
+        eventually("registry", || TcpStream::connect(&self.address).ok());
+    }
+
+    /// Runs something while it is away.
+    pub(crate) fn without(&self, meanwhile: impl FnOnce()) {
+        /// Gives it back also when the test fails: other cases follow.
+        struct Away<'a>(&'a Registry);
+        impl Drop for Away<'_> {
+            fn drop(&mut self) {
+                self.0.serve();
+            }
+        }
+        let mut process = self.process.lock().unwrap().take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+        let away = Away(self);
+        meanwhile();
+        drop(away);
     }
 
     /// What clients have to trust.
-    pub(crate) fn certificate(&self) -> &Path {
-        &self.certificate
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.dir.join("tls.crt")
     }
 }
 
@@ -68,12 +95,26 @@ pub(crate) fn push(archive: &Path, reference: &str) {
     assert!(said.status.success(), "push of {reference}: {said:?}");
 }
 
-/// The arguments of `kubectl create` for a secret of this name that opens the registry.
-pub(crate) fn secret(name: &str) -> Vec<String> {
-    let server = format!("--docker-server=https://{HOST}");
-    ["secret", "docker-registry", name, &server, &format!("--docker-username={USER}")]
-        .map(str::to_owned)
-        .into_iter()
-        .chain([format!("--docker-password={PASSWORD}")])
-        .collect()
+/// The digest of `REPOSITORY:TAG`, by which nodes pull.
+pub(crate) fn digest(reference: &str) -> String {
+    let said = Command::new("skopeo")
+        .args(["inspect", "--tls-verify=false", "--creds", &format!("{USER}:{PASSWORD}"), "--format", "{{.Digest}}"])
+        .arg(format!("docker://{HOST}/{reference}"))
+        .output()
+        .unwrap();
+    assert!(said.status.success(), "{reference}: {said:?}");
+    String::from_utf8(said.stdout).unwrap().trim().to_owned()
+}
+
+/// The arguments of kubectl that create a secret of this name, which opens the registry.
+pub(crate) fn create_secret(name: &str) -> [&str; 7] {
+    static LOGIN: LazyLock<[String; 3]> = LazyLock::new(|| {
+        [
+            format!("--docker-server=https://{HOST}"),
+            format!("--docker-username={USER}"),
+            format!("--docker-password={PASSWORD}"),
+        ]
+    });
+    let [server, user, password] = &*LOGIN;
+    ["create", "secret", "docker-registry", name, server, user, password]
 }

@@ -45,6 +45,7 @@
 {{- fail "the name of a Service begins with a letter: name the release otherwise, or say `fullnameOverride`" -}}
 {{- end -}}
 {{- include "quench.validateCertificates" . -}}
+{{- include "quench.validateRegistries" . -}}
 {{- if eq (int .Values.webhook.port) (int .Values.adminPort) -}}
 {{- fail "`webhook.port` and `adminPort` are the same" -}}
 {{- end -}}

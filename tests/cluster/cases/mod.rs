@@ -12,17 +12,11 @@ mod seeds;
 mod thousand_pods;
 mod updates;
 
-use crate::Case;
 use crate::cluster::Cluster;
-
-macro_rules! cases {
-    ($($theme:ident::$case:ident,)*) => {
-        &[$((concat!(stringify!($theme), "::", stringify!($case)), $theme::$case as fn(&Cluster))),*]
-    };
-}
+use crate::suite::{Case, cases};
 
 /// Each in namespaces of its own; the longest first.
-pub(crate) const TOGETHER: &[Case] = cases![
+pub(crate) const TOGETHER: &[Case<Cluster>] = cases![
     controllers::a_cronjobs_pods_arrive_hardened,
     authority::authorities_change_under_load,
     authority::what_is_spoilt_heals,
@@ -81,7 +75,7 @@ pub(crate) const TOGETHER: &[Case] = cases![
 ];
 
 /// One after the other, with nothing beside them: the first counts all there is, the others take the default instance.
-pub(crate) const ALONE: &[Case] = cases![
+pub(crate) const ALONE: &[Case<Cluster>] = cases![
     thousand_pods::all_arrive_hardened,
     registration::register_survives_a_kill_and_ends_with_sigterm,
     registration::a_new_authority_is_registered,

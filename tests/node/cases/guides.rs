@@ -82,9 +82,7 @@ pub(crate) fn a_rewritten_pod_waits_for_its_secret(node: &Node) {
     let namespace = Namespace::without_secret(node, Served::OrNot);
     namespace.kubectl.run(&["run", "controller", "--image=public.ecr.aws/karpenter/controller:1.14.1"]);
     not_pulled(&namespace, "controller");
-    let secret = registry::secret(PULL_SECRET);
-    let create: Vec<_> = ["create"].into_iter().chain(secret.iter().map(String::as_str)).collect();
-    namespace.kubectl.run(&create);
+    namespace.kubectl.run(&registry::create_secret(PULL_SECRET));
     namespace.kubectl.run(&["wait", "--for=condition=Ready", "pod/controller", "--timeout=90s"]);
 }
 
