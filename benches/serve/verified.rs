@@ -16,7 +16,6 @@ use quench::registry::{Options, Proxies, Registry, Trust};
 use quench::telemetry::Metrics;
 use quench_core::existing::Existing;
 use quench_core::policy::Policy;
-use quench_core::reference::Reference;
 use tokio::net::TcpListener;
 
 use crate::client::CONNECTIONS;
@@ -99,7 +98,7 @@ async fn allocations(policies: &Policies, review: &Review) -> Result<usize> {
     let registry = Registry::new(options, Arc::new(Metrics::new()))?;
     let mut candidates = Vec::new();
     verifying.decide_by(&review.body, |plan| {
-        candidates = plan.candidates().cloned().collect::<Vec<Reference>>();
+        candidates = plan.candidates().cloned().collect::<Vec<_>>();
         Ok(Existing::declared())
     })?;
     ensure!(!candidates.is_empty(), "a policy with `verify` asks for nothing");
