@@ -1,18 +1,20 @@
 //! `quench explain`: what happens to an image, and why.
 
 use std::ffi::OsString;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use quench_core::decision::{Decision, Match};
+use quench_core::existing::{Detail, Inquiry, Presence, Published};
 use quench_core::policy::Policy;
 use quench_core::reference::Reference;
 use quench_core::warning::printable;
 use serde::Serialize;
 
 use super::RuleFiles;
+use super::verifying::Verifying;
 
 /// The longest image that text output repeats.
 const MAX_SHOWN: usize = 512;
@@ -30,6 +32,8 @@ pub(super) struct Explain {
     output: Output,
     #[command(flatten)]
     rules: RuleFiles,
+    #[command(flatten)]
+    verifying: Verifying,
 }
 
 /// How an answer is written.
@@ -42,15 +46,19 @@ enum Output {
 impl Explain {
     pub(super) fn run(self) -> Result<ExitCode> {
         let (policy, catalog) = self.rules.load()?;
+        let images: Vec<_> = self.images.iter().map(|image| image.to_string_lossy()).collect();
+        let decisions: Vec<_> = images.iter().map(|image| Decision::of(image, &policy, &catalog)).collect();
+        let inquiries = decisions.iter().filter_map(inquiry).collect();
+        let existing = self.verifying.existing(&policy, || inquiries)?;
         let mut out = io::stdout().lock();
-        for image in &self.images {
-            let image = image.to_string_lossy();
-            let decision = Decision::of(&image, &policy, &catalog);
+        for (image, decision) in images.iter().zip(&decisions) {
+            let presence = inquiry(decision).and_then(|inquiry| existing.presence(&inquiry));
+            let line = Line::of(image, decision, presence);
             let written = match self.output {
-                Output::Text => write_text(&mut out, &image, &decision, &policy),
-                Output::Json => serde_json::to_writer(&mut out, &Line::of(&image, &decision))
-                    .map_err(io::Error::from)
-                    .and_then(|()| writeln!(out)),
+                Output::Text => write_text(&mut out, &line, decision, &policy),
+                Output::Json => {
+                    serde_json::to_writer(&mut out, &line).map_err(io::Error::from).and_then(|()| writeln!(out))
+                }
             };
             match written {
                 // Whoever reads has read enough, as `head` does.
@@ -60,6 +68,12 @@ impl Explain {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What a registry is asked about a decision, where that may be.
+fn inquiry(decision: &Decision<'_>) -> Option<Inquiry> {
+    let reference = decision.target.clone().filter(|_| decision.asks())?;
+    Some(Inquiry { reference, detail: Detail::User })
 }
 
 /// The stable JSON form: fields may be added.
@@ -74,10 +88,55 @@ struct Line<'a> {
     /// The catalog's name of the hardened image.
     name: Option<&'a str>,
     reason: String,
+    /// What the registry says of the target, with `--verify`; null where it was not asked.
+    registry: Option<Answer<'a>>,
+}
+
+/// What a registry says.
+#[derive(Debug, Serialize)]
+#[serde(tag = "presence", rename_all = "lowercase")]
+enum Answer<'a> {
+    Present {
+        digest: &'a str,
+        /// Empty where it is not known.
+        platforms: &'a [Box<str>],
+        /// As the image's configuration has it; null where it is not known.
+        user: Option<&'a str>,
+    },
+    Absent,
+    Unknown,
+}
+
+impl<'a> Answer<'a> {
+    fn of(presence: &'a Presence) -> Self {
+        match presence {
+            Presence::Present(Published { digest, platforms, user, .. }) => {
+                Self::Present { digest, platforms, user: user.as_deref() }
+            }
+            Presence::Absent => Self::Absent,
+            Presence::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Answer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Present { digest, platforms, user } => {
+                write!(f, "has it, {digest}")?;
+                if !platforms.is_empty() {
+                    write!(f, ", for {}", platforms.join(" "))?;
+                }
+                user.map_or(Ok(()), |user| write!(f, ", as user {user:?}"))
+            }
+            Self::Absent => f.write_str("does not have it"),
+            Self::Unknown => f.write_str("could not say"),
+        }
+    }
 }
 
 impl<'a> Line<'a> {
-    fn of(image: &'a str, decision: &'a Decision<'_>) -> Self {
+    fn of(image: &'a str, decision: &'a Decision<'_>, presence: Option<&'a Presence>) -> Self {
         Self {
             image,
             decision: if decision.rewrites { "rewrite" } else { "keep" },
@@ -85,13 +144,14 @@ impl<'a> Line<'a> {
             target: decision.target.as_ref(),
             name: decision.name(),
             reason: decision.reason().to_string(),
+            registry: presence.map(Answer::of),
         }
     }
 }
 
 /// A block for people: what happens, and what the hardened image is like.
-fn write_text(out: &mut impl Write, image: &str, decision: &Decision<'_>, policy: &Policy) -> io::Result<()> {
-    let line = Line::of(image, decision);
+fn write_text(out: &mut impl Write, line: &Line<'_>, decision: &Decision<'_>, policy: &Policy) -> io::Result<()> {
+    let image = line.image;
     writeln!(out, "{}", printable(image, MAX_SHOWN))?;
     let mut field = |name: &str, value: &dyn Display| writeln!(out, "  {name:<12} {value}");
     if let Ok(reference) = image.parse::<Reference>() {
@@ -107,6 +167,9 @@ fn write_text(out: &mut impl Write, image: &str, decision: &Decision<'_>, policy
     }
     field("match", &line.matched)?;
     field("reason", &line.reason)?;
+    if let Some(answer) = &line.registry {
+        field("registry", answer)?;
+    }
     if let Some(target) = decision.target.as_ref().or(decision.arrived()) {
         let secrets: Vec<&str> = policy.pull_secrets_for(target).collect();
         field("pull secret", &if secrets.is_empty() { "none".to_owned() } else { secrets.join(", ") })?;

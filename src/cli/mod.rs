@@ -8,6 +8,7 @@ mod registries;
 mod rewrite;
 mod serve;
 mod signals;
+mod verifying;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,8 +38,8 @@ pub struct Quench {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<serve::Serve>),
-    Rewrite(rewrite::Rewrite),
-    Explain(explain::Explain),
+    Rewrite(Box<rewrite::Rewrite>),
+    Explain(Box<explain::Explain>),
     #[command(subcommand)]
     Catalog(catalog::Catalog),
     #[command(subcommand)]

@@ -21,6 +21,11 @@ pub(super) struct Registries {
 }
 
 impl Registries {
+    /// Whether any of them is.
+    pub(super) fn are_given(&self) -> bool {
+        self.registry_auth.is_some() || self.registry_ca.is_some()
+    }
+
     /// The client for as long as a server runs, and the file of its credentials, which is to be read again.
     pub(super) fn start(
         &self,

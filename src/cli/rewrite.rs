@@ -17,6 +17,7 @@ use similar::TextDiff;
 
 use self::file::RewrittenFile;
 use self::input::Source;
+use super::verifying::Verifying;
 use super::{RuleFiles, dns_label};
 
 /// The longest name that a message repeats (Kubernetes' longest names).
@@ -58,6 +59,8 @@ pub(super) struct Rewrite {
     pull_secrets: bool,
     #[command(flatten)]
     rules: RuleFiles,
+    #[command(flatten)]
+    verifying: Verifying,
 }
 
 /// What is written.
@@ -80,9 +83,9 @@ struct Tally {
 impl Rewrite {
     pub(super) fn run(self) -> Result<ExitCode> {
         let (policy, catalog) = self.rules.load()?;
-        if policy.verify.is_some() {
+        if self.verifying.is_left_out(&policy) {
             eprintln!(
-                "note: registries are not asked here: `verify` counts for nothing, and only what the catalog declares is used"
+                "note: registries are not asked without --verify: only what the catalog declares is used, and `verify` counts for nothing"
             );
         }
         let sources = input::sources(&self.files)?;
@@ -96,7 +99,7 @@ impl Rewrite {
             file::learn(&bytes, &self.namespace, &mut surroundings);
             read.push((source, bytes));
         }
-        let rewriter = Rewriter {
+        let mut rewriter = Rewriter {
             policy: &policy,
             catalog: &catalog,
             namespace: &self.namespace,
@@ -104,6 +107,8 @@ impl Rewrite {
             surroundings,
             existing: Existing::declared(),
         };
+        let candidates = || read.iter().flat_map(|(_, bytes)| file::candidates(bytes, &rewriter)).collect();
+        rewriter.existing = self.verifying.existing(&policy, candidates)?;
         let mut tally = Tally { files: read.len(), ..Tally::default() };
         let mut out = io::stdout().lock();
         let mut boundary = Boundary::default();

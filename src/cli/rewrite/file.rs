@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use quench_core::existing::Inquiry;
 use quench_core::inventory::Surroundings;
 use quench_core::manifest::{Document, documents};
 use quench_core::rewrite::{RewriteError, Rewriter, RewrittenObject};
@@ -35,6 +36,15 @@ pub(super) fn learn(bytes: &[u8], namespace: &str, surroundings: &mut Surroundin
             surroundings.learn(parsed.json(), namespace);
         }
     }
+}
+
+/// What registries are to be asked before a file is rewritten.
+pub(super) fn candidates(bytes: &[u8], rewriter: &Rewriter<'_>) -> Vec<Inquiry> {
+    // What is wrong with a document is told when it is rewritten.
+    let Ok(text) = std::str::from_utf8(bytes) else { return Vec::new() };
+    let documents = documents(text);
+    let parsed = documents.iter().filter_map(|document| document.parse().ok()?);
+    parsed.flat_map(|parsed| rewriter.candidates(&parsed).unwrap_or_default()).collect()
 }
 
 /// Rewrites what is in a file. A document that is broken passes as it is, the others are handled.
