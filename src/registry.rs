@@ -252,7 +252,7 @@ impl Shared {
             Err(_) => Err(Trouble::Refused("too many other images are being asked for".to_owned())),
             Ok(_turn) => {
                 let asked = Instant::now();
-                let looked_up = self.distribution.look_up(&inquiry, &trust, known.as_ref(), asked + patience * 3 / 4);
+                let looked_up = self.distribution.look_up(&inquiry, &trust, known.as_ref(), patience);
                 let result = match unwinding(timeout(patience, looked_up)).await {
                     Some(Ok(result)) => result,
                     Some(Err(_)) => Err(Trouble::Outage(format!("no answer within {patience:?}"))),

@@ -8,6 +8,8 @@ mod config;
 mod cost;
 #[path = "registry/debian.rs"]
 mod debian;
+#[path = "registry/newest.rs"]
+mod newest;
 #[path = "registry/reviews.rs"]
 mod reviews;
 #[path = "registry/server.rs"]
@@ -103,7 +105,12 @@ fn is_present(presence: &Presence) -> bool {
 
 /// What `INDEX` publishes.
 fn index() -> Presence {
-    Presence::Present(Published { digest: INDEX_DIGEST.into(), platforms: vec!["linux/amd64".into()], user: None })
+    Presence::Present(Published {
+        tag: None,
+        digest: INDEX_DIGEST.into(),
+        platforms: vec!["linux/amd64".into()],
+        user: None,
+    })
 }
 
 fn paths(seen: &[Seen]) -> Vec<&str> {
@@ -230,7 +237,8 @@ async fn the_registry_of_the_distribution_project_is_understood() {
     assert_eq!(stranger.look_up(&image("app:1")).await, Presence::Unknown);
     let mut asking = Asking::with(impatient(), &[]).knowing_at(&registry.host, debian::LOGIN);
     asking.trust = stranger.trust;
-    let published = Presence::Present(Published { digest: digest.as_str().into(), platforms: Vec::new(), user: None });
+    let published =
+        Presence::Present(Published { tag: None, digest: digest.as_str().into(), platforms: Vec::new(), user: None });
     assert_eq!(asking.look_up(&image("app:1")).await, published);
     assert_eq!(asking.look_up(&image(&format!("app@{digest}"))).await, published);
     assert_eq!(asking.look_up(&image("app:2")).await, Presence::Absent);

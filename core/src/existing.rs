@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::reference::Reference;
+pub use crate::tag::Newest;
 
 /// What is asked of a registry about a candidate. A reference alone asks whether it exists.
 ///
@@ -18,6 +19,9 @@ use crate::reference::Reference;
 pub struct Inquiry {
     /// The candidate.
     pub reference: Reference,
+    /// Which tag of its repository is meant, where its own only stands in for that: asked for where the repository's tags are
+    /// not known, or have none that would do.
+    pub newest: Option<Newest>,
     /// What is to be known of it.
     pub detail: Detail,
 }
@@ -47,6 +51,8 @@ pub enum Presence {
 /// What is known of a published image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
+    /// The tag that was found to be the newest, where that was asked for and is another than the candidate's own.
+    pub tag: Option<Box<str>>,
     /// Of the index, or of the manifest where there is none: `sha256:…`.
     pub digest: Box<str>,
     /// `linux/amd64`, `linux/arm64/v8` …; empty where it is not known.
@@ -57,7 +63,7 @@ pub struct Published {
 
 impl From<Reference> for Inquiry {
     fn from(reference: Reference) -> Self {
-        Self { reference, detail: Detail::Existence }
+        Self { reference, newest: None, detail: Detail::Existence }
     }
 }
 

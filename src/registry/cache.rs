@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn present(digest: &str) -> Presence {
-        Presence::Present(Published { digest: digest.into(), platforms: Vec::new(), user: None })
+        Presence::Present(Published { tag: None, digest: digest.into(), platforms: Vec::new(), user: None })
     }
 
     fn flight(began: Instant) -> (watch::Sender<Option<Presence>>, Flight) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use hyper::{Method, StatusCode};
-use quench_core::existing::{Detail, Inquiry, Presence, Published};
+use quench_core::existing::{Detail, Inquiry, Newest, Presence, Published};
 use quench_core::reference::Reference;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -31,17 +31,59 @@ impl Distribution {
     }
 
     /// Whether what is asked for can be pulled, and what it is. What is `known` of it is confirmed where possible, which
-    /// registries do not count as a pull. Details that are not there `by` then are left out.
+    /// registries do not count as a pull. Which tag is the newest has half of the time, details three quarters: what takes longer
+    /// is left out, for the image is there all the same.
     pub(super) async fn look_up(
         &self,
         inquiry: &Inquiry,
         trust: &Trust,
         known: Option<&Published>,
+        patience: Duration,
+    ) -> Result<Presence, Trouble> {
+        let Inquiry { reference, newest, detail } = inquiry;
+        let (half, by) = (patience / 2, Instant::now() + patience * 3 / 4);
+        if let Some(newest) = newest
+            && let Some(to) = self.newest(reference, newest, trust, half).await?
+        {
+            let known = known.filter(|known| known.tag.as_deref() == to.tag());
+            // It may be listed and gone.
+            if let Presence::Present(published) = self.find(&to, *detail, trust, known, by).await? {
+                return Ok(Presence::Present(Published { tag: to.tag().map(Box::from), ..published }));
+            }
+        }
+        let known = known.filter(|known| known.tag.is_none());
+        self.find(reference, *detail, trust, known, by).await
+    }
+
+    /// The tag that a reference stands for, where that is another than its own. Registries need not list tags: what keeps one
+    /// from doing so leaves the reference as it is, unless it wants to be left alone.
+    async fn newest(
+        &self,
+        reference: &Reference,
+        newest: &Newest,
+        trust: &Trust,
+        patience: Duration,
+    ) -> Result<Option<Reference>, Trouble> {
+        let tags = match timeout(patience, self.tags(reference, trust, patience)).await {
+            Ok(Ok(Some(tags))) => tags,
+            Ok(Err(limited @ Trouble::Limited(_))) => return Err(limited),
+            Ok(Ok(None) | Err(_)) | Err(_) => return Ok(None),
+        };
+        let tag = newest.among(&tags).filter(|tag| Some(*tag) != reference.tag());
+        Ok(tag.and_then(|tag| reference.with_tag(tag).ok()))
+    }
+
+    /// One reference.
+    async fn find(
+        &self,
+        reference: &Reference,
+        detail: Detail,
+        trust: &Trust,
+        known: Option<&Published>,
         by: Instant,
     ) -> Result<Presence, Trouble> {
-        let Inquiry { reference, detail } = inquiry;
         let question = Question::manifest(reference, trust)?;
-        if let Some(known) = known.filter(|known| is_whole(known, *detail)) {
+        if let Some(known) = known.filter(|known| is_whole(known, detail)) {
             let answer = self.exchange.ask(Method::HEAD, &question).await?;
             let is_known = || manifest::content_digest(&answer.headers) == Some(&*known.digest);
             if answer.status == StatusCode::OK && manifest::media_type(&answer.headers).is_some() && is_known() {
@@ -49,7 +91,7 @@ impl Distribution {
             }
         }
         let Some(Read { mut published, content }) = self.read(&question).await? else { return Ok(Presence::Absent) };
-        let config = timeout_at(by, self.config(reference, trust, content, *detail)).await;
+        let config = timeout_at(by, self.config(reference, trust, content, detail)).await;
         if let Ok(Some(config)) = config {
             published.user = config.user;
             if published.platforms.is_empty() {

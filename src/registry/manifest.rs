@@ -115,7 +115,7 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8], asked: Option<&str>) -> Res
     if written.is_some_and(|written| written != media_type) {
         return Err(Unreadable::Body);
     }
-    Ok(Read { published: Published { digest: digest.into(), platforms, user: None }, content })
+    Ok(Read { published: Published { tag: None, digest: digest.into(), platforms, user: None }, content })
 }
 
 /// The manifest for Linux whose configuration speaks for all: builds differ in what is compiled, not in who runs it.
@@ -210,7 +210,7 @@ mod tests {
 
     fn of(body: &str, platforms: &[&str]) -> Published {
         let platforms = platforms.iter().copied().map(Into::into).collect();
-        Published { digest: sha256(body.as_bytes()).into(), platforms, user: None }
+        Published { tag: None, digest: sha256(body.as_bytes()).into(), platforms, user: None }
     }
 
     #[test]

@@ -46,6 +46,7 @@ fn existing<'i>(asked: impl Iterator<Item = &'i Inquiry>, answers: &Map<String, 
         Some("absent") => Presence::Absent,
         Some("unknown") => Presence::Unknown,
         _ => Presence::Present(Published {
+            tag: None,
             digest: said["digest"].as_str().unwrap().into(),
             platforms: said["platforms"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().into()).collect(),
             user: said["user"].as_str().map(Box::from),

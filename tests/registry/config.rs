@@ -53,12 +53,12 @@ fn images(config: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> impl Fn(&S
 }
 
 fn inquiry(reference: Reference, detail: Detail) -> Inquiry {
-    Inquiry { reference, detail }
+    Inquiry { reference, newest: None, detail }
 }
 
 fn published(body: &str, platforms: &[&str], user: Option<&str>) -> Presence {
     let platforms = platforms.iter().copied().map(Into::into).collect();
-    Presence::Present(Published { digest: sha256(body).into(), platforms, user: user.map(Into::into) })
+    Presence::Present(Published { tag: None, digest: sha256(body).into(), platforms, user: user.map(Into::into) })
 }
 
 const LONG: Duration = Duration::from_secs(10);
@@ -174,6 +174,6 @@ async fn the_registry_of_the_distribution_project_has_configurations() {
     asking.trust.contacted.push(registry.host.clone());
     let image = inquiry(format!("{}/team/app:1", registry.host).parse().unwrap(), Detail::User);
     let (platforms, user) = (vec!["linux/amd64".into()], Some("65532".into()));
-    let found = Presence::Present(Published { digest: digest.into(), platforms, user });
+    let found = Presence::Present(Published { tag: None, digest: digest.into(), platforms, user });
     assert_eq!(asking.inquire(&image, LONG).await, found);
 }

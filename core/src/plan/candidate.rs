@@ -108,14 +108,16 @@ impl<'p> Plan<'p> {
                 Counterpart::Candidate(facts) => Some(facts),
                 _ => None,
             };
-            let inquiry = self.inquiry(to.clone(), image, &of_target);
+            let newest = decision.newest(false);
+            let inquiry = Inquiry { reference: to.clone(), newest, detail: self.detail(image, &of_target) };
             open.push(Candidate { inquiry, rank: Rank::Target, facts, findings: of_target.clone() });
         }
         if let Some((to, facts)) = decision.compat(self.policy).filter(|_| !self.allows(first, decision.matched)) {
             self.evaluate(image, inherited, &Counterpart::Candidate(facts), decision.name(), Some(&to));
             let findings = of_target.end..self.findings.len();
             if found(self, &findings, decision.matched) {
-                let inquiry = self.inquiry(to, image, &findings);
+                let inquiry =
+                    Inquiry { reference: to, newest: decision.newest(true), detail: self.detail(image, &findings) };
                 open.push(Candidate { inquiry, rank: Rank::Compat, facts: Some(facts), findings });
             }
         }
@@ -128,12 +130,12 @@ impl<'p> Plan<'p> {
         (if open.is_empty() { Choice::Kept } else { Choice::Open(open) }, of_target)
     }
 
-    /// What is to be asked about a candidate with these hazards: no more than what may decide whether it is taken, since each
-    /// detail may cost requests.
-    fn inquiry(&self, reference: Reference, image: &Image<'p, 'p>, findings: &Range<usize>) -> Inquiry {
+    /// What is to be known of a candidate with these hazards: no more than what may decide whether it is taken, since each detail
+    /// may cost requests.
+    fn detail(&self, image: &Image<'p, 'p>, findings: &Range<usize>) -> Detail {
         let keeps = |code| self.policy.action(code) >= Action::Keep;
         let named = self.found(findings).iter().any(|finding| finding.hazard.code() == Code::NamedUser);
-        let detail = if image.container.is_none() {
+        if image.container.is_none() {
             Detail::Existence
         } else if named && keeps(Code::NamedUser) {
             Detail::User
@@ -141,8 +143,7 @@ impl<'p> Plan<'p> {
             Detail::Platforms
         } else {
             Detail::Existence
-        };
-        Inquiry { reference, detail }
+        }
     }
 
     fn found(&self, range: &Range<usize>) -> &[Finding<'p>] {
@@ -230,14 +231,15 @@ impl<'p> Plan<'p> {
         if allow(&findings, matched) { Answer::Taken(to, findings) } else { Answer::Held(findings) }
     }
 
-    /// The candidate with its digest, where the policy pins it.
+    /// The candidate by the tag that it stands for, with its digest where the policy pins it.
     fn pinned(&self, to: &Reference, item: &Item<'p>, published: &Published) -> Option<Reference> {
         let pins = match self.policy.digest {
             Digest::Pin => item.image.reference.contains('@'),
             Digest::Always => true,
             Digest::Drop => false,
         };
-        if pins { to.clone().pinned(&published.digest).ok() } else { Some(to.clone()) }
+        let to = published.tag.as_ref().map_or_else(|| Ok(to.clone()), |newest| to.with_tag(newest)).ok()?;
+        if pins { to.pinned(&published.digest).ok() } else { Some(to) }
     }
 
     /// The candidate's hazards, by what is published where that says more than the catalog.

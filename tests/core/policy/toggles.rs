@@ -48,7 +48,7 @@ fn exception(path: &str) -> Option<&'static str> {
 fn published(image: &str) -> (Inquiry, Presence) {
     let digest = format!("sha256:{}", "1".repeat(64)).into();
     let inquiry = Inquiry { detail: Detail::Platforms, ..Inquiry::from(image.parse::<Reference>().unwrap()) };
-    (inquiry, Presence::Present(Published { digest, platforms: Vec::new(), user: None }))
+    (inquiry, Presence::Present(Published { tag: None, digest, platforms: Vec::new(), user: None }))
 }
 
 /// A pod of one container that says who it is.

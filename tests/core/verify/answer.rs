@@ -14,7 +14,7 @@ pub(super) fn digest(digit: u8) -> String {
     format!("sha256:{}", char::from(digit).to_string().repeat(64))
 }
 
-/// What a registry says, in short: `-` absent, `?` unknown, else the digest's digit, `user=…` and platforms.
+/// What a registry says, in short: `-` absent, `?` unknown, else the digest's digit, `tag=…` of the newest, `user=…` and platforms.
 pub(super) fn presence(short: &str) -> Presence {
     let mut words = short.split(' ');
     match words.next().unwrap() {
@@ -22,10 +22,11 @@ pub(super) fn presence(short: &str) -> Presence {
         "?" => Presence::Unknown,
         digit => {
             let mut published =
-                Published { digest: digest(digit.as_bytes()[0]).into(), platforms: Vec::new(), user: None };
+                Published { tag: None, digest: digest(digit.as_bytes()[0]).into(), platforms: Vec::new(), user: None };
             for word in words {
-                match word.strip_prefix("user=") {
-                    Some(user) => published.user = Some(user.into()),
+                match word.split_once('=') {
+                    Some(("tag", tag)) => published.tag = Some(tag.into()),
+                    Some((_, user)) => published.user = Some(user.into()),
                     None => published.platforms.push(word.into()),
                 }
             }

@@ -80,7 +80,7 @@ fn no_more_is_asked_than_what_may_decide() {
     let numbered = json!({"securityContext": {"runAsNonRoot": true, "runAsUser": 65532}});
     let details = |body: &str, image: &str, container: &Value| {
         let asked = ask(&policy(body), &catalog, &pod(image, container), known(&[])).asked;
-        asked.into_iter().map(|Inquiry { reference, detail }| (reference.to_string(), detail)).collect::<Vec<_>>()
+        asked.into_iter().map(|Inquiry { reference, detail, .. }| (reference.to_string(), detail)).collect::<Vec<_>>()
     };
     let of = |asked: &[(&str, Detail)]| -> Vec<_> {
         asked.iter().map(|(reference, detail)| ((*reference).to_owned(), *detail)).collect()
