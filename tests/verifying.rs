@@ -122,7 +122,7 @@ async fn an_explanation_says_what_the_registry_does() {
     assert_eq!(code, 0);
     let answers: Vec<Value> =
         out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["registry"].take()).collect();
-    let present = json!({"presence": "present", "digest": sha256(&manifest()), "platforms": ["linux/amd64"], "user": "65532:65532"});
+    let present = json!({"presence": "present", "tag": null, "digest": sha256(&manifest()), "platforms": ["linux/amd64"], "user": "65532:65532"});
     assert_eq!(answers, [present, json!({"presence": "absent"}), json!({"presence": "unknown"}), Value::Null]);
 
     let (_, out, _) = desk.run("explain --verify nginx:1.31.99").await;

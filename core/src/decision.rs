@@ -10,6 +10,7 @@ pub use self::matched::Match;
 use self::reason::{Because, Meant, Mirrored, Resolved, Ruled, Why};
 use crate::catalog::{Catalog, Class, Facts, Image, Reason, Resolution};
 use crate::existing::Newest;
+use crate::existing::{Detail, Inquiry};
 use crate::hazard::Counterpart;
 use crate::policy::{Compat, Digest, Effect, Misspelt, PUBLIC_REGISTRY, Policy, Rule};
 use crate::reference::{ParseError, Reference};
@@ -229,6 +230,12 @@ impl<'c> Decision<'c> {
     /// Whether the target is used only if its registry has it.
     pub fn asks(&self) -> bool {
         self.asks.is_some()
+    }
+
+    /// What its registry is asked, where no pod narrows that; None where it is not asked.
+    pub fn inquiry(&self) -> Option<Inquiry> {
+        let reference = self.target.clone().filter(|_| self.asks())?;
+        Some(Inquiry { reference, newest: self.newest(false), detail: Detail::User })
     }
 
     /// The reason, for people to read.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use quench_core::decision::{Decision, Match};
-use quench_core::existing::{Detail, Inquiry, Presence, Published};
+use quench_core::existing::{Presence, Published};
 use quench_core::policy::Policy;
 use quench_core::reference::Reference;
 use quench_core::warning::printable;
@@ -48,11 +48,11 @@ impl Explain {
         let (policy, catalog) = self.rules.load()?;
         let images: Vec<_> = self.images.iter().map(|image| image.to_string_lossy()).collect();
         let decisions: Vec<_> = images.iter().map(|image| Decision::of(image, &policy, &catalog)).collect();
-        let inquiries = decisions.iter().filter_map(inquiry).collect();
+        let inquiries = decisions.iter().filter_map(Decision::inquiry).collect();
         let existing = self.verifying.existing(&policy, || inquiries)?;
         let mut out = io::stdout().lock();
         for (image, decision) in images.iter().zip(&decisions) {
-            let presence = inquiry(decision).and_then(|inquiry| existing.presence(&inquiry));
+            let presence = decision.inquiry().and_then(|inquiry| existing.presence(&inquiry));
             let line = Line::of(image, decision, presence);
             let written = match self.output {
                 Output::Text => write_text(&mut out, &line, decision, &policy),
@@ -68,12 +68,6 @@ impl Explain {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// What a registry is asked about a decision, where that may be.
-fn inquiry(decision: &Decision<'_>) -> Option<Inquiry> {
-    let reference = decision.target.clone().filter(|_| decision.asks())?;
-    Some(Inquiry { reference, detail: Detail::User })
 }
 
 /// The stable JSON form: fields may be added.
@@ -97,6 +91,8 @@ struct Line<'a> {
 #[serde(tag = "presence", rename_all = "lowercase")]
 enum Answer<'a> {
     Present {
+        /// The newest, where it stands in for that; else null.
+        tag: Option<&'a str>,
         digest: &'a str,
         /// Empty where it is not known.
         platforms: &'a [Box<str>],
@@ -110,8 +106,8 @@ enum Answer<'a> {
 impl<'a> Answer<'a> {
     fn of(presence: &'a Presence) -> Self {
         match presence {
-            Presence::Present(Published { digest, platforms, user, .. }) => {
-                Self::Present { digest, platforms, user: user.as_deref() }
+            Presence::Present(Published { tag, digest, platforms, user }) => {
+                Self::Present { tag: tag.as_deref(), digest, platforms, user: user.as_deref() }
             }
             Presence::Absent => Self::Absent,
             Presence::Unknown => Self::Unknown,
@@ -122,8 +118,11 @@ impl<'a> Answer<'a> {
 impl fmt::Display for Answer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Present { digest, platforms, user } => {
-                write!(f, "has it, {digest}")?;
+            Self::Present { tag, digest, platforms, user } => {
+                match tag {
+                    Some(tag) => write!(f, "has {tag}, the newest, {digest}")?,
+                    None => write!(f, "has it, {digest}")?,
+                }
                 if !platforms.is_empty() {
                     write!(f, ", for {}", platforms.join(" "))?;
                 }
