@@ -31,8 +31,8 @@ pub(crate) use self::image::Build;
 use self::registries::Registries;
 use crate::reference::{ParseError, Reference};
 
-/// The catalog file that the program brings: the public catalog as it was when the program was written.
-pub const EMBEDDED: &str = include_str!("../data/catalog.json");
+/// `data/catalog.json`, as the build script packs it.
+const PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/catalog.deflate"));
 
 /// What is published as hardened.
 #[derive(Debug)]
@@ -111,7 +111,14 @@ impl Catalog {
     /// The catalog that the program brings.
     #[expect(clippy::missing_panics_doc, reason = "a test parses it, and it cannot change after that")]
     pub fn embedded() -> Self {
-        Self::parse(EMBEDDED).expect("a test parses the embedded catalog")
+        Self::parse(&Self::embedded_text()).expect("a test parses the embedded catalog")
+    }
+
+    /// The catalog file that the program brings: the public catalog as it was when the program was written.
+    #[expect(clippy::missing_panics_doc, reason = "a test unpacks it, and it cannot change after that")]
+    pub fn embedded_text() -> String {
+        let bytes = miniz_oxide::inflate::decompress_to_vec(PACKED).expect("the build script packed it");
+        String::from_utf8(bytes).expect("the build script packed a text")
     }
 
     /// Reads a catalog file: JSON in the `dhi-images/1` format. Unknown fields are ignored, absent and null ones have defaults.

@@ -27,6 +27,7 @@ mod tags;
 mod tests;
 mod variants;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::value::RawValue;
@@ -40,7 +41,7 @@ use self::definition::shown;
 use self::facts::Sheet;
 use self::tags::by_version;
 use self::variants::{Variant, default_line, variants};
-use super::{Catalog, CatalogError, EMBEDDED, format};
+use super::{Catalog, CatalogError, format};
 
 /// The definitions of a catalog, by image.
 #[derive(Debug, Default)]
@@ -83,7 +84,8 @@ impl Snapshot {
     /// Writes the catalog. What definitions do not say comes from `earlier`, a catalog file; without it, from the embedded one.
     /// `commit` is the one that the definitions are of.
     pub fn write(&self, earlier: Option<&str>, commit: Option<&str>) -> Result<Written, CatalogError> {
-        let mut earlier: Earlier = serde_json::from_str(earlier.unwrap_or(EMBEDDED))?;
+        let earlier = earlier.map_or_else(|| Cow::Owned(Catalog::embedded_text()), Cow::Borrowed);
+        let mut earlier: Earlier = serde_json::from_str(&earlier)?;
         let (mut lines, mut unmapped) = (Vec::new(), Vec::new());
         for (name, definitions) in &self.images {
             let before = earlier.images.remove(name);

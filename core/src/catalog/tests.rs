@@ -19,7 +19,7 @@ fn tag_of(catalog: &Catalog, image: &str) -> Option<String> {
 
 #[test]
 fn the_embedded_catalog_parses() {
-    let catalog = Catalog::parse(EMBEDDED).unwrap();
+    let catalog = Catalog::parse(&Catalog::embedded_text()).unwrap();
     assert_eq!(catalog.images().len(), 554);
     assert_eq!(catalog.images().filter(|image| image.has_runtime()).count(), 548);
     assert!(catalog.images().is_sorted_by_key(Image::name));

@@ -3,7 +3,6 @@
 mod asking;
 mod partial;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,8 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use quench_core::catalog::Catalog;
 use quench_core::catalog::snapshot::{Answer, Refreshed, refresh};
-use quench_core::catalog::{Catalog, EMBEDDED};
 use quench_core::policy::Policy;
 use tokio::select;
 
@@ -71,8 +70,8 @@ impl Refresh {
     async fn refresh(self) -> Result<()> {
         let policy = live::policy(self.rules.policy.as_deref())?;
         let text = match &self.rules.catalog {
-            Some(path) => Cow::Owned(file::read(path)?),
-            None => Cow::Borrowed(EMBEDDED),
+            Some(path) => file::read(path)?,
+            None => Catalog::embedded_text(),
         };
         let names = self.asked(&Catalog::parse(&text)?)?;
         if self.out.is_dir() {
