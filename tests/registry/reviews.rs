@@ -37,6 +37,7 @@ fn webhook(server: &Server, unknown: &str) -> Router {
         metrics: asking.metrics,
         own_namespace: None,
         registry: asking.registry,
+        pull_secrets: Arc::default(),
     })
 }
 

@@ -6,6 +6,7 @@ mod controllers;
 mod files;
 mod modes;
 mod other_workloads;
+mod pull_secrets;
 mod registration;
 mod requests;
 mod seeds;
@@ -30,6 +31,10 @@ pub(crate) const TOGETHER: &[Case] = cases![
     authority::replicas_that_start_at_once_agree,
     authority::what_cannot_be_used_at_the_start_is_replaced,
     authority::missing_rights_are_named,
+    pull_secrets::one_bad_namespace_leaves_the_others,
+    pull_secrets::missing_rights_are_named,
+    pull_secrets::what_is_only_checked_is_warned_of,
+    pull_secrets::a_secret_of_somebody_else_is_never_merged_into,
     other_workloads::every_kind_of_template,
     seeds::k8s_sidecar,
     seeds::karpenter,
@@ -83,6 +88,7 @@ pub(crate) const TOGETHER: &[Case] = cases![
 /// One after the other, with nothing beside them: the first counts all there is, the others take the default instance.
 pub(crate) const ALONE: &[Case] = cases![
     thousand_pods::all_arrive_hardened,
+    pull_secrets::two_replicas_keep_two_hundred_namespaces,
     registration::register_survives_a_kill_and_ends_with_sigterm,
     registration::a_new_authority_is_registered,
 ];
