@@ -49,6 +49,8 @@ const INTERVAL: Duration = Duration::from_millis(50);
 const DOUBT: Duration = Duration::from_secs(60);
 /// After there was no cluster to connect to.
 const CONNECT_AGAIN: Duration = Duration::from_secs(30);
+/// How many reasons why copies cannot be written are worth a line each, until all are written.
+const MAX_TOLD: usize = 20;
 
 /// Keeps the pull secrets of namespaces, with the other replicas, for as long as the policy in force says so.
 pub struct Keeper {
@@ -252,7 +254,7 @@ impl Keeper {
             (Original::Missing, Some(Original::Missing)) | (Original::Unusable, Some(Original::Unusable)) => {}
             (Original::Missing, Some(_)) => warn!(secret, namespace, "the source is gone: its copies stay as they are"),
             (Original::Missing, None) => {
-                warn!(secret, namespace, "the source does not exist: make it to have it copied")
+                warn!(secret, namespace, "the source does not exist: make it to have it copied");
             }
             (Original::Unusable, _) => {
                 warn!(secret, namespace, "the source is no {}: it is not copied, and copies stay", seen::TYPE);
@@ -319,7 +321,8 @@ impl Keeper {
     /// Says why a copy could not be written: what is the same in many namespaces, once.
     fn tell_failure(&mut self, (secret, namespace): &Key, write: Write, error: &str) {
         let write = write.name();
-        if self.told.failures.insert(format!("{write} {}", error.replace(namespace, ""))) {
+        let has_room = self.told.failures.len() < MAX_TOLD;
+        if has_room && self.told.failures.insert(format!("{write} {}", error.replace(namespace, ""))) {
             warn!(secret, namespace, write, error, "could not write a pull secret; it is tried again");
         } else {
             debug!(secret, namespace, write, error, "could not write a pull secret; it is tried again");
@@ -329,9 +332,9 @@ impl Keeper {
     /// Tells reviews and metrics what is known by now.
     fn publish(&mut self) {
         let now = Instant::now();
-        let was_in_doubt = !self.told.troubles.is_empty();
+        let doubts = self.told.troubles.len();
         self.told.troubles.retain(|_, (since, _)| now.saturating_duration_since(*since) <= DOUBT);
-        if !self.is_behind && was_in_doubt == !self.told.troubles.is_empty() {
+        if !self.is_behind && doubts == self.told.troubles.len() {
             return;
         }
         self.is_behind = false;
@@ -343,7 +346,11 @@ impl Keeper {
             self.known.replace(absences);
         }
         if !self.watches.is_idle() {
-            self.metrics.pull_secret_copies.stand(&self.ledger.counts(&self.schedule));
+            let counts = self.ledger.counts(&self.schedule);
+            self.metrics.pull_secret_copies.stand(&counts);
+            if counts.failed == 0 {
+                self.told.failures.clear();
+            }
         }
         self.schedule.tidy(now);
     }

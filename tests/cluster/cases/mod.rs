@@ -25,6 +25,7 @@ macro_rules! cases {
 /// Each in namespaces of its own; the longest first.
 pub(crate) const TOGETHER: &[Case] = cases![
     controllers::a_cronjobs_pods_arrive_hardened,
+    pull_secrets::two_replicas_keep_two_hundred_namespaces,
     authority::authorities_change_under_load,
     authority::what_is_spoilt_heals,
     authority::the_api_server_away,
@@ -88,7 +89,6 @@ pub(crate) const TOGETHER: &[Case] = cases![
 /// One after the other, with nothing beside them: the first counts all there is, the others take the default instance.
 pub(crate) const ALONE: &[Case] = cases![
     thousand_pods::all_arrive_hardened,
-    pull_secrets::two_replicas_keep_two_hundred_namespaces,
     registration::register_survives_a_kill_and_ends_with_sigterm,
     registration::a_new_authority_is_registered,
 ];

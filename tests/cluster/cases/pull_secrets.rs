@@ -14,13 +14,13 @@ use crate::cluster::Cluster;
 use crate::kubectl::eventually;
 use crate::quench::Quench;
 
-/// Of how many calls a change of one copy may be the cause, with two replicas.
-const CALLS_A_COPY: f64 = 1.2;
+/// How many calls a change of ten copies may cost, with two replicas.
+const CALLS_FOR_TEN_COPIES: usize = 12;
 
 /// The writes that replicas make while something comes true; how many of them are allowed for each of `copies`.
 struct Writes<'q> {
     replicas: &'q [Quench],
-    before: f64,
+    before: usize,
     start: Instant,
 }
 
@@ -31,10 +31,10 @@ impl<'q> Writes<'q> {
 
     /// Those since they started.
     fn of_new(replicas: &'q [Quench], start: Instant) -> Self {
-        Self { replicas, before: 0.0, start }
+        Self { replicas, before: 0, start }
     }
 
-    fn so_far(replicas: &[Quench]) -> f64 {
+    fn so_far(replicas: &[Quench]) -> usize {
         writes(replicas, "ok") + writes(replicas, "lost_race") + writes(replicas, "failed")
     }
 
@@ -45,7 +45,7 @@ impl<'q> Writes<'q> {
         thread::sleep(Duration::from_secs(2));
         let calls = Self::so_far(self.replicas) - self.before;
         println!("{what} after {seconds:.1} s, by {calls} calls");
-        let (least, most) = (copies as f64, (copies as f64 * CALLS_A_COPY).max(copies as f64 + 2.0));
+        let (least, most) = (copies, (copies * CALLS_FOR_TEN_COPIES / 10).max(copies + 2));
         assert!((least..=most).contains(&calls), "{what}: {calls} calls for {copies} copies");
     }
 }
@@ -76,7 +76,7 @@ pub(crate) fn two_replicas_keep_two_hundred_namespaces(cluster: &Cluster) {
         let told: Vec<_> = log.lines().filter(|line| line.contains("left alone a Secret")).collect();
         assert!(matches!(told[..], [line] if line.contains(foreign.as_str())), "{told:?}");
         eventually("counts", || {
-            (standing(replica, "current") == 198.0 && standing(replica, "foreign") == 1.0).then_some(())
+            (standing(replica, "current") == 198 && standing(replica, "foreign") == 1).then_some(())
         });
     }
 
@@ -111,7 +111,7 @@ pub(crate) fn two_replicas_keep_two_hundred_namespaces(cluster: &Cluster) {
     home.kubectl().run(&["delete", "secret", &home.secret()]);
     for replica in &replicas {
         eventually("word of the source", || replica.log().contains("the source is gone").then_some(()));
-        eventually("counts", || (standing(replica, "waiting") == 198.0).then_some(()));
+        eventually("counts", || (standing(replica, "waiting") == 198).then_some(()));
     }
     assert_eq!(has("second-password"), (198, 1), "copies stay");
     let return_ = Writes::of(&replicas);
@@ -121,7 +121,7 @@ pub(crate) fn two_replicas_keep_two_hundred_namespaces(cluster: &Cluster) {
     let end = Writes::of(&replicas);
     home.policy("propagate: {namespaces: []}");
     end.until("198 copies are taken away by the policy", 198, || has("third-password") == (0, 1));
-    assert_eq!(writes(&replicas, "failed"), 0.0);
+    assert_eq!(writes(&replicas, "failed"), 0);
 
     for password in ["first-password", "second-password", "third-password", "their-password", "somebodys-password"] {
         let held = pull_secret("name", password)["data"][".dockerconfigjson"].as_str().unwrap().to_owned();
@@ -150,7 +150,7 @@ pub(crate) fn one_bad_namespace_leaves_the_others(cluster: &Cluster) {
     let replicas = home.replicas(["one"], &home.by_label());
     home.serve(&replicas[0], &[&shops[0], &shops[1]]);
     eventually("copies", || (home.copies().len() == 11).then_some(()));
-    eventually("counts", || (standing(&replicas[0], "failed") == 1.0).then_some(()));
+    eventually("counts", || (standing(&replicas[0], "failed") == 1).then_some(()));
     let log = replicas[0].log();
     let told: Vec<_> = log.lines().filter(|line| line.contains("could not write a pull secret")).collect();
     assert!(told[0].contains("exceeded quota") && told[0].contains(&shops[0]), "{told:?}");
@@ -163,7 +163,7 @@ pub(crate) fn one_bad_namespace_leaves_the_others(cluster: &Cluster) {
     eventually("the last copy", || (home.copies().len() == 12).then_some(()));
     eventually("end of warnings", || home.pod_in(&shops[0]).warnings().is_empty().then_some(()));
     println!("{} calls, of which {} failed", writes(&replicas, "ok"), writes(&replicas, "failed"));
-    assert_eq!(writes(&replicas, "ok"), 12.0);
+    assert_eq!(writes(&replicas, "ok"), 12);
 }
 
 pub(crate) fn missing_rights_are_named(cluster: &Cluster) {
@@ -221,7 +221,7 @@ pub(crate) fn what_is_only_checked_is_warned_of(cluster: &Cluster) {
     eventually("end of warnings", || home.pod_in(&shops[0]).warnings().is_empty().then_some(()));
     cluster.kubectl.within(&shops[1]).run(&["delete", "secret", &home.secret()]);
     eventually("warning", || (home.pod_in(&shops[1]).warnings() == [absent.clone()]).then_some(()));
-    assert_eq!(writes(&replicas, "ok") + writes(&replicas, "failed"), 0.0);
+    assert_eq!(writes(&replicas, "ok") + writes(&replicas, "failed"), 0);
     assert!(!replicas[0].log().contains("cannot watch"));
 }
 

@@ -177,7 +177,7 @@ fn password(secret: &Value) -> String {
 }
 
 /// How many writes replicas made, by how they ended (`ok`, `lost_race`, `failed`).
-pub(super) fn writes(replicas: &[Quench], result: &str) -> f64 {
+pub(super) fn writes(replicas: &[Quench], result: &str) -> usize {
     let result = format!("result=\"{result}\"");
     let of = |replica: &Quench| {
         let metrics = replica.metrics().into_iter();
@@ -185,11 +185,15 @@ pub(super) fn writes(replicas: &[Quench], result: &str) -> f64 {
             metrics.filter(|(name, _)| name.starts_with("quench_pull_secret_writes_total") && name.contains(&result));
         writes.map(|(_, count)| count).sum::<f64>()
     };
-    replicas.iter().map(of).sum()
+    whole(replicas.iter().map(of).sum())
 }
 
 /// How many copies stand like that, as a replica sees it.
-pub(super) fn standing(replica: &Quench, state: &str) -> f64 {
+pub(super) fn standing(replica: &Quench, state: &str) -> usize {
     let name = format!("quench_pull_secret_copies{{state=\"{state}\"}}");
-    replica.metrics().get(&name).copied().unwrap_or_default()
+    whole(replica.metrics().get(&name).copied().unwrap_or_default())
+}
+
+fn whole(count: f64) -> usize {
+    count.to_string().parse().unwrap()
 }
