@@ -148,7 +148,11 @@ pub(super) struct WrittenPropagate {
     #[schemars(inner(length(min = 1, max = 255), regex(pattern = r"^\*?([a-z0-9-]+\*?)*$")))]
     pub(super) namespaces: Option<Vec<Spanned<String>>>,
     /// Those with all of these labels.
-    #[schemars(with = "Option<BTreeMap<String, String>>", extend("minProperties" = 1))]
+    #[schemars(with = "Option<BTreeMap<String, String>>", extend(
+        "minProperties" = 1,
+        "propertyNames" = {"pattern": r"^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"},
+        "additionalProperties" = {"type": "string", "pattern": r"^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$"},
+    ))]
     pub(super) selector: Option<BTreeMap<String, Spanned<String>>>,
 }
 
