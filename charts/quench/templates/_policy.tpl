@@ -39,13 +39,14 @@
 
 {{/* Those that it only looks for, as JSON. */}}
 {{- define "quench.checkedSecrets" -}}
+{{- $copied := include "quench.copiedSecrets" . | fromJsonArray -}}
 {{- $names := list -}}
 {{- range .Values.policy.pullSecrets -}}
-{{- if .check -}}
+{{- if and .check (not (has .name $copied)) -}}
 {{- $names = append $names .name -}}
 {{- end -}}
 {{- end -}}
-{{- without ($names | uniq) (include "quench.copiedSecrets" . | fromJsonArray) | toJson }}
+{{- $names | uniq | toJson }}
 {{- end }}
 
 {{/* Whether quench asks the API server for anything: `true`, or nothing. */}}
