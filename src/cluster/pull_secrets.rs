@@ -17,6 +17,8 @@ mod ledger;
 mod listed;
 mod schedule;
 mod seen;
+#[cfg(test)]
+mod simulation;
 mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};

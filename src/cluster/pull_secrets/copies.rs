@@ -107,27 +107,4 @@ fn done<T>(answer: Result<T, CallError>) -> Done {
 }
 
 #[cfg(test)]
-mod tests {
-    use k8s_openapi::ByteString;
-
-    use super::*;
-
-    #[test]
-    fn a_copy_has_type_and_data_and_says_whose_it_is() {
-        let source = Source(ByteString(b"hello".to_vec()));
-        let made = copy("hub", "quench", &source, None, NEVER);
-        let expected = json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {
-                "name": "hub",
-                "uid": null,
-                "resourceVersion": "1",
-                "labels": {"app.kubernetes.io/managed-by": "quench", "quench.dev/propagated-from": "quench"},
-            },
-            "type": "kubernetes.io/dockerconfigjson",
-            "data": {".dockerconfigjson": "aGVsbG8="},
-        });
-        assert_eq!(made, expected);
-    }
-}
+mod tests;
