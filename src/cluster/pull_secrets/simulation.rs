@@ -129,10 +129,14 @@ impl Replica {
         let homes: Vec<_> = cluster.homes.iter().map(|(name, labelled)| home(name, *labelled)).collect();
         let secrets: Vec<_> = cluster.secrets.iter().map(|(name, stored)| found(name, stored)).collect();
         replica.ledger.take_home(Event::Init);
-        homes.into_iter().for_each(|home| drop(replica.ledger.take_home(Event::InitApply(home))));
+        for home in homes {
+            replica.ledger.take_home(Event::InitApply(home));
+        }
         let mut keys = replica.ledger.take_home(Event::InitDone);
         replica.ledger.take_secret("hub", Event::Init);
-        secrets.into_iter().for_each(|found| drop(replica.ledger.take_secret("hub", Event::InitApply(found))));
+        for found in secrets {
+            replica.ledger.take_secret("hub", Event::InitApply(found));
+        }
         keys.extend(replica.ledger.take_secret("hub", Event::InitDone));
         replica.plan(keys, cluster, now);
         replica
@@ -168,7 +172,7 @@ impl Replica {
 }
 
 /// Lets replicas work until nothing is left to be done.
-fn settle(replicas: &mut Vec<Replica>, cluster: &mut Cluster, mut now: Instant, until: Instant) -> Instant {
+fn settle(replicas: &mut [Replica], cluster: &mut Cluster, mut now: Instant, until: Instant) -> Instant {
     while now < until {
         let next = replicas.iter().flat_map(|replica| {
             let due = replica.schedule.next().map(|(due, _)| due.max(replica.not_before));

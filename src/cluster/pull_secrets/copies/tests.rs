@@ -10,8 +10,11 @@ use tower::service_fn;
 use super::super::seen::Owner;
 use super::*;
 
+/// Method and address of a call, and its body.
+type Calls = Arc<Mutex<Vec<(String, Value)>>>;
+
 /// A client whose API server gives one answer, and what it is asked.
-fn client(status: u16, message: &str) -> (Client, Arc<Mutex<Vec<(String, Value)>>>) {
+fn client(status: u16, message: &str) -> (Client, Calls) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let (noted, failure) = (asked.clone(), status >= 400);
     let answer = if failure {
