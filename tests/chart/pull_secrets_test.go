@@ -46,6 +46,13 @@ func TestRightsForPullSecrets(t *testing.T) {
 				t.Errorf("%s: %v, not %v", values, bound, shown[1][field])
 			}
 		}
+		copies := asks && strings.Contains(values, "propagate")
+		if policy, expected := found["ValidatingAdmissionPolicy"]["spec"], map[bool]any{true: shown[2]["spec"], false: nil}[copies]; !reflect.DeepEqual(policy, expected) {
+			t.Errorf("%s: %v, not %v", values, policy, expected)
+		}
+		if binding, expected := found["ValidatingAdmissionPolicyBinding"]["spec"], map[bool]any{true: shown[3]["spec"], false: nil}[copies]; !reflect.DeepEqual(binding, expected) {
+			t.Errorf("%s: %v, not %v", values, binding, expected)
+		}
 		egress := found["NetworkPolicy"].at("spec", "egress").([]any)
 		if found["Deployment"].at("spec", "template", "spec", "automountServiceAccountToken") != asks || (len(egress) != 0) != asks {
 			t.Errorf("%s: the way to the API server", values)

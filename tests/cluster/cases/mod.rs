@@ -35,6 +35,7 @@ pub(crate) const TOGETHER: &[Case] = cases![
     pull_secrets::one_bad_namespace_leaves_the_others,
     pull_secrets::missing_rights_are_named,
     pull_secrets::what_is_only_checked_is_warned_of,
+    pull_secrets::the_rights_are_for_pull_secrets_of_our_own,
     pull_secrets::a_secret_of_somebody_else_is_never_merged_into,
     other_workloads::every_kind_of_template,
     seeds::k8s_sidecar,

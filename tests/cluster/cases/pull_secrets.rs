@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::home::{Home, pull_secret, standing, writes};
 use crate::cluster::Cluster;
@@ -223,6 +223,42 @@ pub(crate) fn what_is_only_checked_is_warned_of(cluster: &Cluster) {
     eventually("warning", || (home.pod_in(&shops[1]).warnings() == [absent.clone()]).then_some(()));
     assert_eq!(writes(&replicas, "ok") + writes(&replicas, "failed"), 0);
     assert!(!replicas[0].log().contains("cannot watch"));
+}
+
+/// What the rights do not give away, to somebody with the token of quench.
+pub(crate) fn the_rights_are_for_pull_secrets_of_our_own(cluster: &Cluster) {
+    let home = Home::with_rights(cluster);
+    let shops = home.open_shops(0, 1);
+    let shop = cluster.kubectl.within(&shops[0]);
+    let account = format!("--as=system:serviceaccount:{}:quench", home.name());
+    let apply = |change: &dyn Fn(&mut Value)| {
+        let mut secret = pull_secret(&home.secret(), "password");
+        secret["metadata"]["labels"] = json!({"quench.dev/propagated-from": home.name()});
+        change(&mut secret);
+        let said =
+            shop.try_with(&secret.to_string(), &["apply", "--server-side", "--force-conflicts", &account, "-f", "-"]);
+        if said.succeeded { "made".to_owned() } else { said.stderr }
+    };
+    eventually("admission policy", || {
+        apply(&|secret| secret["metadata"]["labels"] = json!({}))
+            .contains("quench writes its own copies only")
+            .then_some(())
+    });
+    let token = apply(&|secret| {
+        secret["type"] = json!("kubernetes.io/service-account-token");
+        secret["metadata"]["annotations"] = json!({"kubernetes.io/service-account.name": "default"});
+        secret["data"] = json!({});
+    });
+    assert!(token.contains("quench makes pull secrets only"), "{token}");
+    let named = apply(&|secret| secret["metadata"]["name"] = json!("other"));
+    assert!(named.contains("cannot patch resource"), "{named}");
+    assert_eq!(apply(&|_| {}), "made");
+    assert_eq!(apply(&|secret| secret["stringData"] = json!({"more": "more"})), "made");
+    shop.run(&["label", "secret", &home.secret(), "quench.dev/propagated-from-"]);
+    let theirs = apply(&|_| {});
+    assert!(theirs.contains("quench writes its own copies only"), "{theirs}");
+    let deleted = shop.try_with("", &["delete", "secret", &home.secret(), &account]);
+    assert!(deleted.stderr.contains("quench writes its own copies only"), "{}", deleted.stderr);
 }
 
 /// What keeps a copy from being merged into a Secret that somebody makes between our look and our write.

@@ -47,8 +47,11 @@ impl<'a> Home<'a> {
         let documented = blocks.find(|block| block.contains("kind: ClusterRole\n")).expect("the documented rights");
         let rights = change(documented)
             .replace("namespace: quench", &format!("namespace: {}", self.name()))
-            .replace("name: quench-pull-secrets", &format!("name: quench-{}", self.secret()))
-            .replace("[dhi-pull-secret]", &format!("[{}]", self.secret()));
+            .replace(": quench-pull-secrets", &format!(": quench-{}", self.secret()))
+            .replace("[dhi-pull-secret]", &format!("[{}]", self.secret()))
+            .replace("'dhi-pull-secret'", &format!("'{}'", self.secret()))
+            .replace("serviceaccount:quench:", &format!("serviceaccount:{}:", self.name()))
+            .replace("== 'quench'", &format!("== '{}'", self.name()));
         self.cluster.kubectl.apply(&rights);
         *self.rights.lock().unwrap() = Some(rights);
     }
