@@ -79,7 +79,7 @@ func below(value any, key string) []string {
 	return found
 }
 
-// metricNames are those of a running quench and, since only an authority in a cluster shows its own, those that its source registers.
+// metricNames are those of a running quench and, since only an authority and pull secrets in a cluster show their own, those that their sources register.
 func metricNames(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -99,12 +99,14 @@ func metricNames(t *testing.T) []string {
 			names = append(names, name)
 		}
 	}
-	source, err := os.ReadFile(filepath.Join(root, "src/telemetry/authority.rs"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range regexp.MustCompile(`"(authority_[a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
-		names = append(names, "quench_"+name[1]+"_total", "quench_"+name[1]+"_seconds")
+	for _, file := range []string{"authority", "pull_secrets"} {
+		source, err := os.ReadFile(filepath.Join(root, "src/telemetry", file+".rs"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range regexp.MustCompile(`"((authority|pull_secret)_[a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
+			names = append(names, "quench_"+name[1], "quench_"+name[1]+"_total", "quench_"+name[1]+"_seconds")
+		}
 	}
 	return names
 }
