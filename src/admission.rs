@@ -20,6 +20,7 @@ use quench_core::review::{self, reply};
 use quench_core::warning::printable;
 use tracing::{info, warn};
 
+use crate::cluster::pull_secrets::Known;
 use crate::live::Live;
 use crate::registry::{Registry, Trust};
 use crate::telemetry::{Metrics, ReviewResult};
@@ -40,6 +41,8 @@ pub struct Admission {
     pub own_namespace: Option<String>,
     /// Who is asked for what a policy with `verify` wants to know.
     pub registry: Arc<Registry>,
+    /// Which pull secrets namespaces are known to lack.
+    pub pull_secrets: Arc<Known>,
 }
 
 /// The routes of the webhook. The path says the mode where a namespace's label does.
@@ -88,7 +91,9 @@ impl Admission {
         } else {
             path_mode.unwrap_or_else(|| in_force.policy.mode_in(&review.namespace))
         };
-        let request = plan::Request::of(&review, mode);
+        let absences = self.pull_secrets.load();
+        let absent_secrets = &*absences.of(&review.namespace);
+        let request = plan::Request::of(&review, mode).map(|request| plan::Request { absent_secrets, ..request });
         let outcome = match &request {
             Some(request) => {
                 let plan = plan(request, &in_force.policy, &in_force.catalog);

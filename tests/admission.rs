@@ -25,6 +25,7 @@ fn app(policy: &str) -> (Router, Arc<Metrics>) {
         metrics: metrics.clone(),
         own_namespace: Some("quench-system".to_owned()),
         registry: Arc::new(Registry::new(Options::default(), metrics.clone()).unwrap()),
+        pull_secrets: Arc::default(),
     };
     (router(admission), metrics)
 }

@@ -152,6 +152,7 @@ async fn the_webhook_decides_the_same() {
         metrics: metrics.clone(),
         own_namespace: None,
         registry: Arc::new(Registry::new(Options::default(), metrics).unwrap()),
+        pull_secrets: Arc::default(),
     };
     let app = router(admission);
     for explained in explain(&IMAGES) {

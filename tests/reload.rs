@@ -83,7 +83,8 @@ async fn serve(volumes: &Volumes, metrics: &Arc<Metrics>) -> (Running, Files) {
     let certificate = pair.certificate().unwrap();
     let certificates = Certificates::new(certificate, Some(pair), None, &standing, now).unwrap();
     let registry = Arc::new(Registry::new(registry::Options::default(), metrics.clone()).unwrap());
-    let admission = Admission { live: rules.live(), metrics: metrics.clone(), own_namespace: None, registry };
+    let (live, metrics_of, pull_secrets) = (rules.live(), metrics.clone(), Arc::default());
+    let admission = Admission { live, metrics: metrics_of, own_namespace: None, registry, pull_secrets };
     let loopback = "127.0.0.1:0".parse().unwrap();
     let server = Server::bind(loopback, loopback).await.unwrap().telling(standing);
     let running = server.start(Options::default(), router(admission), certificates.acceptor(), metrics.clone());

@@ -140,6 +140,11 @@ pub enum Hazard<'a> {
         /// The secret that the target needs.
         secret: &'a str,
     },
+    /// See [`Code::PullSecretAbsent`].
+    PullSecretAbsent {
+        /// The secret that the target is pulled with.
+        secret: &'a str,
+    },
     /// See [`Code::ForeignOwner`].
     ForeignOwner {
         /// The API version of the controller.
@@ -179,6 +184,7 @@ impl Hazard<'_> {
             Self::DigestDropped => Code::DigestDropped,
             Self::DevVariant => Code::DevVariant,
             Self::PullSecretMissing { .. } => Code::PullSecretMissing,
+            Self::PullSecretAbsent { .. } => Code::PullSecretAbsent,
             Self::ForeignOwner { .. } => Code::ForeignOwner,
             Self::OperatorManaged { .. } => Code::OperatorManaged,
         }
@@ -258,6 +264,9 @@ impl fmt::Display for Hazard<'_> {
             Self::DigestDropped => f.write_str("the pin is dropped and the tag may move; pin it with `verify`"),
             Self::DevVariant => f.write_str("a development build, root and with tools; use a tag without `-dev`"),
             Self::PullSecretMissing { secret } => write!(f, "the pod does not name the pull secret `{secret}`"),
+            Self::PullSecretAbsent { secret } => {
+                write!(f, "the namespace has no Secret `{}`; create it", printable(secret, MAX_WORD))
+            }
             Self::ForeignOwner { api_version, kind } => {
                 let (group, kind) = (printable(group(api_version), MAX_NAME), printable(kind, MAX_NAME));
                 write!(f, "its controller may undo it; set the image in {group}/{kind}, or tolerate it")

@@ -35,6 +35,8 @@ pub struct Request<'r> {
     pub mode: Mode,
     /// Where the outcome goes.
     pub purpose: Purpose<'r>,
+    /// Those of the policy's pull secrets that the object's namespace is known to lack; one that is not here is there, or nobody knows.
+    pub absent_secrets: &'r [&'r str],
 }
 
 /// Where an outcome goes.
@@ -64,7 +66,7 @@ impl<'r> Request<'r> {
             Operation::Delete | Operation::Connect => return None,
         };
         let (object, operation, purpose) = (review.object.as_ref()?, review.operation, Purpose::Review);
-        Some(Self { object, old, kind, operation, ephemeral, mode, purpose })
+        Some(Self { object, old, kind, operation, ephemeral, mode, purpose, absent_secrets: &[] })
     }
 }
 
@@ -180,6 +182,10 @@ impl<'p> Plan<'p> {
         let first = self.findings.len();
         let target = decision.target.as_ref().filter(|_| decision.rewrites);
         self.evaluate(&image, inherited, &decision.counterpart, decision.name(), target);
+        let arrived = decision.arrived().filter(|_| target.is_none());
+        if let Some(secret) = arrived.and_then(|target| self.absent_secret(target)) {
+            self.find(Hazard::PullSecretAbsent { secret });
+        }
         let choice = if !decision.rewrites {
             Choice::Nothing
         } else if self.policy.verify.is_some() {
@@ -213,10 +219,14 @@ impl<'p> Plan<'p> {
         }
         let found = self.findings.get(first..).unwrap_or_default();
         let refused = found.iter().any(|finding| finding.action == Action::Deny);
-        match decision.mirror.take().filter(|_| !refused && self.allows(first, Match::Mirror)) {
-            Some(mirror) if self.missing_secret(&mirror).is_none() => Choice::Mirror(mirror),
-            _ => Choice::Kept,
+        let Some(mirror) = decision.mirror.take().filter(|_| !refused) else { return Choice::Kept };
+        let findings = self.of_mirror(found, &mirror);
+        if !allow(&findings, Match::Mirror) || self.missing_secret(&mirror).is_some() {
+            return Choice::Kept;
         }
+        self.findings.truncate(first);
+        self.findings.extend(findings);
+        Choice::Mirror(mirror)
     }
 
     /// Adds the hazards of an image that would become `target`.
@@ -246,6 +256,9 @@ impl<'p> Plan<'p> {
         }
         if let Some(secret) = target.and_then(|target| self.missing_secret(target)) {
             self.find(Hazard::PullSecretMissing { secret });
+        }
+        if let Some(secret) = target.and_then(|target| self.absent_secret(target)) {
+            self.find(Hazard::PullSecretAbsent { secret });
         }
     }
 
@@ -287,6 +300,27 @@ impl<'p> Plan<'p> {
         let first = needed.next()?;
         (!named(first) && !needed.any(named)).then_some(first)
     }
+
+    /// The first secret for the target, where the namespace is known to have none that would do. A pod that exists has pulled already.
+    fn absent_secret(&self, target: &Reference) -> Option<&'p str> {
+        if self.request.absent_secrets.is_empty() || self.secrets_are_fixed() {
+            return None;
+        }
+        let is_absent = |secret: &str| self.request.absent_secrets.contains(&secret);
+        let mut needed = self.policy.pull_secrets_for(target);
+        let first = needed.next()?;
+        (is_absent(first) && needed.all(is_absent)).then_some(first)
+    }
+
+    /// The findings of a target, where a mirror stands in for it: that is pulled with a secret of its own.
+    fn of_mirror(&self, of_target: &[Finding<'p>], mirror: &Reference) -> Vec<Finding<'p>> {
+        let is_of_both = |finding: &&Finding<'p>| finding.hazard.code() != Code::PullSecretAbsent;
+        let mut findings: Vec<_> = of_target.iter().filter(is_of_both).cloned().collect();
+        let action = self.policy.action(Code::PullSecretAbsent);
+        let absent = self.absent_secret(mirror).filter(|_| action != Action::Ignore);
+        findings.extend(absent.map(|secret| Finding { hazard: Hazard::PullSecretAbsent { secret }, action }));
+        findings
+    }
 }
 
 /// Whether an image with these findings may become a target by a match.
@@ -294,9 +328,11 @@ fn allow(findings: &[Finding<'_>], matched: Match) -> bool {
     !findings.iter().any(|finding| finding.action >= Action::Keep && counts(finding, matched))
 }
 
-/// Whether a finding is about a target by that match. One from a mirror is the same image: only what is about the change itself counts.
+/// Whether a finding is about a target by that match. One from a mirror is the same image: only what is about the change itself, and
+/// about pulling it, counts.
 fn counts(finding: &Finding<'_>, matched: Match) -> bool {
-    matched != Match::Mirror || about_the_change(finding.hazard.code())
+    let code = finding.hazard.code();
+    matched != Match::Mirror || about_the_change(code) || code == Code::PullSecretAbsent
 }
 
 /// Whether a hazard is one of any change, whatever the images.
@@ -354,5 +390,7 @@ fn named_secrets<'p>(pod: &PodSpec<'_>, policy: &'p Policy) -> Vec<&'p str> {
     named
 }
 
+#[cfg(test)]
+mod absent;
 #[cfg(test)]
 mod tests;

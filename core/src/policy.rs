@@ -13,6 +13,7 @@ mod problem;
 mod repository;
 mod rule;
 mod schema;
+mod secret;
 mod syntax;
 mod verify;
 mod written;
@@ -27,6 +28,7 @@ pub use self::prefix::{Mapping, Prefix};
 pub use self::problem::{PolicyError, Problem};
 pub use self::repository::{Repository, RepositoryError};
 pub use self::rule::{Effect, ReplaceError, Replacement, ReplacementError, Rule};
+pub use self::secret::{Propagate, PullSecret};
 pub use self::verify::{Unknown, Verify};
 use crate::decision::Match;
 use crate::hazard::{Action, Code};
@@ -99,6 +101,8 @@ impl Default for Policy {
             pull_secrets: vec![PullSecret {
                 name: "dhi-pull-secret".to_owned(),
                 registries: Prefix::parse(PUBLIC_REGISTRY).into_iter().collect(),
+                propagate: None,
+                check: false,
             }],
             workloads: Workloads::default(),
             namespaces: Vec::new(),
@@ -203,15 +207,6 @@ impl Policy {
             Effect::Replace(replacement) => replacement.may_give(image),
         })
     }
-}
-
-/// A pull secret and what it is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PullSecret {
-    /// The secret's name, in each namespace that needs it.
-    pub name: String,
-    /// Registries, or registries and paths, whose images need it.
-    pub registries: Vec<Prefix>,
 }
 
 /// Whether builds with a shell take the place of those that would not run.

@@ -118,6 +118,7 @@ impl Rewriter<'_> {
     fn request<'w>(&self, workload: &'w Workload<'w>, account_secrets: Option<&'w [&'w str]>) -> Request<'w> {
         let namespace = self.namespace(workload);
         Request {
+            absent_secrets: &[],
             object: &workload.object,
             old: None,
             kind: workload.kind,

@@ -140,7 +140,10 @@ impl<'p> Plan<'p> {
         let concerns = |item: &Item<'_>, finding: &Finding<'_>| match finding.hazard.code().about() {
             About::Every | About::Hardened => true,
             About::Candidate => item.has_candidate(),
-            About::Both => item.has_candidate() || matches!(item.decision.counterpart, Counterpart::Hardened(_)),
+            About::Both => {
+                let is_hardened = matches!(item.decision.counterpart, Counterpart::Hardened(_));
+                item.has_candidate() || is_hardened || item.decision.arrived().is_some()
+            }
         };
         let items = self.items.iter().filter(|_| self.changes_objects());
         items

@@ -28,6 +28,7 @@ use super::registries::Registries;
 use super::signals::Signals;
 use crate::admission::{self, Admission};
 use crate::cluster::authority::Keeper;
+use crate::cluster::pull_secrets::{self, Known};
 use crate::cluster::registration::{self, Registration, Renewal};
 use crate::live::{Certificates, Files, Rules, Standing};
 use crate::registry::Trust;
@@ -112,12 +113,15 @@ impl Serve {
         let rules = rules.in_mode(self.mode);
         let live = rules.live();
         let (registry, registry_auth) = self.registries.start(metrics.clone(), &standing, SystemTime::now())?;
+        let pull_secrets = Arc::new(Known::default());
         let admission = Admission {
             live: live.clone(),
             metrics: metrics.clone(),
             own_namespace: own_namespace.clone(),
             registry: registry.clone(),
+            pull_secrets: pull_secrets.clone(),
         };
+        let copying = pull_secrets::Keeper::new(live.clone(), own_namespace.clone(), pull_secrets, metrics.clone());
 
         let server = Server::bind(self.listen, self.admin).await?.telling(standing.clone());
         let url = self.webhook_url.clone().unwrap_or_else(|| WebhookUrl::local(server.address()));
@@ -142,6 +146,7 @@ impl Serve {
             print(&first)?;
         }
         let mut polling = JoinSet::new();
+        let copying = polling.spawn(copying.run());
         let keeping = keeper.map(|keeper| polling.spawn(keeper.run()));
         let in_force = live.clone();
         polling.spawn(registry.keep_warm(move || {
@@ -160,7 +165,7 @@ impl Serve {
         };
         info!(signal, "asked to stop");
         // What we do not see any more may be deleted or written by whoever stops us: it must not be put back meanwhile.
-        if let Some(keeping) = keeping {
+        for keeping in keeping.into_iter().chain([copying]) {
             keeping.abort();
         }
         running.fail_readiness();

@@ -28,7 +28,7 @@ impl CallError {
 }
 
 /// What the API server says, or the client.
-fn said(error: &kube::Error) -> String {
+pub(super) fn said(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
         error => in_one_line(error),

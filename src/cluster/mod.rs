@@ -2,4 +2,5 @@
 
 pub mod authority;
 mod call;
+pub mod pull_secrets;
 pub mod registration;

@@ -12,6 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::authority::AuthorityMetrics;
 use super::counters::Counters;
+use super::pull_secrets::PullSecretMetrics;
 use super::registry::RegistryMetrics;
 
 /// Kinds of reviewed objects; the last stands for every other value, as in the lists below.
@@ -53,6 +54,7 @@ const HAZARDS: &[&str] = &[
     "digest-dropped",
     "dev-variant",
     "pull-secret-missing",
+    "pull-secret-absent",
     "foreign-owner",
     "operator-managed",
     "other",
@@ -149,6 +151,8 @@ pub struct Metrics {
     /// Self-managed certificates.
     pub(crate) authority: AuthorityMetrics,
     pub(crate) registry_client: RegistryMetrics,
+    /// Copies of pull secrets.
+    pub(crate) pull_secret_copies: PullSecretMetrics,
     /// Open connections for reviews.
     pub(crate) connections: Gauge,
     /// Handlers that panicked.
@@ -187,6 +191,7 @@ impl Metrics {
         registry.register_with_unit(name, "When the certificate in use expires", Unit::Seconds, not_after.clone());
         let authority = AuthorityMetrics::register(&mut registry);
         let registry_client = RegistryMetrics::register(&mut registry);
+        let pull_secret_copies = PullSecretMetrics::register(&mut registry);
         let reloads = Counters::new([("file", FILES), ("result", RELOADS)]);
         registry.register("reloads", "Changes of files that were taken or refused", reloads.family.clone());
         let reload_ok = Family::default();
@@ -216,6 +221,7 @@ impl Metrics {
             reload_success,
             authority,
             registry_client,
+            pull_secret_copies,
             connections,
             panics,
             timeouts,

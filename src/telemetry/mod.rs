@@ -4,6 +4,7 @@ mod authority;
 mod counters;
 mod lines;
 mod metrics;
+mod pull_secrets;
 mod registry;
 
 use std::io::{self, IsTerminal};
@@ -15,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 use lines::JsonLines;
 pub use metrics::{File, Handshake, Metrics, ReviewResult};
+pub(crate) use pull_secrets::CopyCounts;
 pub(crate) use registry::Source;
 
 /// How a log line is written.

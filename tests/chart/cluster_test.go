@@ -278,9 +278,28 @@ func TestRightsInTheCluster(t *testing.T) {
 		}
 		return lines
 	}
-	others, documentation := listed("default"), documented(t)
+	others, documentation := listed("default"), documented(t, "mutatingwebhookconfigurations")
 	for line := range listed("quench") {
 		if !others[line] && !documentation[line] {
+			t.Error("docs/install.md does not promise: ", line)
+		}
+		delete(documentation, line)
+	}
+	if len(documentation) != 0 {
+		t.Error("docs/install.md promises more: ", documentation)
+	}
+
+	// With pull secrets that are copied, those lines as well.
+	more, err := tryRender(t, "policy: {pullSecrets: [{name: dhi-pull-secret, registries: [dhi.io], propagate: {namespaces: [shop]}}]}", "--namespace", "rights", "--show-only", "templates/pullsecrets.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := listed("quench")
+	c.kubectl(t, more, "apply", "-f", "-")
+	t.Cleanup(func() { c.kubectl(t, more, "delete", "--ignore-not-found", "-f", "-") })
+	documentation = documented(t, "namespaces   ")
+	for line := range listed("quench") {
+		if !before[line] && !documentation[line] {
 			t.Error("docs/install.md does not promise: ", line)
 		}
 		delete(documentation, line)
@@ -300,20 +319,20 @@ func TestRightsInTheCluster(t *testing.T) {
 	}
 }
 
-// documented are the lines of `kubectl auth can-i --list` in docs/install.md.
-func documented(t *testing.T) map[string]bool {
+// documented are the lines of `kubectl auth can-i --list` in the block of docs/install.md that begins so.
+func documented(t *testing.T, first string) map[string]bool {
 	t.Helper()
 	text, err := os.ReadFile(root + "/docs/install.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, block, _ := strings.Cut(string(text), "```\nmutatingwebhookconfigurations")
+	_, block, _ := strings.Cut(string(text), "```\n"+first)
 	block, _, found := strings.Cut(block, "```")
 	if !found {
 		t.Fatal("docs/install.md lists no rights")
 	}
 	lines := map[string]bool{}
-	for line := range strings.Lines("mutatingwebhookconfigurations" + block) {
+	for line := range strings.Lines(first + block) {
 		lines[strings.Join(strings.Fields(line), " ")] = true
 	}
 	return lines

@@ -15,6 +15,7 @@ func TestNotes(t *testing.T) {
 		withoutLogin: {"WARNING: no entry of policy.pullSecrets[].registries holds mirror.example.com/dhi/{name}"},
 		"policy: {mode: enforce, pullSecrets: [{name: one, registries: [dhi.io]}, {name: two, registries: [b]}]}": {"in mode enforce", "quench.dev/mode=off", "pull with one, two,", "metadata.name=one ", "metadata.name=two "},
 		"{policy: {mode: enforce}, anonymousPull: true}":                                                          {"No pull secret is added to pods"},
+		"policy: {pullSecrets: [{name: one, registries: [dhi.io], propagate: {namespaces: [shop]}}]}":             {"quench copies one from namespace quench,", "--selector quench.dev/propagated-from=quench"},
 		examples(t)["files"]: {"Secret quench-certificate is yours to renew"},
 	} {
 		stdout, stderr, err := helm(t, values, "install", "quench", chart, "--namespace", "quench", "--dry-run=client", "--values", "-")

@@ -13,13 +13,18 @@ func TestRights(t *testing.T) {
 		objects := render(t, values)
 		mounted := only(t, objects, "Deployment").at("spec", "template", "spec", "automountServiceAccountToken")
 		selfManaged := strings.Contains(strings.Join(arguments(t, objects), " "), "--self-managed")
-		same(t, name, mounted, selfManaged)
+		copies := name == "pull-secrets" || name == "observed"
+		same(t, name, mounted, selfManaged || copies)
 		same(t, name, only(t, objects, "ServiceAccount").at("automountServiceAccountToken"), any(false))
 		found := 0
 		for _, kind := range kinds {
 			found += len(all(objects, kind))
 		}
-		if expected := map[bool]int{true: len(kinds), false: 0}[selfManaged]; found != expected {
+		expected := map[bool]int{true: len(kinds), false: 0}[selfManaged]
+		if copies {
+			expected += 2 // TestRightsForPullSecrets
+		}
+		if found != expected {
 			t.Errorf("%s: %d objects of %v", name, found, kinds)
 		}
 	}

@@ -79,8 +79,8 @@ func below(value any, key string) []string {
 	return found
 }
 
-// metricNames are those of a running quench and, since only an authority in a cluster and registries that are
-// asked show their own, those that the source registers.
+// metricNames are those of a running quench and, since only an authority and pull secrets in a cluster and registries that are
+// asked show their own, those that their sources register.
 func metricNames(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -100,13 +100,13 @@ func metricNames(t *testing.T) []string {
 			names = append(names, name)
 		}
 	}
-	for _, file := range []string{"authority.rs", "registry.rs"} {
-		source, err := os.ReadFile(filepath.Join(root, "src/telemetry", file))
+	for _, file := range []string{"authority", "pull_secrets", "registry"} {
+		source, err := os.ReadFile(filepath.Join(root, "src/telemetry", file+".rs"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range regexp.MustCompile(`"((?:authority|registry)_[a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
-			names = append(names, "quench_"+name[1]+"_total", "quench_"+name[1]+"_seconds")
+		for _, name := range regexp.MustCompile(`"((authority|pull_secret|registry)_[a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
+			names = append(names, "quench_"+name[1], "quench_"+name[1]+"_total", "quench_"+name[1]+"_seconds")
 		}
 	}
 	return names

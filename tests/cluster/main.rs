@@ -10,6 +10,7 @@
     reason = "a test says what is wrong by stopping"
 )]
 
+mod account;
 mod cases;
 mod cluster;
 mod control_plane;

@@ -28,7 +28,13 @@ pub(crate) struct Quench {
 impl Quench {
     /// Starts `quench serve --print-webhook-config` and waits until it serves. Its log is `DIR/quench-NAME.log`.
     pub(crate) fn start(dir: &Path, name: &str, flags: &[&str]) -> Self {
-        let mut quench = Self::spawn(dir, name, &[&["--print-webhook-config"], flags].concat(), Stdio::piped());
+        Self::start_by(&dir.join("pki/admin.kubeconfig"), dir, name, flags)
+    }
+
+    /// The same, by a kubeconfig of its own.
+    pub(crate) fn start_by(kubeconfig: &Path, dir: &Path, name: &str, flags: &[&str]) -> Self {
+        let flags = [&["--print-webhook-config"], flags].concat();
+        let mut quench = Self::spawn_by(kubeconfig, dir, name, &flags, Stdio::piped());
         let mut stdout = quench.process.stdout.take().unwrap();
         stdout.read_to_string(&mut quench.configuration).unwrap();
         assert!(!quench.configuration.is_empty(), "quench does not start: {}", quench.log());

@@ -39,6 +39,7 @@ fn webhook(server: &Server, unknown: &str, timeout: &str) -> Router {
         metrics: asking.metrics,
         own_namespace: None,
         registry: asking.registry,
+        pull_secrets: Arc::default(),
     })
 }
 

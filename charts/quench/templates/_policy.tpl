@@ -26,6 +26,35 @@
 {{- toJson $enforced }}
 {{- end }}
 
+{{/* The pull secrets that quench copies to namespaces, as JSON. */}}
+{{- define "quench.copiedSecrets" -}}
+{{- $names := list -}}
+{{- range .Values.policy.pullSecrets -}}
+{{- if .propagate -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- end -}}
+{{- $names | uniq | toJson }}
+{{- end }}
+
+{{/* Those that it only looks for, as JSON. */}}
+{{- define "quench.checkedSecrets" -}}
+{{- $copied := include "quench.copiedSecrets" . | fromJsonArray -}}
+{{- $names := list -}}
+{{- range .Values.policy.pullSecrets -}}
+{{- if and .check (not (has .name $copied)) -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- end -}}
+{{- $names | uniq | toJson }}
+{{- end }}
+
+{{/* Whether quench asks the API server for anything: `true`, or nothing. */}}
+{{- define "quench.asksApiServer" -}}
+{{- $secrets := concat (include "quench.copiedSecrets" . | fromJsonArray) (include "quench.checkedSecrets" . | fromJsonArray) -}}
+{{- if or (eq .Values.certificates.mode "selfManaged") $secrets }}true{{ end }}
+{{- end }}
+
 {{/* What values cannot say by their schema. */}}
 {{- define "quench.validate" -}}
 {{- if eq .Release.Namespace "kube-system" -}}
@@ -46,6 +75,9 @@
 {{- end -}}
 {{- include "quench.validateCertificates" . -}}
 {{- include "quench.validateRegistries" . -}}
+{{- if and (include "quench.asksApiServer" .) (not (or .Values.serviceAccount.create .Values.serviceAccount.name)) -}}
+{{- fail "`serviceAccount.create` is false: name the account in `serviceAccount.name`, since `default`, which is everybody's, would get the rights for self-managed certificates or pull secrets" -}}
+{{- end -}}
 {{- if eq (int .Values.webhook.port) (int .Values.adminPort) -}}
 {{- fail "`webhook.port` and `adminPort` are the same" -}}
 {{- end -}}
@@ -62,9 +94,6 @@
 {{- end -}}
 {{- $alerts := .Values.prometheusRule -}}
 {{- if eq .Values.certificates.mode "selfManaged" -}}
-{{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) -}}
-{{- fail "`serviceAccount.create` is false: name the account in `serviceAccount.name`, since `default`, which is everybody's, would get the rights for self-managed certificates" -}}
-{{- end -}}
 {{- with .Values.certificates.selfManaged -}}
 {{- $leaf := include "quench.seconds" .leafLifetime | int64 -}}
 {{- $authority := include "quench.seconds" .authorityLifetime | int64 -}}

@@ -49,6 +49,8 @@ pub enum Code {
     DevVariant,
     /// The pod cannot be given the pull secret that the target needs.
     PullSecretMissing,
+    /// The namespace has no Secret of the name that the target is pulled with.
+    PullSecretAbsent,
     /// The pod's controller compares its images with what it wrote.
     ForeignOwner,
     /// An operator composes the image: its settings are where to change it.
@@ -71,13 +73,13 @@ pub(crate) enum About {
     Candidate,
     /// Those whose image is hardened.
     Hardened,
-    /// Those that have a candidate, and those whose image is hardened.
+    /// Those that have a candidate, and those whose image is a target already.
     Both,
 }
 
 impl Code {
     /// Every hazard.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::PrivilegedPort,
         Self::PrivilegedPortHost,
         Self::MissingNonroot,
@@ -99,6 +101,7 @@ impl Code {
         Self::DigestDropped,
         Self::DevVariant,
         Self::PullSecretMissing,
+        Self::PullSecretAbsent,
         Self::ForeignOwner,
         Self::OperatorManaged,
     ];
@@ -129,6 +132,7 @@ impl Code {
             Self::DigestDropped => row("digest-dropped", Ignore, Candidate),
             Self::DevVariant => row("dev-variant", Warn, Hardened),
             Self::PullSecretMissing => row("pull-secret-missing", Keep, Candidate),
+            Self::PullSecretAbsent => row("pull-secret-absent", Warn, Both),
             Self::ForeignOwner => row("foreign-owner", Keep, Candidate),
             Self::OperatorManaged => row("operator-managed", Warn, Candidate),
         }

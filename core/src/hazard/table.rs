@@ -29,7 +29,8 @@ pub(super) fn settled(kind: Kind, object: &str, hazards: &str) -> (Vec<String>, 
     let catalog = Catalog::embedded();
     let object: Object<'_> = crate::wire::read(object).unwrap_or_else(|error| panic!("{object}: {error}"));
     let (operation, mode, purpose) = (Operation::Create, Mode::Enforce, Purpose::Review);
-    let request = Request { object: &object, old: None, kind, operation, ephemeral: false, mode, purpose };
+    let request =
+        Request { object: &object, old: None, kind, operation, ephemeral: false, mode, purpose, absent_secrets: &[] };
     let outcome = plan(&request, &policy, &catalog).settle(&Existing::declared());
     let patch = outcome.patch_text();
     (outcome.warnings().to_vec(), outcome.denial().map(str::to_owned), patch.matches("/image\"").count())

@@ -21,7 +21,7 @@ pub(crate) struct Candidate<'p> {
     rank: Rank,
     /// What the catalog says of it.
     facts: Option<Facts<'p>>,
-    /// Its hazards by those facts, in the plan's findings; of a mirror, those of the target that it stands in for.
+    /// Its hazards by those facts, in the plan's findings; of a mirror, mostly those of the target that it stands in for.
     findings: Range<usize>,
 }
 
@@ -121,11 +121,15 @@ impl<'p> Plan<'p> {
                 open.push(Candidate { inquiry, rank: Rank::Compat, facts: Some(facts), findings });
             }
         }
-        let mirrored = allow(self.found(&of_target), Match::Mirror);
-        if let Some(to) = decision.mirror.take().filter(|to| mirrored && self.missing_secret(to).is_none()) {
-            // A mirror has the same bytes: what they are is not news.
-            let inquiry = Inquiry::from(to);
-            open.push(Candidate { inquiry, rank: Rank::Mirror, facts: None, findings: of_target.clone() });
+        if let Some(to) = decision.mirror.take().filter(|to| self.missing_secret(to).is_none()) {
+            let of_mirror = self.of_mirror(self.found(&of_target), &to);
+            if allow(&of_mirror, Match::Mirror) {
+                let start = self.findings.len();
+                self.findings.extend(of_mirror);
+                let findings = start..self.findings.len();
+                // A mirror has the same bytes: what they are is not news.
+                open.push(Candidate { inquiry: Inquiry::from(to), rank: Rank::Mirror, facts: None, findings });
+            }
         }
         (if open.is_empty() { Choice::Kept } else { Choice::Open(open) }, of_target)
     }

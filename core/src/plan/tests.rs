@@ -22,6 +22,7 @@ fn decided(
     };
     let (object, old) = (read(object), old.map(read));
     let request = Request {
+        absent_secrets: &[],
         object: &object,
         old: old.as_ref(),
         kind,

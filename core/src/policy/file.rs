@@ -9,14 +9,12 @@ use super::glob::{Glob, GlobError};
 use super::maps::WrittenWorkloads;
 use super::owners::GroupKind;
 use super::problem::{Misplaced, PolicyError, Problem, shown};
+use super::secret::check_secret;
 use super::syntax;
 use super::written::{
     MatchName, RuleAction, Written, WrittenHardened, WrittenMapping, WrittenNamespace, WrittenOwners, WrittenRule,
-    WrittenSecret,
 };
-use super::{
-    Effect, Mapping, NamespaceMode, Owners, Platform, Policy, Prefix, PullSecret, Replacement, Repository, Rule, Verify,
-};
+use super::{Effect, Mapping, NamespaceMode, Owners, Platform, Policy, Prefix, Replacement, Repository, Rule, Verify};
 use crate::decision::Match;
 
 const API_VERSION: &str = "quench.dev/v1alpha1";
@@ -167,23 +165,6 @@ fn check_mappings(key: &'static str, written: Option<Vec<WrittenMapping>>) -> Re
         mappings.push(Mapping { from, to });
     }
     Ok(mappings)
-}
-
-fn check_secret(written: WrittenSecret) -> Result<PullSecret, Misplaced> {
-    let name = written.name.value;
-    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    let label =
-        |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-') && label.bytes().all(inner);
-    if name.len() > 253 || !name.split('.').all(label) {
-        return Err((written.name.referenced, Problem::SecretName(shown(&name))));
-    }
-    if written.registries.is_empty() {
-        return Err((written.name.referenced, Problem::NoRegistries(name)));
-    }
-    let registries = written.registries.into_iter().map(|registry| {
-        Prefix::parse(&registry.value).ok_or((registry.referenced, Problem::Registry(shown(&registry.value))))
-    });
-    Ok(PullSecret { name, registries: registries.collect::<Result<_, _>>()? })
 }
 
 fn check_namespaces(written: Vec<WrittenNamespace>) -> Result<Vec<NamespaceMode>, Misplaced> {

@@ -190,6 +190,27 @@ pub enum Problem {
     /// `pullSecrets[].registries[]`.
     #[error("`pullSecrets`: not a registry, or registry and path; write something like `docker.io/acme`: `{0}`")]
     Registry(String),
+    /// `pullSecrets[].propagate` that names no namespace.
+    #[error(
+        "`pullSecrets`: `propagate` names no namespace; add `namespaces` or a label in `selector`, or `namespaces: []` to take copies away"
+    )]
+    PropagateNowhere,
+    /// `pullSecrets[].propagate.namespaces[]`.
+    #[error("`pullSecrets`: `propagate.namespaces`: {source}: `{written}`")]
+    PropagatePattern {
+        /// What is written.
+        written: String,
+        /// What is wrong with it.
+        source: GlobError,
+    },
+    /// A key of `pullSecrets[].propagate.selector`.
+    #[error("`pullSecrets`: `propagate.selector`: not a label; write something like `example.com/pull`: `{0}`")]
+    Label(String),
+    /// A value of `pullSecrets[].propagate.selector`.
+    #[error(
+        "`pullSecrets`: `propagate.selector`: no label has that value; write letters, digits, `-`, `_` and `.`: `{0}`"
+    )]
+    LabelValue(String),
     /// `namespaces[].match`.
     #[error("`namespaces`: {source}: `{written}`")]
     NamespacePattern {

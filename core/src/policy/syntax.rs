@@ -9,6 +9,7 @@ use crate::manifest::path_at;
 /// What the parser calls things, and what we do.
 const LIST: &str = "a list: `[]`, or lines that begin with `- `";
 const MAP: &str = "a map: lines of `key: value`";
+const WORD: &str = "true or false";
 const TEXT: &str = "one value; if it has braces, brackets or a `: `, in quotes";
 
 /// What the parser complains of, and what to do.
@@ -66,6 +67,7 @@ fn problem_of(error: &Error, key: &str) -> Problem {
         | Error::ExternallyTaggedEnumExpectedScalarOrMapping { .. }
         | Error::ExpectedStringKeyForExternallyTaggedEnum { .. }
         | Error::UnexpectedValueForUnitEnumVariant { .. } => shape(TEXT),
+        Error::InvalidScalar { ty: "boolean", .. } => shape(WORD),
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }

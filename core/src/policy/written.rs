@@ -1,5 +1,7 @@
 //! The file as people write it: keys and their types, for the reader and for the JSON Schema.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde_saphyr::Spanned;
 
@@ -28,7 +30,7 @@ pub(super) struct Written {
     pub(super) mirrors: Option<Vec<WrittenMapping>>,
     /// Pull-through caches and copies: looked up as what they copy. The longest `from` holds.
     pub(super) aliases: Option<Vec<WrittenMapping>>,
-    /// The secrets that pods get for the targets that they pull. They must exist in the pods' namespaces.
+    /// The secrets that pods get for the targets that they pull. They must exist in the pods' namespaces, or be copied there.
     pub(super) pull_secrets: Option<Vec<WrittenSecret>>,
     /// What the webhook does with each kind of workload; `quench rewrite` rewrites every kind that is not `off`.
     pub(super) workloads: Option<WrittenWorkloads>,
@@ -124,6 +126,34 @@ pub(super) struct WrittenSecret {
     /// Registries, or registries and paths, whose images need it.
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub(super) registries: Vec<Spanned<String>>,
+    /// Copies the Secret of that name in quench's own namespace to others, and takes it away again. Needs rights.
+    #[schemars(with = "Option<WrittenPropagate>")]
+    pub(super) propagate: Option<Spanned<WrittenPropagate>>,
+    /// Whether the cluster is watched for where the secret exists, so that `pull-secret-absent` can say so; `propagate` implies it. Needs
+    /// rights.
+    #[schemars(extend("default" = false))]
+    pub(super) check: Option<bool>,
+}
+
+/// The namespaces that a pull secret is copied to: those that either of the two names.
+#[derive(serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Propagate", extend("anyOf" = [
+    {"required": ["namespaces"], "properties": {"namespaces": {"type": "array"}}},
+    {"required": ["selector"], "properties": {"selector": {"type": "object"}}},
+]))]
+pub(super) struct WrittenPropagate {
+    /// Those with these names, with `*` for any text: `['*']` is every namespace, `[]` none, which takes all copies away.
+    #[schemars(with = "Option<Vec<String>>")]
+    #[schemars(inner(length(min = 1, max = 255), regex(pattern = r"^\*?([a-z0-9-]+\*?)*$")))]
+    pub(super) namespaces: Option<Vec<Spanned<String>>>,
+    /// Those with all of these labels.
+    #[schemars(with = "Option<BTreeMap<String, String>>", extend(
+        "minProperties" = 1,
+        "propertyNames" = {"pattern": r"^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"},
+        "additionalProperties" = {"type": "string", "pattern": r"^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$"},
+    ))]
+    pub(super) selector: Option<BTreeMap<String, Spanned<String>>>,
 }
 
 /// The mode of some namespaces.

@@ -6,6 +6,7 @@ mod controllers;
 mod files;
 mod modes;
 mod other_workloads;
+mod pull_secrets;
 mod registration;
 mod requests;
 mod seeds;
@@ -18,12 +19,18 @@ use crate::suite::{Case, cases};
 /// Each in namespaces of its own; the longest first.
 pub(crate) const TOGETHER: &[Case<Cluster>] = cases![
     controllers::a_cronjobs_pods_arrive_hardened,
+    pull_secrets::two_replicas_keep_two_hundred_namespaces,
     authority::authorities_change_under_load,
     authority::what_is_spoilt_heals,
     authority::the_api_server_away,
     authority::replicas_that_start_at_once_agree,
     authority::what_cannot_be_used_at_the_start_is_replaced,
     authority::missing_rights_are_named,
+    pull_secrets::one_bad_namespace_leaves_the_others,
+    pull_secrets::missing_rights_are_named,
+    pull_secrets::what_is_only_checked_is_warned_of,
+    pull_secrets::the_rights_are_for_pull_secrets_of_our_own,
+    pull_secrets::a_secret_of_somebody_else_is_never_merged_into,
     other_workloads::every_kind_of_template,
     seeds::k8s_sidecar,
     seeds::karpenter,

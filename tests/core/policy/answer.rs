@@ -32,6 +32,18 @@ impl Answer {
         old: Option<&Value>,
         existing: &Existing,
     ) -> Self {
+        Self::lacking(policy, catalog, object, old, existing, &[])
+    }
+
+    /// The same, in a namespace that lacks these pull secrets.
+    pub(super) fn lacking(
+        policy: &Policy,
+        catalog: &Catalog,
+        object: &Value,
+        old: Option<&Value>,
+        existing: &Existing,
+        absent_secrets: &[&str],
+    ) -> Self {
         let (group, version) = match object["apiVersion"].as_str().unwrap_or("v1").split_once('/') {
             Some((group, version)) => (group, version),
             None => ("", "v1"),
@@ -46,7 +58,7 @@ impl Answer {
         let body = review.to_string();
         let review = review::Request::parse(body.as_bytes()).unwrap();
         let mode = policy.mode_in(&review.namespace);
-        let request = plan::Request::of(&review, mode).unwrap();
+        let request = plan::Request { absent_secrets, ..plan::Request::of(&review, mode).unwrap() };
         let outcome = plan(&request, policy, catalog).settle(existing);
         let (mut images, mut secrets) = (Vec::new(), Vec::new());
         for change in outcome.changes() {

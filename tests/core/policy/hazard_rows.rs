@@ -35,8 +35,16 @@ fn rows_of_settings(shell: &Value, owned: &Value) -> Vec<Row> {
         ],
     );
     updated.old = Some(pod("nginx:1.31.3", &json!({})));
+    let mut absent = row(
+        "hazards.pull-secret-absent",
+        "{}",
+        &pod("nginx:1.31.4", &json!({})),
+        actions!("pull-secret-absent", "dhi.io/nginx:1.31.4"),
+    );
+    absent.absent_secrets = &["dhi-pull-secret"];
     vec![
         updated,
+        absent,
         row(
             "hazards.privileged-port",
             "{}",

@@ -101,7 +101,7 @@ fn paths(text: &str) -> Vec<String> {
         let indent = line.len() - key.len();
         let Some((name, _)) = key.split_once(':').filter(|_| !line.starts_with('#')) else { continue };
         open.retain(|(outer, _)| *outer < indent);
-        let outer = open.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(".");
+        let outer = open.last().map(|(_, path)| path.clone()).unwrap_or_default();
         let is_item = in_list || paths.iter().any(|path| *path == format!("{outer}[].{name}"));
         let item_of_same = paths.last().is_some_and(|last: &String| last.starts_with(&format!("{outer}[].")));
         let path = match (outer.is_empty(), is_item || item_of_same) {
@@ -109,7 +109,7 @@ fn paths(text: &str) -> Vec<String> {
             (false, true) => format!("{outer}[].{name}"),
             (false, false) => format!("{outer}.{name}"),
         };
-        open.push((indent, name.to_owned()));
+        open.push((indent, path.clone()));
         if !paths.contains(&path) {
             paths.push(path);
         }
@@ -133,6 +133,9 @@ fn the_order_is_that_of_files() {
         "rules[].tag",
         "mirrors",
         "pullSecrets[].name",
+        "pullSecrets[].propagate",
+        "pullSecrets[].propagate.selector",
+        "pullSecrets[].check",
         "workloads.Pod",
         "workloads.gitops",
         "hazards.privileged-port",

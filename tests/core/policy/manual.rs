@@ -131,6 +131,7 @@ fn kind(key: &Key) -> String {
             if key.leaf { "list of texts" } else { "list" }.to_owned()
         }
         "array" => format!("list of {}", list(&words(&key.schema["items"]))),
+        "boolean" => "`true`, `false`".to_owned(),
         _ => "map".to_owned(),
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Row {
     object: Value,
     pub(super) old: Option<Value>,
     existing: Existing,
+    /// The pull secrets that the namespace lacks.
+    pub(super) absent_secrets: &'static [&'static str],
     ends: &'static [(&'static str, &'static str)],
 }
 
@@ -29,6 +31,7 @@ pub(super) fn row(key: &'static str, base: &str, object: &Value, ends: &'static 
         object: object.clone(),
         old: None,
         existing: Existing::declared(),
+        absent_secrets: &[],
         ends,
     }
 }
@@ -39,6 +42,9 @@ fn exception(path: &str) -> Option<&'static str> {
         "apiVersion" | "kind" => Some("has one value"),
         "verify.timeout" | "verify.realms" | "verify.insecure" | "verify.private" => {
             Some("is for those who ask registries")
+        }
+        "pullSecrets[].propagate.namespaces" | "pullSecrets[].propagate.selector" | "pullSecrets[].check" => {
+            Some("is for those who speak to the API server")
         }
         _ => None,
     }
@@ -347,7 +353,8 @@ fn each_value_comes_to_an_end_of_its_own() {
         let mut ends = BTreeSet::new();
         for (value, expected) in row.ends {
             let policy = policy(&row.base, row.key, &serde_saphyr::from_str(value).unwrap());
-            let end = Answer::with(&policy, &catalog, &row.object, row.old.as_ref(), &row.existing).compact();
+            let Row { object, old, existing, absent_secrets, .. } = &row;
+            let end = Answer::lacking(&policy, &catalog, object, old.as_ref(), existing, absent_secrets).compact();
             if end != *expected {
                 differing.push(format!("{}: {value}: {end}, not {expected}", row.key));
             }

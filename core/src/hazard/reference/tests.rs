@@ -120,6 +120,7 @@ fn images_of_operators() {
         let object: crate::workload::Object<'_> = crate::wire::read(&object).unwrap();
         let (policy, catalog) = (crate::policy::Policy::default(), crate::catalog::Catalog::embedded());
         let request = crate::plan::Request {
+            absent_secrets: &[],
             object: &object,
             old: None,
             kind: Kind::DaemonSet,

@@ -1,8 +1,6 @@
 //! Where a self-managed quench lives, and the namespace whose pods it looks at.
 
-use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Mutex;
 
 use base64::Engine;
@@ -10,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use quench_certs::Bundle;
 use serde_json::{Value, json};
 
+use crate::account::{ACCOUNT, api_server, kubeconfig};
 use crate::cluster::Cluster;
 use crate::kubectl::{Kubectl, Said, eventually};
 use crate::namespace::{Namespace, Served};
@@ -34,7 +33,7 @@ impl<'a> Home<'a> {
 
     pub(super) fn without_rights(cluster: &'a Cluster) -> Self {
         let namespace = Namespace::create(&cluster.kubectl, Served::NotAtAll);
-        namespace.kubectl.run(&["create", "serviceaccount", "quench"]);
+        namespace.kubectl.run(&["create", "serviceaccount", ACCOUNT]);
         // No node runs pods, so the name leads back to this machine.
         let service = ["create", "service", "externalname", "quench", "--external-name=localhost", "--tcp=443"];
         namespace.kubectl.run(&service);
@@ -82,7 +81,7 @@ impl<'a> Home<'a> {
         let own = ["--own-namespace", &self.namespace.name, "--webhook-configuration", &configuration];
         // A line each review would be all there is.
         let quiet = ["--log-level", "info,quench::admission=warn"];
-        let file = self.kubeconfig(api_server);
+        let file = kubeconfig(self.cluster, &self.namespace, api_server);
         let start = |name: &str| {
             let name = format!("{}-{name}", self.namespace.name);
             Quench::self_managed(&self.cluster.dir, &name, &file, &[&own[..], &quiet, flags].concat())
@@ -94,25 +93,8 @@ impl<'a> Home<'a> {
         replicas
     }
 
-    /// A file, for the service account.
-    fn kubeconfig(&self, api_server: &SocketAddr) -> PathBuf {
-        let mut config = self.admins_config();
-        config["clusters"][0]["cluster"]["server"] = json!(format!("https://{api_server}"));
-        let token = self.kubectl().run(&["create", "token", "quench"]).stdout;
-        config["users"][0]["user"] = json!({"token": token.trim()});
-        let file = self.cluster.dir.join(format!("{}.kubeconfig", self.namespace.name));
-        fs::write(&file, config.to_string()).unwrap();
-        file
-    }
-
     pub(super) fn api_server(&self) -> SocketAddr {
-        let config = self.admins_config();
-        let server = config["clusters"][0]["cluster"]["server"].as_str().unwrap();
-        server.strip_prefix("https://").unwrap().parse().unwrap()
-    }
-
-    fn admins_config(&self) -> Value {
-        self.cluster.kubectl.run(&["config", "view", "--raw", "--minify", "-o", "json"]).json()
+        api_server(self.cluster)
     }
 
     pub(super) fn secret(&self) -> Option<Value> {

@@ -1,0 +1,365 @@
+//! Pull secrets that exist where pods need them: copies of a source, and the knowledge of who lacks one.
+//!
+//! There is no leader. Every replica watches the namespaces and the Secrets of the names that the policy copies or checks, decides what each
+//! copy should be, and writes what differs: after a wait of its own, so that it sees what another replica wrote first, and only
+//! over what it saw.
+//!
+//! ```text
+//! policy, watches -> Ledger  what is wanted, what there is -> verdict of each namespace
+//!    -> Schedule  when -> copies  create, update, delete, by preconditions
+//!    -> Known     who lacks what, as a snapshot -> reviews
+//! ```
+
+mod copies;
+mod decide;
+mod known;
+mod ledger;
+mod listed;
+mod schedule;
+mod seen;
+#[cfg(test)]
+mod simulation;
+mod watches;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::{Client, Config};
+use quench_core::policy::Policy;
+use tokio::select;
+use tokio::time::sleep;
+use tracing::{debug, info, warn};
+
+use self::copies::{Done, Write};
+use self::decide::{Original, State, Verdict};
+pub use self::known::{Absences, Known, Where};
+use self::ledger::Ledger;
+use self::schedule::{Key, Schedule};
+use self::watches::{Seen, Subject, Watches};
+use crate::live::Live;
+use crate::telemetry::Metrics;
+use crate::unwinding::unwinding;
+
+/// How often the policy in force is looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// Between two writes of this replica: twenty a second.
+const INTERVAL: Duration = Duration::from_millis(50);
+/// How long after its last trouble a watch may be behind: as long as it waits before it tries again, twice.
+const DOUBT: Duration = Duration::from_secs(60);
+/// After there was no cluster to connect to.
+const CONNECT_AGAIN: Duration = Duration::from_secs(30);
+/// How many reasons why copies cannot be written are worth a line each, until all are written.
+const MAX_TOLD: usize = 20;
+
+/// Keeps the pull secrets of namespaces, with the other replicas, for as long as the policy in force says so.
+pub struct Keeper {
+    live: Arc<Live>,
+    own: Option<String>,
+    known: Arc<Known>,
+    metrics: Arc<Metrics>,
+    /// The one that was followed last.
+    policy: Option<Arc<Policy>>,
+    client: Option<Client>,
+    connect_at: Instant,
+    ledger: Ledger,
+    schedule: Schedule,
+    watches: Watches,
+    /// The next write.
+    not_before: Instant,
+    /// Whether reviews and metrics are behind.
+    is_behind: bool,
+    told: Told,
+}
+
+/// What was said already, and is not said again.
+#[derive(Debug, Default)]
+struct Told {
+    no_cluster: bool,
+    /// What is wrong with each watch, and since when it was last so.
+    troubles: BTreeMap<Subject, (Instant, String)>,
+    originals: BTreeMap<String, Original>,
+    /// Where a Secret of somebody else is in the way.
+    foreign: BTreeSet<Key>,
+    /// Why writes failed, whatever the namespace.
+    failures: BTreeSet<String>,
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keeper").field("own", &self.own).finish_non_exhaustive()
+    }
+}
+
+impl Keeper {
+    /// Will copy Secrets of the namespace `own` as the policy in `live` says, and tell `known` who lacks which. Asks the API server nothing
+    /// yet.
+    pub fn new(live: Arc<Live>, own: Option<String>, known: Arc<Known>, metrics: Arc<Metrics>) -> Self {
+        let now = Instant::now();
+        Self {
+            ledger: Ledger::new(own.clone().unwrap_or_default()),
+            live,
+            own,
+            known,
+            metrics,
+            policy: None,
+            client: None,
+            connect_at: now,
+            schedule: Schedule::default(),
+            watches: Watches::new(),
+            not_before: now,
+            is_behind: false,
+            told: Told::default(),
+        }
+    }
+
+    /// Keeps them until it is dropped.
+    pub async fn run(mut self) {
+        loop {
+            // What panicked is tried again, from what was seen so far.
+            if unwinding(self.turn()).await.is_none() {
+                sleep(TICK).await;
+            }
+        }
+    }
+
+    async fn turn(&mut self) {
+        self.follow_policy().await;
+        // All that is known by now, before anything is written.
+        while let Some(seen) = self.watches.next_now() {
+            self.take(seen);
+        }
+        self.publish();
+        let due = self.schedule.next().map(|(due, _)| due.max(self.not_before));
+        let wait = due.map_or(TICK, |due| due.saturating_duration_since(Instant::now()).min(TICK));
+        select! {
+            biased;
+            // Cancel-safe, says tokio.
+            Some(seen) = self.watches.next() => self.take(seen),
+            // Cancel-safe: a timer.
+            () = sleep(wait) => self.write_what_is_due().await,
+        }
+    }
+
+    async fn follow_policy(&mut self) {
+        let policy = self.live.load().policy.clone();
+        if self.policy.as_ref().is_none_or(|followed| !Arc::ptr_eq(followed, &policy)) {
+            let keys = self.ledger.follow(&policy);
+            self.plan(keys);
+            self.policy = Some(policy.clone());
+        }
+        for secret in self.ledger.retire(&policy) {
+            info!(secret, "took all copies away: the policy does not copy it any more");
+            self.schedule.forget(&secret);
+            self.told.originals.remove(&secret);
+            self.told.foreign.retain(|(known, _)| *known != secret);
+            self.is_behind = true;
+        }
+        self.keep_watches().await;
+    }
+
+    /// Watches what the policy asks for, and nothing else.
+    async fn keep_watches(&mut self) {
+        let (secrets, with_namespaces) = self.ledger.watched();
+        let namespaces = Some(Subject::Namespaces).filter(|_| with_namespaces);
+        let wanted: BTreeSet<Subject> =
+            secrets.into_iter().map(|secret| Subject::Secret(secret.to_owned())).chain(namespaces).collect();
+        self.watches.keep(|subject| wanted.contains(subject));
+        self.told.troubles.retain(|subject, _| wanted.contains(subject));
+        let missing: Vec<Subject> = wanted.into_iter().filter(|subject| !self.watches.runs(subject)).collect();
+        if missing.is_empty() {
+            return;
+        }
+        let Some(own) = self.own.clone() else {
+            if !self.told.no_cluster {
+                self.told.no_cluster = true;
+                warn!("pull secrets are neither copied nor checked: outside a cluster, name --own-namespace");
+            }
+            return;
+        };
+        let Some(client) = self.connected().await else { return };
+        self.metrics.pull_secret_copies.show();
+        for subject in missing {
+            info!(%subject, "watching");
+            self.watches.start(subject, client.clone(), &own);
+        }
+    }
+
+    /// The client, once there is a cluster.
+    async fn connected(&mut self) -> Option<Client> {
+        let now = Instant::now();
+        if self.client.is_none() && now >= self.connect_at {
+            self.connect_at = now + CONNECT_AGAIN;
+            let made = match Config::infer().await {
+                Ok(config) => Client::try_from(config).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            match made {
+                Ok(client) => self.client = Some(client),
+                Err(error) if !self.told.no_cluster => {
+                    self.told.no_cluster = true;
+                    warn!(error, "pull secrets are neither copied nor checked: no Kubernetes cluster");
+                }
+                Err(_) => {}
+            }
+        }
+        self.client.clone()
+    }
+
+    /// Takes in what a watch shows.
+    fn take(&mut self, seen: Seen) {
+        let (subject, keys) = match seen {
+            Seen::Namespace(event) => (Subject::Namespaces, self.ledger.take_home(event)),
+            Seen::Secret(name, event) => {
+                let keys = self.ledger.take_secret(&name, event);
+                self.tell_original(&name);
+                (Subject::Secret(name), keys)
+            }
+            Seen::Trouble(subject, reason) => return self.trouble(subject, reason),
+        };
+        // In doubt for a while: it may be behind.
+        if let Some((_, reason)) = self.told.troubles.get_mut(&subject)
+            && !reason.is_empty()
+        {
+            reason.clear();
+            info!(%subject, "watching again");
+        }
+        self.plan(keys);
+    }
+
+    fn trouble(&mut self, subject: Subject, reason: String) {
+        self.metrics.pull_secret_copies.watch_failed();
+        self.is_behind = true;
+        let known = self.told.troubles.get(&subject);
+        if known.is_none_or(|(_, known)| *known != reason) {
+            let advice = "grant the rights of docs/install.md (the chart does where `policy.pullSecrets` has `propagate` or `check`)";
+            if reason.contains("is forbidden") {
+                warn!(%subject, error = reason, "cannot watch: {advice}");
+            } else {
+                warn!(%subject, error = reason, "cannot watch; it is tried again");
+            }
+        }
+        self.told.troubles.insert(subject, (Instant::now(), reason));
+    }
+
+    /// Says how the source stands, when that changes.
+    fn tell_original(&mut self, secret: &str) {
+        let Some(original) = self.ledger.original(secret).filter(|_| self.ledger.copies(secret)) else { return };
+        let before = self.told.originals.insert(secret.to_owned(), original);
+        let namespace = self.own.as_deref();
+        match (original, before) {
+            (Original::Usable(now), Some(Original::Usable(before))) if now == before => {}
+            (Original::Usable(_), Some(Original::Usable(_))) => info!(secret, "the source changed: copying it"),
+            (Original::Usable(_), _) => info!(secret, "the source is there: copying it"),
+            (Original::Missing, Some(Original::Missing)) | (Original::Unusable, Some(Original::Unusable)) => {}
+            (Original::Missing, Some(_)) => warn!(secret, namespace, "the source is gone: its copies stay as they are"),
+            (Original::Missing, None) => {
+                warn!(secret, namespace, "the source does not exist: make it to have it copied");
+            }
+            (Original::Unusable, _) => {
+                warn!(secret, namespace, "the source is no {}: it is not copied, and copies stay", seen::TYPE);
+            }
+        }
+    }
+
+    /// Puts on the schedule what is to be done now, and takes off it what is not.
+    fn plan(&mut self, keys: Vec<Key>) {
+        let now = Instant::now();
+        for key in keys {
+            let verdict = self.ledger.verdict(&key);
+            let (secret, namespace) = &key;
+            if verdict != Verdict::Stands(State::Foreign) {
+                self.told.foreign.remove(&key);
+            } else if self.told.foreign.insert(key.clone()) {
+                warn!(secret, namespace, "left alone a Secret of this name that quench did not make");
+            }
+            match verdict {
+                Verdict::Stands(_) => self.schedule.rests(&key),
+                Verdict::Create | Verdict::Update | Verdict::Remove => self.schedule.wants(key, now, random()),
+            }
+            self.is_behind = true;
+        }
+    }
+
+    /// Writes the copy that is due first, if one is.
+    async fn write_what_is_due(&mut self) {
+        let now = Instant::now();
+        let due = self.schedule.next().filter(|(due, _)| *due <= now && self.not_before <= now);
+        let Some(key) = due.map(|(_, key)| key.clone()) else { return };
+        let Some((client, own)) = self.client.clone().zip(self.own.clone()) else { return };
+        let (source, found) = (self.ledger.source(&key.0), self.ledger.found(&key));
+        let (write, done) = match (self.ledger.verdict(&key), source, found) {
+            (Verdict::Create, Some(source), None) => (Write::Create, copies::create(client, &key, &own, source).await),
+            (Verdict::Update, Some(source), Some(found)) => {
+                (Write::Update, copies::update(client, &key, &own, source, found).await)
+            }
+            (Verdict::Remove, _, Some(found)) => (Write::Delete, copies::delete(client, &key, found).await),
+            _ => return self.schedule.rests(&key),
+        };
+        let now = Instant::now();
+        self.not_before = now + INTERVAL;
+        self.metrics.pull_secret_copies.written(write.name(), done.name());
+        match done {
+            Done::Yes => {
+                self.schedule.written(&key, now, random());
+                let (secret, namespace) = &key;
+                match write {
+                    Write::Create => info!(secret, namespace, "copied a pull secret"),
+                    Write::Update => info!(secret, namespace, "brought a pull secret up to date"),
+                    Write::Delete => info!(secret, namespace, "took a pull secret away"),
+                }
+            }
+            Done::Lost => self.schedule.lost(&key, now, random()),
+            Done::No(error) => {
+                self.schedule.failed(&key, now, random());
+                self.tell_failure(&key, write, &error.to_string());
+            }
+        }
+        self.is_behind = true;
+    }
+
+    /// Says why a copy could not be written: what is the same in many namespaces, once.
+    fn tell_failure(&mut self, (secret, namespace): &Key, write: Write, error: &str) {
+        let write = write.name();
+        let has_room = self.told.failures.len() < MAX_TOLD;
+        if has_room && self.told.failures.insert(format!("{write} {}", error.replace(namespace, ""))) {
+            warn!(secret, namespace, write, error, "could not write a pull secret; it is tried again");
+        } else {
+            debug!(secret, namespace, write, error, "could not write a pull secret; it is tried again");
+        }
+    }
+
+    /// Tells reviews and metrics what is known by now.
+    fn publish(&mut self) {
+        let now = Instant::now();
+        let doubts = self.told.troubles.len();
+        self.told.troubles.retain(|_, (since, _)| now.saturating_duration_since(*since) <= DOUBT);
+        if !self.is_behind && doubts == self.told.troubles.len() {
+            return;
+        }
+        self.is_behind = false;
+        let subject =
+            |secret: Option<&str>| secret.map_or(Subject::Namespaces, |secret| Subject::Secret(secret.to_owned()));
+        let doubted = |secret: Option<&str>| self.told.troubles.contains_key(&subject(secret));
+        let absences = self.ledger.absences(&self.schedule, doubted);
+        if **self.known.load() != absences {
+            self.known.replace(absences);
+        }
+        if !self.watches.is_idle() {
+            let counts = self.ledger.counts(&self.schedule);
+            self.metrics.pull_secret_copies.stand(&counts);
+            if counts.failed == 0 {
+                self.told.failures.clear();
+            }
+        }
+        self.schedule.tidy(now);
+    }
+}
+
+/// From 0 to 1, another each time.
+fn random() -> f64 {
+    let random = u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or_default();
+    f64::from(random) / f64::from(u32::MAX)
+}

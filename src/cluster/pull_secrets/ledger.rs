@@ -1,0 +1,215 @@
+//! What the policy wants and what the watches have shown, and what follows for each namespace. No IO.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::runtime::watcher::Event;
+use quench_core::policy::{Policy, Propagate};
+
+use super::decide::{Original, State, Verdict, verdict};
+use super::known::{Absences, Where};
+use super::listed::Listed;
+use super::schedule::{Key, Schedule};
+use super::seen::{Found, Home, Owner, Source};
+use crate::telemetry::CopyCounts;
+
+/// What is known of namespaces and of the pull secrets that the policy names.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    /// Our namespace, whose Secrets are copied; it gets no copies.
+    own: String,
+    homes: Listed<Home>,
+    secrets: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    use_: Use,
+    found: Listed<Found>,
+}
+
+/// What becomes of a pull secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Use {
+    /// Only looked for.
+    #[default]
+    Checked,
+    /// Copied to the namespaces that one of these names.
+    Copied(Vec<Propagate>),
+    /// Copied once: copies are taken away.
+    Retired,
+}
+
+impl Ledger {
+    pub(super) fn new(own: String) -> Self {
+        Self { own, homes: Listed::default(), secrets: BTreeMap::new() }
+    }
+
+    /// Takes over what a policy says. What it does not copy any more is retired, where it was copied before.
+    pub(super) fn follow(&mut self, policy: &Policy) -> Vec<Key> {
+        let mut uses: BTreeMap<&str, Use> = BTreeMap::new();
+        for secret in policy.pull_secrets.iter().filter(|secret| secret.check || secret.propagate.is_some()) {
+            let known = uses.entry(&secret.name).or_default();
+            match (&mut *known, &secret.propagate) {
+                (Use::Copied(all), Some(propagate)) => all.push(propagate.clone()),
+                (_, Some(propagate)) => *known = Use::Copied(vec![propagate.clone()]),
+                (_, None) => {}
+            }
+        }
+        for (name, entry) in &mut self.secrets {
+            let retired = if entry.use_ == Use::Checked { Use::Checked } else { Use::Retired };
+            entry.use_ = match uses.remove(name.as_str()) {
+                Some(Use::Copied(all)) => Use::Copied(all),
+                _ => retired,
+            };
+        }
+        for (name, use_) in uses {
+            self.secrets.insert(name.to_owned(), Entry { use_, ..Entry::default() });
+        }
+        let still = |name: &str| policy.pull_secrets.iter().any(|secret| secret.name == name && secret.check);
+        self.secrets.retain(|name, entry| entry.use_ != Use::Checked || still(name));
+        self.secrets.keys().flat_map(|secret| self.places(secret)).collect()
+    }
+
+    /// The secrets whose copies are all taken away: nothing more is to be known of them, but where the policy looks for them.
+    pub(super) fn retire(&mut self, policy: &Policy) -> Vec<String> {
+        let is_over = |entry: &Entry| {
+            let ours = |(_, found): (&str, &Found)| found.owner == Owner::Us;
+            entry.use_ == Use::Retired && entry.found.is_complete() && !entry.found.iter().any(ours)
+        };
+        let over: Vec<String> =
+            self.secrets.iter().filter(|(_, entry)| is_over(entry)).map(|(name, _)| name.clone()).collect();
+        for name in &over {
+            let is_checked = policy.pull_secrets.iter().any(|secret| secret.name == *name && secret.check);
+            match self.secrets.get_mut(name) {
+                Some(entry) if is_checked => entry.use_ = Use::Checked,
+                _ => drop(self.secrets.remove(name)),
+            }
+        }
+        over
+    }
+
+    /// The secrets that are to be watched, and whether namespaces are.
+    pub(super) fn watched(&self) -> (BTreeSet<&str>, bool) {
+        let copies = self.secrets.values().any(|entry| entry.use_ != Use::Checked);
+        (self.secrets.keys().map(String::as_str).collect(), copies)
+    }
+
+    pub(super) fn take_home(&mut self, event: Event<(String, Home)>) -> Vec<Key> {
+        let changed = self.homes.take(event);
+        let key = |(secret, namespace): (&String, &String)| (secret.clone(), namespace.clone());
+        self.secrets.keys().flat_map(|secret| changed.iter().map(move |namespace| key((secret, namespace)))).collect()
+    }
+
+    pub(super) fn take_secret(&mut self, secret: &str, event: Event<(String, Found)>) -> Vec<Key> {
+        let Some(entry) = self.secrets.get_mut(secret) else { return Vec::new() };
+        let was_complete = entry.found.is_complete();
+        let changed = entry.found.take(event);
+        // Every copy is measured by the source.
+        if changed.contains(&self.own) || was_complete != entry.found.is_complete() {
+            return self.places(secret);
+        }
+        changed.into_iter().map(|namespace| (secret.to_owned(), namespace)).collect()
+    }
+
+    /// The namespaces that exist, and those where the secret is.
+    fn places(&self, secret: &str) -> Vec<Key> {
+        let found = self.secrets.get(secret).into_iter().flat_map(|entry| entry.found.iter());
+        let names: BTreeSet<&str> =
+            self.homes.iter().map(|(name, _)| name).chain(found.map(|(name, _)| name)).collect();
+        names.into_iter().map(|namespace| (secret.to_owned(), namespace.to_owned())).collect()
+    }
+
+    /// What there is to copy; None while that is not known.
+    pub(super) fn original(&self, secret: &str) -> Option<Original> {
+        let entry = self.secrets.get(secret).filter(|entry| entry.found.is_complete())?;
+        Some(match entry.found.get(&self.own) {
+            Some(found) => found.digest.map_or(Original::Unusable, Original::Usable),
+            None => Original::Missing,
+        })
+    }
+
+    /// Whether it is copied, and not only looked for.
+    pub(super) fn copies(&self, secret: &str) -> bool {
+        self.secrets.get(secret).is_some_and(|entry| matches!(entry.use_, Use::Copied(_)))
+    }
+
+    pub(super) fn source(&self, secret: &str) -> Option<&Source> {
+        self.secrets.get(secret)?.found.get(&self.own)?.source.as_ref()
+    }
+
+    pub(super) fn found(&self, (secret, namespace): &Key) -> Option<&Found> {
+        self.secrets.get(secret)?.found.get(namespace)
+    }
+
+    /// What is to be done; nothing, until everything was seen once.
+    pub(super) fn verdict(&self, (secret, namespace): &Key) -> Verdict {
+        let apart = Verdict::Stands(State::Apart);
+        let Some(entry) = self.secrets.get(secret).filter(|_| self.homes.is_complete()) else { return apart };
+        let Some(original) = self.original(secret).filter(|_| *namespace != self.own) else { return apart };
+        let home = self.homes.get(namespace);
+        let labels = |home: &Home, propagate: &Propagate| propagate.wants(namespace, &home.labels);
+        let is_wanted = match &entry.use_ {
+            Use::Checked => return apart,
+            Use::Copied(all) => home.is_some_and(|home| all.iter().any(|propagate| labels(home, propagate))),
+            Use::Retired => false,
+        };
+        verdict(is_wanted, original, home, entry.found.get(namespace))
+    }
+
+    /// What reviews may know: nothing of secrets whose watch has not shown everything, or is `doubted`.
+    pub(super) fn absences(&self, schedule: &Schedule, doubted: impl Fn(Option<&str>) -> bool) -> Absences {
+        let mut known = Vec::new();
+        for (secret, entry) in &self.secrets {
+            if !entry.found.is_complete() || doubted(Some(secret)) {
+                continue;
+            }
+            match entry.use_ {
+                Use::Checked => {
+                    let having = entry.found.iter().map(|(namespace, _)| namespace.to_owned());
+                    known.push((secret.clone(), Where::Having(having.collect())));
+                }
+                Use::Copied(_) if self.homes.is_complete() && !doubted(None) => {
+                    let lacks = |namespace: &str| {
+                        let key = (secret.clone(), namespace.to_owned());
+                        // What is about to be made is there before a node pulls.
+                        let comes = self.verdict(&key) == Verdict::Create && !schedule.has_failed(&key);
+                        entry.found.get(namespace).is_none() && !comes
+                    };
+                    let homes = self.homes.iter().filter(|(_, home)| !home.is_terminating);
+                    let lacking = homes.map(|(namespace, _)| namespace).filter(|namespace| lacks(namespace));
+                    known.push((secret.clone(), Where::Lacking(lacking.map(str::to_owned).collect())));
+                }
+                Use::Copied(_) | Use::Retired => {}
+            }
+        }
+        known.into_iter().collect()
+    }
+
+    pub(super) fn counts(&self, schedule: &Schedule) -> CopyCounts {
+        let mut counts = CopyCounts::default();
+        for (secret, _) in self.secrets.iter().filter(|(_, entry)| entry.use_ != Use::Checked) {
+            match self.original(secret) {
+                Some(Original::Usable(_)) => counts.usable_sources += 1,
+                Some(Original::Unusable) => counts.unusable_sources += 1,
+                Some(Original::Missing) => counts.missing_sources += 1,
+                None => {}
+            }
+            for key in self.places(secret) {
+                match self.verdict(&key) {
+                    Verdict::Stands(State::Apart) => {}
+                    Verdict::Stands(State::Current) => counts.current += 1,
+                    Verdict::Stands(State::Foreign) => counts.foreign += 1,
+                    Verdict::Stands(State::Waiting) => counts.waiting += 1,
+                    Verdict::Create | Verdict::Update | Verdict::Remove if schedule.has_failed(&key) => {
+                        counts.failed += 1;
+                    }
+                    Verdict::Create | Verdict::Update | Verdict::Remove => counts.pending += 1,
+                }
+            }
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests;

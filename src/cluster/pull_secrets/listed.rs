@@ -1,0 +1,111 @@
+//! What a watch has shown so far.
+
+use std::collections::BTreeMap;
+use std::mem;
+
+use kube::runtime::watcher::Event;
+
+/// Objects by the namespace that they are in, or that they are.
+#[derive(Debug)]
+pub(super) struct Listed<T> {
+    items: BTreeMap<String, T>,
+    /// Those of a list that has begun and is not over.
+    next: Option<BTreeMap<String, T>>,
+    is_complete: bool,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self { items: BTreeMap::new(), next: None, is_complete: false }
+    }
+}
+
+impl<T: PartialEq> Listed<T> {
+    /// Takes an event in, and returns the namespaces that it is about.
+    pub(super) fn take(&mut self, event: Event<(String, T)>) -> Vec<String> {
+        match event {
+            Event::Apply((namespace, item)) => {
+                self.items.insert(namespace.clone(), item);
+                vec![namespace]
+            }
+            Event::Delete((namespace, _)) => {
+                self.items.remove(&namespace);
+                vec![namespace]
+            }
+            Event::Init => {
+                self.next = Some(BTreeMap::new());
+                Vec::new()
+            }
+            Event::InitApply((namespace, item)) => {
+                self.next.get_or_insert_default().insert(namespace, item);
+                Vec::new()
+            }
+            // What is not in the list is gone.
+            Event::InitDone => {
+                let before = mem::replace(&mut self.items, self.next.take().unwrap_or_default());
+                let is_first = !mem::replace(&mut self.is_complete, true);
+                let gone = before.keys().filter(|namespace| !self.items.contains_key(*namespace));
+                let changed =
+                    self.items.iter().filter(|(namespace, item)| is_first || before.get(*namespace) != Some(item));
+                gone.chain(changed.map(|(namespace, _)| namespace)).cloned().collect()
+            }
+        }
+    }
+
+    pub(super) fn get(&self, namespace: &str) -> Option<&T> {
+        self.items.get(namespace)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.items.iter().map(|(namespace, item)| (namespace.as_str(), item))
+    }
+
+    /// Whether all that there is was seen once.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_takes_the_place_of_what_was_known_once_it_is_over() {
+        let mut listed = Listed::default();
+        let one = |name: &str, item: i32| (name.to_owned(), item);
+        let mut shown = Vec::new();
+        for event in [
+            Event::Init,
+            Event::InitApply(one("a", 1)),
+            Event::InitApply(one("b", 2)),
+            Event::InitDone,
+            Event::Apply(one("c", 3)),
+            Event::Delete(one("a", 1)),
+            // The watch broke meanwhile: `b` went, `c` changed, `d` came.
+            Event::Init,
+            Event::InitApply(one("c", 4)),
+            Event::InitApply(one("d", 5)),
+            Event::InitDone,
+        ] {
+            let changed = listed.take(event).join(" ");
+            let items: Vec<_> = listed.iter().map(|(name, item)| format!("{name}{item}")).collect();
+            shown.push(format!("{changed}: {} {}", items.join(" "), listed.is_complete()));
+        }
+        assert_eq!(
+            shown,
+            [
+                ":  false",
+                ":  false",
+                ":  false",
+                "a b: a1 b2 true",
+                "c: a1 b2 c3 true",
+                "a: b2 c3 true",
+                ": b2 c3 true",
+                ": b2 c3 true",
+                ": b2 c3 true",
+                "b c d: c4 d5 true",
+            ]
+        );
+    }
+}

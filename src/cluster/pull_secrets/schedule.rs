@@ -1,0 +1,193 @@
+//! When each copy is written. There is no leader: replicas wait for different times, so that the second sees what the first wrote.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How long after something is to be done it is done: a time of its own for each copy and each replica.
+const FIRST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// After what did not last or did not succeed: first, and at most.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+/// How long a watch may take to show what was written, before it is looked at again.
+const SHOWN: Duration = Duration::from_secs(5);
+/// What lasted that long is not counted as a try of what follows.
+const CALM: Duration = Duration::from_secs(60);
+
+/// A pull secret, and a namespace.
+pub(super) type Key = (String, String);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Task {
+    /// When it is looked at; None where nothing is to be done.
+    due: Option<Instant>,
+    /// How often in a row it was written, and something was to be done again.
+    tries: u32,
+    /// When it was last tried.
+    at: Instant,
+    has_failed: bool,
+}
+
+/// What is to be done, and what was done a short while ago.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    tasks: BTreeMap<Key, Task>,
+}
+
+impl Schedule {
+    /// Something is to be done; `random` is from 0 to 1.
+    pub(super) fn wants(&mut self, key: Key, now: Instant, random: f64) {
+        let new = Task { due: None, tries: 0, at: now, has_failed: false };
+        let task = self.tasks.entry(key).or_insert(new);
+        if task.due.is_none() {
+            if now.saturating_duration_since(task.at) > CALM {
+                task.tries = 0;
+            }
+            task.due = Some(now + pause(task.tries, random));
+        }
+    }
+
+    /// Nothing is to be done.
+    pub(super) fn rests(&mut self, key: &Key) {
+        if let Some(task) = self.tasks.get_mut(key) {
+            task.due = None;
+            task.has_failed = false;
+        }
+    }
+
+    /// It was written; until the watch shows that, it is left alone.
+    pub(super) fn written(&mut self, key: &Key, now: Instant, random: f64) {
+        self.tried(key, now, |task| {
+            task.tries += 1;
+            task.has_failed = false;
+            SHOWN.max(pause(task.tries, random))
+        });
+    }
+
+    /// Somebody else was faster: the watch will show what there is.
+    pub(super) fn lost(&mut self, key: &Key, now: Instant, random: f64) {
+        self.tried(key, now, |task| pause(task.tries.max(1), random));
+    }
+
+    /// It could not be written.
+    pub(super) fn failed(&mut self, key: &Key, now: Instant, random: f64) {
+        self.tried(key, now, |task| {
+            task.tries = task.tries.saturating_add(1);
+            task.has_failed = true;
+            pause(task.tries, random)
+        });
+    }
+
+    fn tried(&mut self, key: &Key, now: Instant, pause: impl FnOnce(&mut Task) -> Duration) {
+        if let Some(task) = self.tasks.get_mut(key) {
+            task.at = now;
+            task.due = Some(now + pause(task));
+        }
+    }
+
+    /// What is due first, and when.
+    pub(super) fn next(&self) -> Option<(Instant, &Key)> {
+        self.tasks.iter().filter_map(|(key, task)| Some((task.due?, key))).min()
+    }
+
+    /// Whether the last try of it failed.
+    pub(super) fn has_failed(&self, key: &Key) -> bool {
+        self.tasks.get(key).is_some_and(|task| task.has_failed)
+    }
+
+    /// Forgets what has rested for long.
+    pub(super) fn tidy(&mut self, now: Instant) {
+        self.tasks.retain(|_, task| task.due.is_some() || now.saturating_duration_since(task.at) <= CALM);
+    }
+
+    /// Forgets a pull secret.
+    pub(super) fn forget(&mut self, secret: &str) {
+        self.tasks.retain(|(known, _), _| known != secret);
+    }
+}
+
+/// How long to wait before the next try.
+fn pause(tries: u32, random: f64) -> Duration {
+    let Some(again) = tries.checked_sub(1) else {
+        return FIRST.0 + FIRST.1.saturating_sub(FIRST.0).mul_f64(random);
+    };
+    BACKOFF.0.saturating_mul(1 << again.min(10)).min(BACKOFF.1).mul_f64(0.75 + 0.5 * random)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(namespace: &str) -> Key {
+        ("hub".to_owned(), namespace.to_owned())
+    }
+
+    #[test]
+    fn replicas_take_turns_of_their_own() {
+        let start = Instant::now();
+        let mut schedule = Schedule::default();
+        assert_eq!(schedule.next(), None);
+        for (namespace, random) in [("a", 0.9), ("b", 0.1), ("c", 0.5)] {
+            schedule.wants(key(namespace), start, random);
+            schedule.wants(key(namespace), start, 0.0); // known already
+        }
+        let mut order = Vec::new();
+        while let Some((due, next)) = schedule.next() {
+            assert!((FIRST.0..=FIRST.1).contains(&(due - start)), "{due:?}");
+            let next = next.clone();
+            schedule.rests(&next);
+            order.push(next.1);
+        }
+        assert_eq!(order, ["b", "c", "a"]);
+        schedule.tidy(start + CALM + SHOWN);
+        assert!(schedule.tasks.is_empty());
+    }
+
+    #[test]
+    fn what_does_not_last_is_done_more_rarely_until_it_was_calm_for_a_while() {
+        let (mut now, mut schedule, key) = (Instant::now(), Schedule::default(), key("a"));
+        let mut pauses = Vec::new();
+        for _ in 0..11 {
+            schedule.wants(key.clone(), now, 0.5);
+            let (due, _) = schedule.next().unwrap();
+            pauses.push((due - now).as_millis());
+            schedule.written(&key, due, 0.5);
+            schedule.rests(&key);
+            schedule.tidy(due);
+            now = due; // undone at once
+        }
+        assert_eq!(pauses, [525, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000]);
+        schedule.tidy(now + CALM + SHOWN);
+        schedule.wants(key.clone(), now + CALM + SHOWN, 0.5);
+        assert_eq!(schedule.next().unwrap().0, now + CALM + SHOWN + Duration::from_millis(525));
+    }
+
+    #[test]
+    fn failures_are_tried_again_and_remembered_until_it_rests() {
+        let (mut now, mut schedule, key) = (Instant::now(), Schedule::default(), key("a"));
+        schedule.wants(key.clone(), now, 0.5);
+        let mut pauses = Vec::new();
+        for _ in 0..11 {
+            schedule.failed(&key, now, 0.5);
+            assert!(schedule.has_failed(&key));
+            let (due, _) = schedule.next().unwrap();
+            pauses.push((due - now).as_secs());
+            now = due;
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+        schedule.rests(&key);
+        assert!(!schedule.has_failed(&key) && schedule.next().is_none());
+    }
+
+    #[test]
+    fn what_was_written_waits_for_the_watch_and_a_lost_race_is_no_try() {
+        let (now, mut schedule, key) = (Instant::now(), Schedule::default(), key("a"));
+        schedule.wants(key.clone(), now, 0.0);
+        schedule.written(&key, now, 0.5);
+        assert_eq!(schedule.next().unwrap().0, now + SHOWN);
+        for _ in 0..5 {
+            schedule.lost(&key, now, 0.5);
+            assert_eq!(schedule.next().unwrap().0, now + BACKOFF.0);
+        }
+        schedule.forget("hub");
+        assert_eq!(schedule.next(), None);
+    }
+}
