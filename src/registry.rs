@@ -35,6 +35,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use quench_core::existing::{Existing, Inquiry, Presence, Published};
 use quench_core::reference::Reference;
+use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -67,6 +68,7 @@ pub struct Registry {
 struct Shared {
     options: Options,
     distribution: Distribution,
+    client: Arc<ArcSwap<Client>>,
     credentials: Arc<ArcSwap<Credentials>>,
     cache: Mutex<Cache>,
     hosts: Hosts,
@@ -84,9 +86,10 @@ impl Registry {
     pub fn new(mut options: Options, metrics: Arc<Metrics>) -> Result<Self, rustls::Error> {
         let credentials = Arc::new(ArcSwap::default());
         let authorities = std::mem::take(&mut options.authorities);
-        let client = Client::new(authorities, options.proxies.into())?;
+        let client = Arc::new(ArcSwap::from_pointee(Client::new(authorities, options.proxies.into())?));
         let shared = Shared {
-            distribution: Distribution::new(client, credentials.clone()),
+            distribution: Distribution::new(client.clone(), credentials.clone()),
+            client,
             credentials,
             cache: Mutex::new(Cache::new(options.capacity)),
             hosts: Hosts::new(options.pauses, metrics.clone()),
@@ -99,6 +102,14 @@ impl Registry {
     /// Uses these from now on.
     pub fn replace_credentials(&self, credentials: Credentials) {
         self.shared.credentials.store(Arc::new(credentials));
+    }
+
+    /// Takes these from now on for who may sign registries' certificates, besides the authorities of the web. Connections
+    /// of before are not used any more.
+    pub fn replace_authorities(&self, authorities: Vec<CertificateDer<'static>>) -> Result<(), rustls::Error> {
+        let client = Client::new(authorities, self.shared.options.proxies.into())?;
+        self.shared.client.store(Arc::new(client));
+        Ok(())
     }
 
     /// What is known of each candidate at the end of `timeout` at the latest. Where all answers are known, nothing is awaited,

@@ -47,8 +47,17 @@ struct Asking {
 impl Asking {
     #[expect(clippy::needless_pass_by_value, reason = "options are made where they are given")]
     fn with(options: Options, servers: &[&Server]) -> Self {
+        Self::trusting(Options { authorities: vec![server::authority()], ..options }, servers)
+    }
+
+    /// Trusts the authorities of the web alone.
+    fn strangers_to(servers: &[&Server]) -> Self {
+        Self::trusting(Options::default(), servers)
+    }
+
+    fn trusting(options: Options, servers: &[&Server]) -> Self {
         let metrics = Arc::new(Metrics::new());
-        let options = Options { authorities: vec![server::authority()], proxies: Proxies::None, ..options };
+        let options = Options { proxies: Proxies::None, ..options };
         let trust = Trust { contacted: hosts(servers), ..Trust::default() };
         Self { registry: Arc::new(Registry::new(options, metrics.clone()).unwrap()), metrics, trust }
     }

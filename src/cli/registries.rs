@@ -6,13 +6,14 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
-use crate::live::{self, RegistryAuth, Standing};
-use crate::registry::{self, Options, Registry};
+use crate::live::{self, RegistryAuth, RegistryAuthorities, Standing};
+use crate::registry::{Options, Registry};
 use crate::telemetry::Metrics;
+use crate::tls;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Registries {
-    /// Their names and passwords, as `docker login` or a pull secret keeps them (config.json)
+    /// Their logins, as `docker login` or a pull secret keeps them (config.json)
     #[arg(long, value_name = "FILE")]
     registry_auth: Option<PathBuf>,
     /// Further authorities that may sign their certificates, PEM
@@ -26,32 +27,34 @@ impl Registries {
         self.registry_auth.is_some() || self.registry_ca.is_some()
     }
 
-    /// The client for as long as a server runs, and the file of its credentials, which is to be read again.
+    /// The client for as long as a server runs, and the files of its credentials and authorities, which are to be read again.
     pub(super) fn start(
         &self,
         metrics: Arc<Metrics>,
         standing: &Arc<Standing>,
         now: SystemTime,
-    ) -> Result<(Arc<Registry>, Option<RegistryAuth>)> {
-        let registry = Arc::new(self.client(Options::default(), metrics)?);
-        let auth = self.registry_auth.as_ref();
-        let auth = auth.map(|path| RegistryAuth::load(path, registry.clone(), standing, now)).transpose()?;
-        Ok((registry, auth))
+    ) -> Result<(Arc<Registry>, Option<RegistryAuth>, Option<RegistryAuthorities>)> {
+        let registry = Arc::new(client(Options::default(), metrics)?);
+        let load = |path: &PathBuf| RegistryAuth::load(path, registry.clone(), standing, now);
+        let auth = self.registry_auth.as_ref().map(load).transpose()?;
+        let load = |path: &PathBuf| RegistryAuthorities::load(path, registry.clone(), standing, now);
+        let authorities = self.registry_ca.as_ref().map(load).transpose()?;
+        Ok((registry, auth, authorities))
     }
 
     /// The client for one command.
     pub(super) fn once(&self, options: Options) -> Result<Registry> {
-        let registry = self.client(options, Arc::new(Metrics::new()))?;
+        let registry = client(options, Arc::new(Metrics::new()))?;
         if let Some(path) = &self.registry_auth {
             registry.replace_credentials(live::credentials(path)?);
         }
+        if let Some(path) = &self.registry_ca {
+            live::trust(&registry, path, &tls::read(path)?)?;
+        }
         Ok(registry)
     }
+}
 
-    fn client(&self, mut options: Options, metrics: Arc<Metrics>) -> Result<Registry> {
-        if let Some(path) = &self.registry_ca {
-            options.authorities = registry::authorities(path)?;
-        }
-        Registry::new(options, metrics).context("the authorities of registries cannot be used")
-    }
+fn client(options: Options, metrics: Arc<Metrics>) -> Result<Registry> {
+    Registry::new(options, metrics).context("TLS cannot be set up")
 }

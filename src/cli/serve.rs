@@ -112,7 +112,8 @@ impl Serve {
         let rules = Rules::load(self.policy.as_deref(), self.catalog.as_deref(), &standing, SystemTime::now())?;
         let rules = rules.in_mode(self.mode);
         let live = rules.live();
-        let (registry, registry_auth) = self.registries.start(metrics.clone(), &standing, SystemTime::now())?;
+        let (registry, registry_auth, registry_ca) =
+            self.registries.start(metrics.clone(), &standing, SystemTime::now())?;
         let pull_secrets = Arc::new(Known::default());
         let admission = Admission {
             live: live.clone(),
@@ -153,7 +154,7 @@ impl Serve {
             let in_force = in_force.load();
             in_force.policy.verify.is_some().then(|| Trust::of(&in_force.policy))
         }));
-        let files = Files { rules, certificates, registry_auth };
+        let files = Files { rules, certificates, registry_auth, registry_ca };
         polling.spawn(files.poll(Duration::from_secs(self.reload_seconds.into())));
         // Not cut short by a signal: what was applied has to be removed.
         let registration =

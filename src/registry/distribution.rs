@@ -26,7 +26,7 @@ pub(super) struct Distribution {
 }
 
 impl Distribution {
-    pub(super) fn new(client: Client, credentials: Arc<ArcSwap<Credentials>>) -> Self {
+    pub(super) fn new(client: Arc<ArcSwap<Client>>, credentials: Arc<ArcSwap<Credentials>>) -> Self {
         Self { exchange: Exchange::new(client, credentials) }
     }
 

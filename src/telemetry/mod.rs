@@ -2,6 +2,7 @@
 
 mod authority;
 mod counters;
+mod file;
 mod lines;
 mod metrics;
 mod pull_secrets;
@@ -14,8 +15,9 @@ use anyhow::{Context, Result};
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 
+pub use file::File;
 use lines::JsonLines;
-pub use metrics::{File, Handshake, Metrics, ReviewResult};
+pub use metrics::{Handshake, Metrics, ReviewResult};
 pub(crate) use pull_secrets::CopyCounts;
 pub(crate) use registry::Source;
 

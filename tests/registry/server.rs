@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, Response};
+use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -21,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-const DAY: Duration = Duration::from_secs(86_400);
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 static AUTHORITY: LazyLock<Authority> =
     LazyLock::new(|| Authority::new("registry tests", SystemTime::now(), DAY).unwrap());
@@ -37,6 +38,11 @@ pub(crate) fn authority() -> CertificateDer<'static> {
     AUTHORITY.certificate_der().clone()
 }
 
+/// The same, PEM.
+pub(crate) fn authority_pem() -> String {
+    AUTHORITY.certificate_pem()
+}
+
 fn leaf(authority: &Authority) -> Leaf {
     authority.issue(["localhost", "127.0.0.1"], SystemTime::now(), DAY).unwrap()
 }
@@ -47,6 +53,7 @@ pub(crate) struct Seen {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Seen {
@@ -100,10 +107,13 @@ impl Server {
                         let state = state.clone();
                         async move {
                             let (answer, host, seen) = &*state;
+                            let (head, body) = request.into_parts();
+                            let body = body.collect().await.unwrap().to_bytes();
                             let one = Seen {
-                                method: request.method().clone(),
-                                path: request.uri().to_string(),
-                                headers: request.headers().clone(),
+                                method: head.method,
+                                path: head.uri.to_string(),
+                                headers: head.headers,
+                                body: String::from_utf8(body.into()).unwrap(),
                             };
                             let reply = answer(&one, host);
                             seen.lock().unwrap().push(one);
