@@ -242,6 +242,8 @@ async fn a_limit_is_kept_to_and_then_it_goes_on() {
     let began = Instant::now();
     let (code, said) = desk.refresh(&[]).await;
     assert_eq!(code, 0, "{said}");
+    let said_so = format!("buoy: asked again in 2 s: {0}: it limits how often it is asked\n", server.host);
+    assert_eq!(said.matches(&said_so).count(), 2, "{said}");
     // What it asked for, and twice the first pause.
     assert!(began.elapsed() >= Duration::from_secs(4), "{:?}", began.elapsed());
     assert_eq!(asked(&server)["buoy"], 3);
@@ -360,6 +362,11 @@ async fn a_registry_that_knows_us_not_is_not_asked_for_everything() {
     let (code, said) = desk.refresh(&["--keep-unanswered"]).await;
     assert!(code == 2 && said.contains("403 Forbidden; refused: 5 images"), "{said}");
     assert_eq!((server.seen().len(), desk.file("fresh.json").exists()), (5, false));
+    let server = Server::start(Speaks::Plain, |_, _| Reply::status(500)).await;
+    let desk = Desk::at(&server.host);
+    let (code, said) = desk.refresh(&["--keep-unanswered"]).await;
+    assert!(code == 2 && said.contains("500 Internal Server Error; 0 of 6 images"), "{said}");
+    assert_eq!((server.seen().len(), desk.file("fresh.json").exists()), (3, false));
     let server = Server::start(Speaks::Plain, |_, _| Reply::status(404)).await;
     let desk = Desk::at(&server.host);
     let (code, said) = desk.refresh(&[]).await;

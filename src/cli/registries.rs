@@ -12,7 +12,7 @@ use crate::telemetry::Metrics;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Registries {
-    /// Their names and passwords, as `docker login` or a pull secret keeps them (config.json)
+    /// Their names and passwords, as `docker login` or a pull secret keeps them (config.json); `serve` reads it again when it changes
     #[arg(long, value_name = "FILE")]
     registry_auth: Option<PathBuf>,
     /// Further authorities that may sign their certificates, PEM
