@@ -4,176 +4,22 @@
 
 #[path = "registry/debian.rs"]
 mod debian;
+#[path = "catalog/desk.rs"]
+mod desk;
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "registry/server.rs"]
 mod server;
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::process::Command;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use desk::{Desk, Fickle, IMAGES, PATIENCE, asked, goes_on, name, once, page, run, until};
 use serde_json::{Value, json};
 use server::{Reply, Server, Speaks};
-use tempfile::TempDir;
-use tokio::time::sleep;
-
-/// Longer than any test waits on purpose.
-const PATIENCE: Duration = Duration::from_secs(30);
-const IMAGES: [&str; 6] = ["anchor", "buoy", "compass", "dinghy", "ensign", "ferry"];
-
-/// A folder with a catalog of `IMAGES`, and a policy that has them in a registry.
-struct Desk(TempDir);
-
-impl Desk {
-    fn at(host: &str) -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        let image = |name: &&str| {
-            json!({
-                "name": name, "upstream": [{"ref": format!("docker.io/sea/{name}")}], "run_as": 1861, "default": {"os": "debian-13", "version": "2.4.1"},
-                "variants": [{"os": "debian-13", "suffix": ["", "-debian13"], "lines": [["2.4.1", "2.4", "2"]], "shell": ["bash"]}],
-            })
-        };
-        let catalog = json!({"schema": "dhi-images/1", "images": IMAGES.iter().map(image).collect::<Vec<_>>()});
-        fs::write(desk.file("catalog.json"), catalog.to_string()).unwrap();
-        let insecure = if host.is_empty() { String::new() } else { format!("verify: {{insecure: ['{host}']}}\n") };
-        desk.policy(host, &insecure);
-        desk
-    }
-
-    fn policy(&self, host: &str, more: &str) {
-        let policy = format!(
-            "apiVersion: quench.dev/v1alpha1\nkind: Policy\nhardened: {{repository: '{host}/acme/dhi-{{name}}'}}\n{more}"
-        );
-        fs::write(self.file("policy.yaml"), policy).unwrap();
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_quench"));
-        command.current_dir(self.0.path()).args([
-            "catalog",
-            "refresh",
-            "--policy",
-            "policy.yaml",
-            "--out",
-            "fresh.json",
-        ]);
-        command.args(["--catalog", "catalog.json"]).args(arguments);
-        for proxy in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
-            command.env_remove(proxy);
-        }
-        command
-    }
-
-    /// The exit code, and what is said.
-    async fn refresh(&self, arguments: &[&str]) -> (i32, String) {
-        let mut command = self.command(arguments);
-        let Output { status, stdout, stderr } =
-            tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        assert_eq!(String::from_utf8(stdout).unwrap(), "", "data goes into the file");
-        (status.code().unwrap(), String::from_utf8(stderr).unwrap())
-    }
-
-    fn start(&self, arguments: &[&str]) -> Child {
-        self.command(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
-    }
-
-    /// The tags of an image in the new file, in the order of the alphabet.
-    fn tags(&self, name: &str) -> Vec<String> {
-        let shown = run(self.0.path(), &["catalog", "show", name, "--catalog", "fresh.json", "--output", "json"]);
-        let shown: Value = serde_json::from_str(&shown).unwrap();
-        let builds = shown["builds"].as_array().unwrap().iter();
-        let tags = builds.flat_map(|build| build["tags"].as_array().unwrap());
-        let mut tags: Vec<String> = tags.map(|tag| tag.as_str().unwrap().to_owned()).collect();
-        tags.sort();
-        tags
-    }
-
-    fn partial(&self) -> Option<String> {
-        fs::read_to_string(self.file("fresh.json.partial")).ok()
-    }
-
-    fn files(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.0.path()).unwrap();
-        let mut files: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        files.sort();
-        files
-    }
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_quench")).current_dir(folder).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn page(tags: &[&str]) -> Reply {
-    Reply::body(json!({"tags": tags}).to_string())
-}
-
-/// The image that is asked for.
-fn name(path: &str) -> &str {
-    path.split_once("/v2/acme/dhi-").unwrap().1.split_once("/tags/list").unwrap().0
-}
-
-/// How often each image was asked for.
-fn asked(server: &Server) -> BTreeMap<String, usize> {
-    let mut asked = BTreeMap::new();
-    for seen in server.seen() {
-        *asked.entry(name(&seen.path).to_owned()).or_default() += 1;
-    }
-    asked
-}
-
-fn once(names: &[&str]) -> BTreeMap<String, usize> {
-    names.iter().map(|name| ((*name).to_owned(), 1)).collect()
-}
-
-/// A registry that has 2.4.2 of every image.
-struct Fickle {
-    server: Server,
-    /// How many images it answers for before it does something else.
-    answers: Arc<AtomicUsize>,
-}
-
-impl Fickle {
-    async fn after(answers: usize, then: impl Fn() -> Reply + Send + Sync + 'static) -> Self {
-        let left = Arc::new(AtomicUsize::new(answers));
-        let answers = left.clone();
-        let server = Server::start(Speaks::Plain, move |_, _| {
-            let has_answer = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-            if has_answer { page(&["2.4.2", "2.4.2-debian13", "2.4"]) } else { then() }
-        })
-        .await;
-        Self { server, answers }
-    }
-
-    fn recover(&self) {
-        self.answers.store(1000, Ordering::SeqCst);
-    }
-
-    /// How often each image was asked for.
-    fn asked(&self) -> BTreeMap<String, usize> {
-        asked(&self.server)
-    }
-}
-
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "{what}");
-        sleep(Duration::from_millis(10)).await;
-    }
-}
 
 #[tokio::test]
 async fn a_fresh_file_has_what_the_registry_lists() {
@@ -242,27 +88,12 @@ async fn a_limit_is_kept_to_and_then_it_goes_on() {
     let began = Instant::now();
     let (code, said) = desk.refresh(&[]).await;
     assert_eq!(code, 0, "{said}");
+    let said_so = format!("buoy: asked again in 2 s: {0}: it limits how often it is asked\n", server.host);
+    assert_eq!(said.matches(&said_so).count(), 2, "{said}");
     // What it asked for, and twice the first pause.
     assert!(began.elapsed() >= Duration::from_secs(4), "{:?}", began.elapsed());
     assert_eq!(asked(&server)["buoy"], 3);
     assert_eq!(server.seen().len(), IMAGES.len() + 2);
-}
-
-/// The rest is asked for once, and the file is as if nothing had happened.
-async fn goes_on(desk: &Desk, registry: &Fickle, before: usize) {
-    registry.recover();
-    let (code, said) = desk.refresh(&[]).await;
-    let images = if before == 1 { "image" } else { "images" };
-    let expected = format!(
-        "going on by fresh.json.partial: {before} {images} answered before\n\
-         wrote fresh.json: 6 images answered, {before} of them before; new: 12 tags; gone: 30 tags\n\
-         left out: 0 tags of which the catalog knows no build, 0 of development builds, 0 of signatures\n"
-    );
-    assert_eq!((code, said), (0, expected));
-    assert_eq!(desk.files(), ["catalog.json", "fresh.json", "policy.yaml"]);
-    for image in IMAGES {
-        assert_eq!(desk.tags(image), ["2.4", "2.4.2", "2.4.2-debian13"].map(str::to_owned)[..], "{image}");
-    }
 }
 
 #[tokio::test]
@@ -360,6 +191,11 @@ async fn a_registry_that_knows_us_not_is_not_asked_for_everything() {
     let (code, said) = desk.refresh(&["--keep-unanswered"]).await;
     assert!(code == 2 && said.contains("403 Forbidden; refused: 5 images"), "{said}");
     assert_eq!((server.seen().len(), desk.file("fresh.json").exists()), (5, false));
+    let server = Server::start(Speaks::Plain, |_, _| Reply::status(500)).await;
+    let desk = Desk::at(&server.host);
+    let (code, said) = desk.refresh(&["--keep-unanswered"]).await;
+    assert!(code == 2 && said.contains("500 Internal Server Error; 0 of 6 images"), "{said}");
+    assert_eq!((server.seen().len(), desk.file("fresh.json").exists()), (3, false));
     let server = Server::start(Speaks::Plain, |_, _| Reply::status(404)).await;
     let desk = Desk::at(&server.host);
     let (code, said) = desk.refresh(&[]).await;

@@ -13,10 +13,10 @@ use crate::tls;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Registries {
-    /// Their logins, as `docker login` or a pull secret keeps them (config.json)
+    /// Their logins, as `docker login` or a pull secret keeps them (config.json); `serve` reads it again when it changes
     #[arg(long, value_name = "FILE")]
     registry_auth: Option<PathBuf>,
-    /// Further authorities that may sign their certificates, PEM
+    /// Further authorities that may sign their certificates, PEM; `serve` reads it again when it changes
     #[arg(long, value_name = "FILE")]
     registry_ca: Option<PathBuf>,
 }

@@ -90,7 +90,6 @@ pub(super) struct Serve {
     /// How long to take connections after SIGTERM; without it, 5 in a cluster and 1 elsewhere
     #[arg(long, value_name = "SECONDS")]
     drain_seconds: Option<u16>,
-    // Their file is read again when it changes.
     #[command(flatten, next_help_heading = "Registries, for a policy with `verify`")]
     registries: Registries,
     // The last: its heading is that of all that follow.

@@ -18,9 +18,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The longest that a registry may ask to be left alone while somebody waits for it.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 /// A pause that is worth a line in a log.
-const LONG: Duration = Duration::from_secs(5);
+const LONG: Duration = Duration::from_secs(2);
 /// Images that a registry may refuse before it has told anything: it refuses all.
 const REFUSED_AT_FIRST: usize = 5;
+/// Tries of a registry that has told nothing and does not answer: its name or an authority is more likely wrong than it is ill.
+const TRIES_AT_FIRST: u32 = 3;
 /// A tag that every reference needs; it does not matter.
 const ANY_TAG: &str = "latest";
 
@@ -64,7 +66,7 @@ impl Asking<'_> {
         let mut unanswered = Unanswered::default();
         for name in names {
             self.bar.set_message((*name).to_owned());
-            match self.answer(name).await {
+            match self.answer(name, partial.answers().is_empty()).await {
                 Ok(answer) => partial.learn(name, answer)?,
                 Err(TagsError { trouble: Trouble::Refused(reason), registry }) => {
                     unanswered.refused.push((*name).into());
@@ -84,25 +86,26 @@ impl Asking<'_> {
     }
 
     /// The answer for one image, after as many tries as it takes and there may be.
-    async fn answer(&self, name: &str) -> Result<Answer, TagsError> {
+    async fn answer(&self, name: &str, is_first: bool) -> Result<Answer, TagsError> {
         let refused = |reason: String| TagsError {
             registry: self.repository.registry().into(),
             trouble: Trouble::Refused(reason),
         };
         let repository = self.repository.reference(name, ANY_TAG).map_err(|error| refused(error.to_string()))?;
         let mut pause = FIRST_PAUSE;
-        for again in (0..self.tries).rev() {
+        for tried in 1..=self.tries {
             let error = match self.registry.tags(&repository, self.trust).await {
                 Ok(Some(tags)) => return Ok(Answer::Tags(Tags::of(tags))),
                 Ok(None) => return Ok(Answer::Absent),
                 Err(error) => error,
             };
-            let wait = match error.trouble {
-                Trouble::Limited(Some(wait)) => wait.max(FIRST_PAUSE),
-                Trouble::Limited(None) | Trouble::Outage(_) => pause,
+            let (wait, tries) = match error.trouble {
+                Trouble::Limited(wait) => (wait.unwrap_or(pause).max(FIRST_PAUSE), self.tries),
+                Trouble::Outage(_) if is_first => (pause, self.tries.min(TRIES_AT_FIRST)),
+                Trouble::Outage(_) => (pause, self.tries),
                 Trouble::Refused(_) => return Err(error),
             };
-            if again == 0 || wait > LONGEST_WAIT {
+            if tried >= tries || wait > LONGEST_WAIT {
                 return Err(error);
             }
             self.wait(name, &error, wait).await;

@@ -189,41 +189,31 @@ impl Variant {
 
     /// Versions that are listed and not declared, of lines that are: each has the facts of its line's newest version.
     fn new_versions(&self, listed: &Listed<'_>) -> Vec<Line> {
+        let (family, of) = self.os.split_once('-').unwrap_or((&self.os, ""));
+        let (named, of) = (format!("-{family}{of}"), release(of));
+        let mut known: HashSet<&str> = self.stems().collect();
         let mut new: Vec<Line> = Vec::new();
-        for known in &self.lines {
-            let of_line = || self.lines.iter().filter(|line| is_of_line(line.version(), known.version()));
-            if of_line().any(|other| by_version(other.version(), known.version()).is_gt()) {
+        for newest in self.lines.iter().map(Line::version) {
+            let of_line = || self.lines.iter().filter(|line| is_of_line(line.version(), newest));
+            if of_line().any(|other| by_version(other.version(), newest).is_gt()) {
                 continue;
             }
             let suffixes: BTreeSet<&str> = of_line().flat_map(|line| &line.suffixes).map(|suffix| &**suffix).collect();
             let found: BTreeSet<&str> = suffixes.iter().flat_map(|suffix| listed.stems(suffix)).collect();
-            for stem in found.into_iter().filter(|stem| is_of_line(stem, known.version()) && !listed.is_short(stem)) {
-                let is_here = self.on_this_system(stem, known.version(), listed);
-                let suffixes: Vec<Box<str>> = suffixes
-                    .iter()
-                    .filter(|suffix| listed.has(stem, suffix) && is_here(suffix))
-                    .map(|it| (*it).into())
-                    .collect();
-                if !suffixes.is_empty() && !self.lines.iter().chain(&new).any(|line| line.has(stem)) {
-                    new.push(Line { stems: vec![stem.into()], suffixes, facts: known.version().into() });
+            let names_release = listed.stems(&named).any(|stem| is_of_line(stem, newest));
+            for stem in found.into_iter().filter(|stem| is_of_line(stem, newest) && !listed.is_short(stem)) {
+                // A suffix without a release, such as `-alpine`, is of the newest that the version is listed on by name; where
+                // there is none, of the catalog's, unless others of the line name theirs.
+                let here =
+                    listed.releases(stem, family).into_iter().max().map_or(!names_release, |newest| newest == of);
+                let is_its = |suffix: &&&str| listed.has(stem, suffix) && (here || ***suffix == *named);
+                let suffixes: Vec<Box<str>> = suffixes.iter().filter(is_its).map(|suffix| (*suffix).into()).collect();
+                if !suffixes.is_empty() && known.insert(stem) {
+                    new.push(Line { stems: vec![stem.into()], suffixes, facts: newest.into() });
                 }
             }
         }
         new
-    }
-
-    /// Whether a version is built on this operating system where it is listed with a suffix. One that names no release, such as
-    /// `-alpine`, is of the newest that the version is listed on by name; where there is none, of this one, unless others of its
-    /// line are.
-    fn on_this_system(&self, stem: &str, known: &str, listed: &Listed<'_>) -> impl Fn(&str) -> bool {
-        let (family, of) = self.os.split_once('-').unwrap_or((&self.os, ""));
-        let named = format!("-{family}{of}");
-        let newest = listed.releases(stem, family).into_iter().max();
-        let is_newest = match newest {
-            Some(newest) => newest == release(of),
-            None => !listed.stems(&named).any(|other| is_of_line(other, known)),
-        };
-        move |suffix| *suffix == *named || is_newest
     }
 
     /// Gives each short stem to the version that it stands for: as before, unless that one is gone or a newer one has come.
@@ -263,8 +253,8 @@ impl Variant {
         }
         let mut entries: Vec<Vec<&Line>> = Vec::new();
         for line in &self.lines {
-            // A file tells lines apart by their full versions.
-            let lacks = |entry: &&mut Vec<&Line>| !entry.iter().any(|other| other.version() == line.version());
+            // A file tells lines apart by their full versions; the same ones stand together.
+            let lacks = |entry: &&mut Vec<&Line>| entry.last().is_none_or(|last| last.version() != line.version());
             match entries.iter_mut().find(lacks) {
                 Some(entry) => entry.push(line),
                 None => entries.push(vec![line]),
