@@ -168,7 +168,7 @@ impl Registry {
             let source = if answer.is_some() { Source::Registry } else { Source::None };
             let presence = answer.unwrap_or_else(|| self.shared.last_known(&inquiry));
             self.shared.metrics.registry_client.lookup(&presence, source);
-            known.push((inquiry, presence));
+            known.push((inquiry, presence.into()));
         }
         known
     }
@@ -229,7 +229,7 @@ impl Registry {
     }
 }
 
-type Known = Vec<(Inquiry, Presence)>;
+type Known = Vec<(Inquiry, Arc<Presence>)>;
 
 /// What is asked, of whom.
 struct Question {

@@ -69,7 +69,7 @@ pub(crate) struct Memory {
 pub(crate) struct Verified {
     /// CPU on ten connections: without, and with.
     pub(crate) cpu: Beside,
-    /// Latency with / without, one request in flight: the median of the quieter rounds.
+    /// Latency with / without, one request in flight, each of the quietest window.
     pub(crate) p50: f64,
     pub(crate) p99: f64,
     /// The part of the time that other processes took meanwhile.

@@ -14,7 +14,7 @@ pub(crate) struct Turn {
     /// Seconds of CPU a request.
     cpu: f64,
     /// The part of the time that server and client waited for their cores.
-    pub(crate) waited: f64,
+    waited: f64,
 }
 
 /// A turn in progress.
@@ -92,7 +92,7 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 /// The value that `part` of the values are below.
-pub(crate) fn percentile(values: &mut [f64], part: f64) -> f64 {
+fn percentile(values: &mut [f64], part: f64) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let at = (values.len() as f64 * part) as usize;
     values.get(at).or(values.last()).copied().unwrap_or(f64::NAN)

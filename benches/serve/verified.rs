@@ -23,7 +23,7 @@ use crate::decision::{Decider, POLICY};
 use crate::figures::Verified;
 use crate::measure::Bench;
 use crate::reviews::Review;
-use crate::rounds::{Rounds, Turn, median, percentile};
+use crate::rounds::{Quietest, Rounds};
 use crate::server::Server;
 
 /// What the registry has under every name.
@@ -44,21 +44,20 @@ pub(crate) fn measure(bench: &mut Bench<'_>, review: &Review) -> Result<Verified
     });
     let (plain, verifying) = (plain?, verifying?);
 
-    let (mut cpu, mut ratios) = (Rounds::default(), Ratios::default());
+    let (mut cpu, mut without, mut with) = (Rounds::default(), Quietest::default(), Quietest::default());
     let mut busy = (bench.learned(&plain, review, CONNECTIONS)?, bench.learned(&verifying, review, CONNECTIONS)?);
     let mut alone = (bench.learned(&plain, review, 1)?, bench.learned(&verifying, review, 1)?);
     for _ in 0..bench.plan.rounds {
         let span = bench.plan.window;
         cpu.add(bench.window(&mut busy.0, span)?.turn, bench.window(&mut busy.1, span)?.turn);
-        let (mut without, mut with) = (bench.window(&mut alone.0, span * 2)?, bench.window(&mut alone.1, span * 2)?);
-        ratios.add(&mut without.took, &mut with.took, without.turn, with.turn);
+        without.see(&mut bench.window(&mut alone.0, span)?.took);
+        with.see(&mut bench.window(&mut alone.1, span)?.took);
     }
-    let (p50, p99) = ratios.quieter();
     Ok(Verified {
         cpu: cpu.beside(),
-        p50,
-        p99,
-        waited: ratios.waited(),
+        p50: with.p50 / without.p50,
+        p99: with.p99 / without.p99,
+        waited: cpu.waited(),
         allocations: bench.runtime.block_on(allocations(&policies, review))?,
     })
 }
@@ -120,36 +119,4 @@ async fn allocations(policies: &Policies, review: &Review) -> Result<usize> {
     ensure!(reply? == plain?, "a reply changes where everything exists as the catalog says");
     let sum = |(allocations, reallocations, _): (usize, usize, usize)| allocations + reallocations;
     sum(with).checked_sub(sum(without)).context("a look-up saves allocations")
-}
-
-/// Latencies of two servers by turns.
-#[derive(Default)]
-struct Ratios(Vec<Round>);
-
-/// With / without.
-struct Round {
-    p50: f64,
-    p99: f64,
-    waited: f64,
-}
-
-impl Ratios {
-    fn add(&mut self, without: &mut [f64], with: &mut [f64], one: Turn, other: Turn) {
-        self.0.push(Round {
-            p50: percentile(with, 0.5) / percentile(without, 0.5),
-            p99: percentile(with, 0.99) / percentile(without, 0.99),
-            waited: f64::midpoint(one.waited, other.waited),
-        });
-    }
-
-    /// Medians of the quieter half: p50 and p99.
-    fn quieter(&mut self) -> (f64, f64) {
-        self.0.sort_unstable_by(|one, other| one.waited.total_cmp(&other.waited));
-        let quieter = self.0.get(..self.0.len().div_ceil(2)).unwrap_or_default();
-        (median(quieter.iter().map(|round| round.p50)), median(quieter.iter().map(|round| round.p99)))
-    }
-
-    fn waited(&self) -> f64 {
-        median(self.0.iter().map(|round| round.waited))
-    }
 }

@@ -1,6 +1,7 @@
 //! What registries say of the candidates of a plan.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::reference::Reference;
 pub use crate::tag::Newest;
@@ -106,7 +107,7 @@ impl Published {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Existing {
     /// None where no registry was asked.
-    known: Option<HashMap<Inquiry, Presence>>,
+    known: Option<HashMap<Inquiry, Arc<Presence>>>,
 }
 
 /// For what nobody answered.
@@ -118,13 +119,13 @@ impl Existing {
         Self { known: None }
     }
 
-    /// What registries answered. What is not among it is unknown.
-    pub fn of(answers: impl IntoIterator<Item = (Inquiry, Presence)>) -> Self {
-        Self { known: Some(answers.into_iter().collect()) }
+    /// What registries answered, which whoever keeps it may share. What is not among it is unknown.
+    pub fn of<P: Into<Arc<Presence>>>(answers: impl IntoIterator<Item = (Inquiry, P)>) -> Self {
+        Self { known: Some(answers.into_iter().map(|(inquiry, presence)| (inquiry, presence.into())).collect()) }
     }
 
     /// What a registry says; None where none was asked.
     pub fn presence(&self, inquiry: &Inquiry) -> Option<&Presence> {
-        Some(self.known.as_ref()?.get(inquiry).unwrap_or(&UNKNOWN))
+        Some(self.known.as_ref()?.get(inquiry).map_or(&UNKNOWN, |presence| presence))
     }
 }

@@ -5,6 +5,7 @@
 //! a second table beside it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use quench_core::existing::{Inquiry, Presence, Published};
@@ -28,7 +29,8 @@ struct Entry {
 
 #[derive(Debug)]
 struct Answer {
-    presence: Presence,
+    /// Shared with the reviews that it is for.
+    presence: Arc<Presence>,
     /// When the registry said so.
     learned: Instant,
     /// Until when nobody asks again.
@@ -55,11 +57,11 @@ impl Cache {
     }
 
     /// The answer that is fresh, which may say more than was asked. A review asks.
-    pub(super) fn recall(&mut self, inquiry: &Inquiry, now: Instant) -> Option<Presence> {
+    pub(super) fn recall(&mut self, inquiry: &Inquiry, now: Instant) -> Option<Arc<Presence>> {
         self.fresh(inquiry, now).or_else(|| self.recall(&inquiry.deeper()?, now))
     }
 
-    fn fresh(&mut self, inquiry: &Inquiry, now: Instant) -> Option<Presence> {
+    fn fresh(&mut self, inquiry: &Inquiry, now: Instant) -> Option<Arc<Presence>> {
         let entry = self.entries.get_mut(inquiry)?;
         entry.asked = now;
         entry.answer.as_ref().filter(|answer| now < answer.fresh_until).map(|answer| answer.presence.clone())
@@ -68,7 +70,7 @@ impl Cache {
     /// What was published when the registry last could say, not longer than `keep` ago.
     pub(super) fn last_published(&self, inquiry: &Inquiry, keep: Duration, now: Instant) -> Option<&Published> {
         let answer = self.entries.get(inquiry)?.answer.as_ref()?;
-        match &answer.presence {
+        match &*answer.presence {
             Presence::Present(published) if now < answer.learned + keep => Some(published),
             _ => None,
         }
@@ -101,7 +103,7 @@ impl Cache {
     pub(super) fn arrive(&mut self, inquiry: &Inquiry, presence: Presence, now: Instant, fresh_until: Instant) {
         if let Some(entry) = self.entries.get_mut(inquiry) {
             entry.flight = None;
-            entry.answer = Some(Answer { presence, learned: now, fresh_until });
+            entry.answer = Some(Answer { presence: presence.into(), learned: now, fresh_until });
         }
     }
 
@@ -118,7 +120,7 @@ impl Cache {
         entry.flight = None;
         match &mut entry.answer {
             Some(answer) if kept != Presence::Unknown => answer.fresh_until = fresh_until.min(answer.learned + keep),
-            answer => *answer = Some(Answer { presence: Presence::Unknown, learned: now, fresh_until }),
+            answer => *answer = Some(Answer { presence: Presence::Unknown.into(), learned: now, fresh_until }),
         }
         kept
     }
@@ -132,11 +134,9 @@ impl Cache {
             .filter(|(_, entry)| {
                 entry.asked >= asked_since && entry.flight.as_ref().is_none_or(|flight| !flight.is_alive())
             })
-            .filter_map(|(inquiry, entry)| match &entry.answer {
-                Some(Answer { presence: Presence::Present(_), fresh_until, .. }) if *fresh_until < soon => {
-                    Some((*fresh_until, inquiry))
-                }
-                _ => None,
+            .filter_map(|(inquiry, entry)| {
+                let answer = entry.answer.as_ref().filter(|answer| matches!(*answer.presence, Presence::Present(_)))?;
+                (answer.fresh_until < soon).then_some((answer.fresh_until, inquiry))
             })
             .collect();
         due.sort_unstable_by_key(|(fresh_until, _)| *fresh_until);
@@ -192,7 +192,7 @@ mod tests {
         let (mut cache, now) = (Cache::new(9), Instant::now());
         assert_eq!(cache.recall(&image(1), now), None);
         answered(&mut cache, 1, Presence::Absent, now, SECOND);
-        assert_eq!(cache.recall(&image(1), now + SECOND / 2), Some(Presence::Absent));
+        assert_eq!(cache.recall(&image(1), now + SECOND / 2).as_deref(), Some(&Presence::Absent));
         assert_eq!(cache.recall(&image(1), now + SECOND), None);
         assert_eq!(cache.recall(&image(2), now), None);
     }
@@ -204,9 +204,9 @@ mod tests {
         answered(&mut cache, 2, Presence::Absent, now, SECOND);
         let (keep, at) = (10 * SECOND, now + 2 * SECOND);
         assert_eq!(cache.arrive_without(&image(1), keep, at, at + SECOND), present("d"));
-        assert_eq!(cache.recall(&image(1), at), Some(present("d")));
+        assert_eq!(cache.recall(&image(1), at).as_deref(), Some(&present("d")));
         assert_eq!(cache.arrive_without(&image(2), keep, at, at + SECOND), Presence::Unknown);
-        assert_eq!(cache.recall(&image(2), at), Some(Presence::Unknown));
+        assert_eq!(cache.recall(&image(2), at).as_deref(), Some(&Presence::Unknown));
         // Its age counts from when the registry said so, however often it could not since.
         let late = now + keep;
         assert_eq!(cache.arrive_without(&image(1), keep, late - SECOND / 4, late + SECOND), present("d"));
@@ -237,7 +237,7 @@ mod tests {
         assert!(cache.depart(&platforms, departing));
         assert!(cache.flight(&image(1)).is_some() && cache.flight(&user).is_none());
         cache.arrive(&platforms, present("d"), now, now + SECOND);
-        assert_eq!(cache.recall(&image(1), now), Some(present("d")));
+        assert_eq!(cache.recall(&image(1), now).as_deref(), Some(&present("d")));
         assert_eq!((cache.recall(&user, now), cache.recall(&image(1), now + SECOND)), (None, None));
     }
 
