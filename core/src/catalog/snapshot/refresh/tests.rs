@@ -41,6 +41,8 @@ fn what_is_listed_is_declared_where_its_line_is_known() {
     let odd = json!([{"os": "debian-13", "suffix": [""], "lines": [
         ["484"], ["26.6.0-0", "26.6.0", "26.6", "26"], ["3.9.16-jdk25", "3.9-jdk25", "lts"], ["21.0.12.8", "21.0.12", "21.0"], ["trixie"],
     ]}]);
+    let mixed =
+        json!([{"os": "debian-13", "suffix": [""], "lines": [["2.578"], ["2.568.2"], ["2.568.1", "2.568"], ["2.5"]]}]);
     for (variants, tags, declared, past) in [
         // A new patch takes the short tags of its line.
         (
@@ -59,6 +61,15 @@ fn what_is_listed_is_declared_where_its_line_is_known() {
         // What is not listed is past.
         (&plain, &["1.9.0", "1.9", "2.4", "2"], &["1.9.0", "1.9"], &["2.4.1"]),
         (&plain, &["2.4.1-debian13", "2.4-debian13"], &["2.4.1-debian13", "2.4-debian13"], &["1.9.0"]),
+        // A short tag says nothing of an operating system that its version is not listed on.
+        (&plain, &["2.4.1", "2.4", "2-debian13"], &["2.4.1", "2.4"], &["1.9.0"]),
+        // What stays is not moved; a line of fewer numbers has no versions that a longer one stands for.
+        (
+            &mixed,
+            &["2.578", "2.579", "2.570", "2.570.1", "2.568.2", "2.568.1", "2.568"],
+            &["2.579", "2.578", "2.568.2", "2.568.1", "2.568"],
+            &["2.5"],
+        ),
         // An older patch takes no short tag that a newer one has, and those of one that is gone.
         (&plain, &["2.4.1", "2.4.0", "2.4"], &["2.4.1", "2.4", "2.4.0"], &["1.9.0"]),
         (&plain, &["2.4.0", "2.4"], &["2.4.0", "2.4"], &["1.9.0", "2.4.1"]),
