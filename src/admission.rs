@@ -4,6 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
+use arc_swap::Guard;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -12,16 +13,15 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http_body_util::LengthLimitError;
-use quench_core::existing::Existing;
+use quench_core::existing::{Existing, Inquiry};
 use quench_core::outcome::{Change, Outcome};
 use quench_core::plan::{self, Plan, plan};
 use quench_core::policy::{Mode, Policy};
-use quench_core::reference::Reference;
 use quench_core::review::{self, reply};
 use quench_core::warning::printable;
 use tracing::{info, warn};
 
-use crate::live::Live;
+use crate::live::{InForce, Live};
 use crate::registry::{Registry, Trust};
 use crate::telemetry::{Metrics, ReviewResult};
 
@@ -84,12 +84,25 @@ impl Admission {
         let review = review::Request::parse(body).map_err(|error| Refusal::from_review(&error))?;
         // Once, so that all of the review is decided by the same.
         let in_force = self.live.load();
-        let mode = if self.own_namespace.as_deref() == Some(&*review.namespace) {
-            Mode::Off
-        } else {
-            path_mode.unwrap_or_else(|| in_force.policy.mode_in(&review.namespace))
-        };
-        let request = plan::Request::of(&review, mode);
+        if in_force.policy.verify.is_some() {
+            // What is loaded without a lock is not to be held for long. Boxed, so that reviews that ask nobody do not carry it.
+            return Ok(Box::pin(self.ask(path_mode, review, Guard::into_inner(in_force), started)).await);
+        }
+        let request = plan::Request::of(&review, self.mode(path_mode, &review, &in_force));
+        let plan = request.as_ref().map(|request| plan(request, &in_force.policy, &in_force.catalog));
+        let outcome = plan.map_or_else(Outcome::nothing, |plan| plan.settle(&Existing::declared()));
+        Ok(self.reply(&review, &outcome, started))
+    }
+
+    /// A review by a policy with `verify`.
+    async fn ask(
+        &self,
+        path_mode: Option<Mode>,
+        review: review::Request<'_>,
+        in_force: Arc<InForce>,
+        started: Instant,
+    ) -> Response {
+        let request = plan::Request::of(&review, self.mode(path_mode, &review, &in_force));
         let outcome = match &request {
             Some(request) => {
                 let plan = plan(request, &in_force.policy, &in_force.catalog);
@@ -98,17 +111,27 @@ impl Admission {
             }
             None => Outcome::nothing(),
         };
-        let answer = reply(&review.uid, &outcome);
-        self.tell(&review, &outcome, started);
-        let mut response = Response::new(Body::from(answer));
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Ok(response)
+        self.reply(&review, &outcome, started)
     }
 
-    /// What registries say of the candidates; without `verify` nobody is asked.
+    fn mode(&self, path_mode: Option<Mode>, review: &review::Request<'_>, in_force: &InForce) -> Mode {
+        if self.own_namespace.as_deref() == Some(&*review.namespace) {
+            return Mode::Off;
+        }
+        path_mode.unwrap_or_else(|| in_force.policy.mode_in(&review.namespace))
+    }
+
+    fn reply(&self, review: &review::Request<'_>, outcome: &Outcome<'_>, started: Instant) -> Response {
+        let answer = reply(&review.uid, outcome);
+        self.tell(review, outcome, started);
+        let mut response = Response::new(Body::from(answer));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+
+    /// What registries say of the candidates.
     fn existing<'a>(&'a self, plan: &Plan<'_>, policy: &'a Policy) -> impl Future<Output = Existing> + use<'a> {
-        let asked =
-            policy.verify.as_ref().map(|verify| (verify, plan.candidates().cloned().collect::<Vec<Reference>>()));
+        let asked = policy.verify.as_ref().map(|verify| (verify, plan.candidates().cloned().collect::<Vec<Inquiry>>()));
         async move {
             match asked {
                 Some((verify, candidates)) if !candidates.is_empty() => {
@@ -196,5 +219,20 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         (self.0, self.1 + "\n").into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_review_that_asks_nobody_does_not_carry_what_asking_needs() {
+        let live = Arc::new(Live::new(Policy::default(), quench_core::catalog::Catalog::embedded()));
+        let metrics = Arc::new(Metrics::new());
+        let registry = Arc::new(Registry::new(crate::registry::Options::default(), metrics.clone()).unwrap());
+        let admission = Admission { live, metrics, own_namespace: None, registry };
+        let review = admission.review(None, b"{}", Instant::now());
+        assert!(size_of_val(&review) <= 256, "{} bytes", size_of_val(&review));
     }
 }

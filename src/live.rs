@@ -6,12 +6,14 @@
 //! ```text
 //! every few seconds -> Files -> Rules        -> Live               one load a review
 //!                            -> Certificates -> Identity, Acceptor one load a handshake
-//!                            -> RegistryAuth -> Registry           one load a request to a registry
+//!                            -> RegistryAuth, RegistryAuthorities -> Registry
+//!                                                                  one load a request to a registry
 //! ```
 
 mod certificates;
 mod files;
 mod registry_auth;
+mod registry_authorities;
 mod rules;
 mod standing;
 mod watched;
@@ -27,7 +29,8 @@ use quench_core::policy::Policy;
 
 pub use certificates::Certificates;
 pub use files::Files;
-pub use registry_auth::{RegistryAuth, credentials};
+pub use registry_auth::RegistryAuth;
+pub use registry_authorities::RegistryAuthorities;
 pub use rules::Rules;
 pub use standing::{SelfManaged, Standing};
 

@@ -15,6 +15,7 @@ mod breaker;
 mod cache;
 mod challenge;
 mod client;
+mod config;
 mod credentials;
 mod distribution;
 mod exchange;
@@ -32,8 +33,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use quench_core::existing::{Existing, Presence, Published};
+use quench_core::existing::{Existing, Inquiry, Presence, Published};
 use quench_core::reference::Reference;
+use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -66,6 +68,7 @@ pub struct Registry {
 struct Shared {
     options: Options,
     distribution: Distribution,
+    client: Arc<ArcSwap<Client>>,
     credentials: Arc<ArcSwap<Credentials>>,
     cache: Mutex<Cache>,
     hosts: Hosts,
@@ -83,9 +86,10 @@ impl Registry {
     pub fn new(mut options: Options, metrics: Arc<Metrics>) -> Result<Self, rustls::Error> {
         let credentials = Arc::new(ArcSwap::default());
         let authorities = std::mem::take(&mut options.authorities);
-        let client = Client::new(authorities, options.proxies.into())?;
+        let client = Arc::new(ArcSwap::from_pointee(Client::new(authorities, options.proxies.into())?));
         let shared = Shared {
-            distribution: Distribution::new(client, credentials.clone()),
+            distribution: Distribution::new(client.clone(), credentials.clone()),
+            client,
             credentials,
             cache: Mutex::new(Cache::new(options.capacity)),
             hosts: Hosts::new(options.pauses, metrics.clone()),
@@ -100,11 +104,19 @@ impl Registry {
         self.shared.credentials.store(Arc::new(credentials));
     }
 
+    /// Takes these from now on for who may sign registries' certificates, besides the authorities of the web. Connections
+    /// of before are not used any more.
+    pub fn replace_authorities(&self, authorities: Vec<CertificateDer<'static>>) -> Result<(), rustls::Error> {
+        let client = Client::new(authorities, self.shared.options.proxies.into())?;
+        self.shared.client.store(Arc::new(client));
+        Ok(())
+    }
+
     /// What is known of each candidate at the end of `timeout` at the latest. Where all answers are known, nothing is awaited,
     /// and `trust` is not called.
     pub async fn look_up<'a>(
         &self,
-        candidates: impl IntoIterator<Item = &'a Reference>,
+        candidates: impl IntoIterator<Item = &'a Inquiry>,
         timeout: Duration,
         trust: impl FnOnce() -> Trust,
     ) -> Existing {
@@ -127,7 +139,7 @@ impl Registry {
         listed.map_err(|trouble| TagsError { registry: repository.registry().into(), trouble })
     }
 
-    fn recall<'a>(&self, candidates: impl IntoIterator<Item = &'a Reference>, now: Instant) -> (Known, Vec<Reference>) {
+    fn recall<'a>(&self, candidates: impl IntoIterator<Item = &'a Inquiry>, now: Instant) -> (Known, Vec<Inquiry>) {
         let (mut known, mut missing) = (Vec::new(), Vec::new());
         let mut cache = lock(&self.shared.cache);
         for candidate in candidates {
@@ -144,36 +156,28 @@ impl Registry {
     }
 
     /// Asks for what is missing, all at once, and waits.
-    async fn find(
-        &self,
-        mut known: Known,
-        missing: Vec<Reference>,
-        now: Instant,
-        wait: Duration,
-        trust: Trust,
-    ) -> Known {
+    async fn find(&self, mut known: Known, missing: Vec<Inquiry>, now: Instant, wait: Duration, trust: Trust) -> Known {
         let trust = Arc::new(trust);
-        let asked: Vec<_> =
-            missing.into_iter().map(|reference| (self.ask(&reference, &trust, now), reference)).collect();
-        for (flight, reference) in asked {
+        let asked: Vec<_> = missing.into_iter().map(|inquiry| (self.ask(&inquiry, &trust, now), inquiry)).collect();
+        for (flight, inquiry) in asked {
             let answer = match flight {
                 // No review waits for a question longer than the first one that asked it would.
                 Some(flight) => flight.answer_until((now + wait).min(flight.began + wait)).await,
                 None => None,
             };
             let source = if answer.is_some() { Source::Registry } else { Source::None };
-            let presence = answer.unwrap_or_else(|| self.shared.last_known(&reference));
+            let presence = answer.unwrap_or_else(|| self.shared.last_known(&inquiry));
             self.shared.metrics.registry_client.lookup(&presence, source);
-            known.push((reference, presence));
+            known.push((inquiry, presence));
         }
         known
     }
 
-    /// The question for `reference` that is on its way; a new one, where there is none and its registry may be asked.
-    fn ask(&self, reference: &Reference, trust: &Arc<Trust>, now: Instant) -> Option<Flight> {
+    /// The question that is on its way; a new one, where there is none and its registry may be asked.
+    fn ask(&self, inquiry: &Inquiry, trust: &Arc<Trust>, now: Instant) -> Option<Flight> {
         let shared = &self.shared;
         let mut cache = lock(&shared.cache);
-        if let Some(flight) = cache.flight(reference) {
+        if let Some(flight) = cache.flight(inquiry) {
             return Some(flight.clone());
         }
         let mut flights = lock(&self.flights);
@@ -182,18 +186,18 @@ impl Registry {
             return None;
         }
         // Nothing is kept of registries that the policy does not name.
-        trust.origin(reference.registry())?;
-        let host = shared.hosts.of(reference.registry());
+        trust.origin(inquiry.reference.registry())?;
+        let host = shared.hosts.of(inquiry.reference.registry());
         if !host.admits(now, shared.options.patience) {
             return None;
         }
-        let known = cache.last_published(reference, shared.options.keep, now).cloned();
+        let known = cache.last_published(inquiry, shared.options.keep, now).cloned();
         let (sender, answer) = watch::channel(None);
         let flight = Flight { answer, began: now };
-        if !cache.depart(reference, flight.clone()) {
+        if !cache.depart(inquiry, flight.clone()) {
             return None;
         }
-        let question = Question { reference: reference.clone(), trust: trust.clone(), known, host };
+        let question = Question { inquiry: inquiry.clone(), trust: trust.clone(), known, host };
         flights.spawn(shared.clone().fly(question, sender));
         Some(flight)
     }
@@ -217,7 +221,7 @@ impl Registry {
         let asked_since = now.checked_sub(options.keep).unwrap_or(now);
         let due = lock(&self.shared.cache).due(now + options.present / 5, asked_since);
         let flights: Vec<_> =
-            due.iter().filter_map(|reference| self.ask(reference, trust, now)).take(MAX_REFRESHES).collect();
+            due.iter().filter_map(|inquiry| self.ask(inquiry, trust, now)).take(MAX_REFRESHES).collect();
         for flight in &flights {
             flight.answer_until(now + options.patience * 2).await;
         }
@@ -225,11 +229,11 @@ impl Registry {
     }
 }
 
-type Known = Vec<(Reference, Presence)>;
+type Known = Vec<(Inquiry, Presence)>;
 
 /// What is asked, of whom.
 struct Question {
-    reference: Reference,
+    inquiry: Inquiry,
     trust: Arc<Trust>,
     known: Option<Published>,
     host: Arc<Host>,
@@ -245,46 +249,46 @@ impl Flight {
 }
 
 impl Shared {
-    fn last_known(&self, reference: &Reference) -> Presence {
+    fn last_known(&self, inquiry: &Inquiry) -> Presence {
         let cache = lock(&self.cache);
-        let published = cache.last_published(reference, self.options.keep, Instant::now());
+        let published = cache.last_published(inquiry, self.options.keep, Instant::now());
         published.cloned().map_or(Presence::Unknown, Presence::Present)
     }
 
     /// One question, from its turn to its answer, for whoever waits for it.
     async fn fly(self: Arc<Self>, question: Question, sender: watch::Sender<Option<Presence>>) {
-        let Question { reference, trust, known, host } = question;
+        let Question { inquiry, trust, known, host } = question;
         let patience = self.options.patience;
         let result = match timeout(patience, host.turn()).await {
             Err(_) => Err(Trouble::Refused("too many other images are being asked for".to_owned())),
             Ok(_turn) => {
                 let asked = Instant::now();
-                let looked_up = self.distribution.look_up(&reference, &trust, known.as_ref());
+                let looked_up = self.distribution.look_up(&inquiry, &trust, known.as_ref(), patience);
                 let result = match unwinding(timeout(patience, looked_up)).await {
                     Some(Ok(result)) => result,
                     Some(Err(_)) => Err(Trouble::Outage(format!("no answer within {patience:?}"))),
                     None => Err(Trouble::Refused("a bug: the log says where it panicked".to_owned())),
                 };
-                host.told(&reference, &result, asked.elapsed());
+                host.told(&inquiry.reference, &result, asked.elapsed());
                 result
             }
         };
-        let presence = self.keep(&reference, result);
+        let presence = self.keep(&inquiry, result);
         // Nobody may be waiting any more.
         let _ = sender.send(Some(presence));
     }
 
-    fn keep(&self, reference: &Reference, result: Result<Presence, Trouble>) -> Presence {
+    fn keep(&self, inquiry: &Inquiry, result: Result<Presence, Trouble>) -> Presence {
         let (now, options) = (Instant::now(), &self.options);
         let mut cache = lock(&self.cache);
         let until = |fresh: Duration| now + fresh.mul_f64(jitter());
         match result {
             Ok(presence) => {
                 let fresh = if presence == Presence::Absent { options.absent } else { options.present };
-                cache.arrive(reference, presence.clone(), now, until(fresh));
+                cache.arrive(inquiry, presence.clone(), now, until(fresh));
                 presence
             }
-            Err(_) => cache.arrive_without(reference, options.keep, now, until(options.unknown)),
+            Err(_) => cache.arrive_without(inquiry, options.keep, now, until(options.unknown)),
         }
     }
 }

@@ -257,9 +257,7 @@ async fn debians_registry_is_refreshed_from() {
     }
     let desk = Desk::at("");
     desk.policy(&registry.host, "");
-    let authority = STANDARD.encode(server::authority());
-    let pem = format!("-----BEGIN CERTIFICATE-----\n{authority}\n-----END CERTIFICATE-----\n");
-    fs::write(desk.file("ca.pem"), pem).unwrap();
+    fs::write(desk.file("ca.pem"), server::authority_pem()).unwrap();
     let auths = |login: &str| json!({"auths": {&registry.host: {"auth": STANDARD.encode(login)}}}).to_string();
     fs::write(desk.file("auth.json"), auths(debian::LOGIN)).unwrap();
     fs::write(desk.file("other.json"), auths("puller:wrong")).unwrap();

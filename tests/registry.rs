@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
+#[path = "registry/config.rs"]
+mod config;
 #[path = "registry/cost.rs"]
 mod cost;
 #[path = "registry/debian.rs"]
 mod debian;
+#[path = "registry/newest.rs"]
+mod newest;
 #[path = "registry/reviews.rs"]
 mod reviews;
 #[path = "registry/server.rs"]
@@ -21,7 +25,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use quench::registry::{Credentials, Options, Proxies, Registry, Trust};
 use quench::telemetry::Metrics;
-use quench_core::existing::{Presence, Published};
+use quench_core::existing::{Inquiry, Presence, Published};
 use quench_core::reference::Reference;
 use server::{Endless, Reply, Seen, Server, Speaks};
 use tokio::time::{sleep, timeout};
@@ -43,8 +47,17 @@ struct Asking {
 impl Asking {
     #[expect(clippy::needless_pass_by_value, reason = "options are made where they are given")]
     fn with(options: Options, servers: &[&Server]) -> Self {
+        Self::trusting(Options { authorities: vec![server::authority()], ..options }, servers)
+    }
+
+    /// Trusts the authorities of the web alone.
+    fn strangers_to(servers: &[&Server]) -> Self {
+        Self::trusting(Options::default(), servers)
+    }
+
+    fn trusting(options: Options, servers: &[&Server]) -> Self {
         let metrics = Arc::new(Metrics::new());
-        let options = Options { authorities: vec![server::authority()], proxies: Proxies::None, ..options };
+        let options = Options { proxies: Proxies::None, ..options };
         let trust = Trust { contacted: hosts(servers), ..Trust::default() };
         Self { registry: Arc::new(Registry::new(options, metrics.clone()).unwrap()), metrics, trust }
     }
@@ -65,10 +78,15 @@ impl Asking {
     }
 
     async fn look_up(&self, image: &Reference) -> Presence {
+        self.inquire(&image.clone().into(), REVIEW).await
+    }
+
+    async fn inquire(&self, inquiry: &Inquiry, wait: Duration) -> Presence {
         let started = Instant::now();
-        let found = timeout(PATIENCE, self.registry.look_up([image], REVIEW, || self.trust.clone())).await.unwrap();
-        assert!(started.elapsed() < REVIEW + Duration::from_millis(300), "{image} took {:?}", started.elapsed());
-        found.presence(image).unwrap().clone()
+        let found = timeout(PATIENCE, self.registry.look_up([inquiry], wait, || self.trust.clone())).await.unwrap();
+        let took = started.elapsed();
+        assert!(took < wait + Duration::from_millis(300), "{inquiry:?} took {took:?}");
+        found.presence(inquiry).unwrap().clone()
     }
 
     /// Waits for an answer that may take several tries.
@@ -96,7 +114,12 @@ fn is_present(presence: &Presence) -> bool {
 
 /// What `INDEX` publishes.
 fn index() -> Presence {
-    Presence::Present(Published { digest: INDEX_DIGEST.into(), platforms: vec!["linux/amd64".into()], user: None })
+    Presence::Present(Published {
+        tag: None,
+        digest: INDEX_DIGEST.into(),
+        platforms: vec!["linux/amd64".into()],
+        user: None,
+    })
 }
 
 fn paths(seen: &[Seen]) -> Vec<&str> {
@@ -223,7 +246,8 @@ async fn the_registry_of_the_distribution_project_is_understood() {
     assert_eq!(stranger.look_up(&image("app:1")).await, Presence::Unknown);
     let mut asking = Asking::with(impatient(), &[]).knowing_at(&registry.host, debian::LOGIN);
     asking.trust = stranger.trust;
-    let published = Presence::Present(Published { digest: digest.as_str().into(), platforms: Vec::new(), user: None });
+    let published =
+        Presence::Present(Published { tag: None, digest: digest.as_str().into(), platforms: Vec::new(), user: None });
     assert_eq!(asking.look_up(&image("app:1")).await, published);
     assert_eq!(asking.look_up(&image(&format!("app@{digest}"))).await, published);
     assert_eq!(asking.look_up(&image("app:2")).await, Presence::Absent);

@@ -87,7 +87,7 @@ async fn serve(volumes: &Volumes, metrics: &Arc<Metrics>) -> (Running, Files) {
     let loopback = "127.0.0.1:0".parse().unwrap();
     let server = Server::bind(loopback, loopback).await.unwrap().telling(standing);
     let running = server.start(Options::default(), router(admission), certificates.acceptor(), metrics.clone());
-    (running, Files { rules, certificates, registry_auth: None })
+    (running, Files { rules, certificates, registry_auth: None, registry_ca: None })
 }
 
 fn review() -> Bytes {

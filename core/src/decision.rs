@@ -8,7 +8,8 @@ use std::fmt;
 
 pub use self::matched::Match;
 use self::reason::{Because, Meant, Mirrored, Resolved, Ruled, Why};
-use crate::catalog::{Catalog, Facts, Image, Reason, Resolution};
+use crate::catalog::{Catalog, Class, Facts, Image, Reason, Resolution};
+use crate::existing::Newest;
 use crate::hazard::Counterpart;
 use crate::policy::{Compat, Digest, Effect, Misspelt, PUBLIC_REGISTRY, Policy, Rule};
 use crate::reference::{ParseError, Reference};
@@ -179,6 +180,18 @@ impl<'c> Decision<'c> {
         }
         let build = resolved.resolution.compat()?;
         Some((policy.repository.reference(self.name?, &build.to_string()).ok()?, build.facts()))
+    }
+
+    /// Which tag of its repository the target stands for, or its build with a shell: the newest of its line, or of all.
+    pub(crate) fn newest(&self, compat: bool) -> Option<Newest> {
+        let Why::Resolved(resolved) = &self.why else { return None };
+        let class = match self.matched {
+            Match::Line => Class::Line,
+            Match::Floating => Class::Floating,
+            _ => return None,
+        };
+        let live = resolved.resolution.build?;
+        Newest::of(class, &if compat { live.compat()? } else { live })
     }
 
     /// The catalog's name of the hardened image, where one corresponds.

@@ -4,12 +4,11 @@ use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation, ReplaceOperation};
 
 use crate::catalog::Catalog;
-use crate::existing::Existing;
+use crate::existing::{Existing, Inquiry};
 use crate::inventory::{self, NotAWorkload, Surroundings, Workload};
 use crate::manifest::{ManifestError, Parsed};
 use crate::plan::{Purpose, Request, plan};
 use crate::policy::Policy;
-use crate::reference::Reference;
 use crate::review::Operation;
 use crate::workload::{Kind, Object, PodSpec};
 
@@ -90,7 +89,7 @@ pub enum RewriteError {
 
 impl Rewriter<'_> {
     /// What registries are to be asked before the document is rewritten; nothing without `verify`.
-    pub fn candidates(&self, document: &Parsed<'_>) -> Result<Vec<Reference>, RewriteError> {
+    pub fn candidates(&self, document: &Parsed<'_>) -> Result<Vec<Inquiry>, RewriteError> {
         let mut candidates = Vec::new();
         for workload in inventory::workloads(document.json())? {
             let plan = plan(&self.request(&workload, None), self.policy, self.catalog);

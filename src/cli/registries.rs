@@ -6,47 +6,42 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
-use crate::live::{self, RegistryAuth, Standing};
-use crate::registry::{self, Options, Registry};
+use crate::live::{RegistryAuth, RegistryAuthorities, Standing};
+use crate::registry::{Options, Registry};
 use crate::telemetry::Metrics;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Registries {
-    /// Their names and passwords, as `docker login` or a pull secret keeps them (config.json); `serve` reads it again when it changes
+    /// Their logins, as `docker login` or a pull secret keeps them (config.json); `serve` reads it again when it changes
     #[arg(long, value_name = "FILE")]
     registry_auth: Option<PathBuf>,
-    /// Further authorities that may sign their certificates, PEM
+    /// Further authorities that may sign their certificates, PEM; `serve` reads them again when they change
     #[arg(long, value_name = "FILE")]
     registry_ca: Option<PathBuf>,
 }
 
 impl Registries {
-    /// The client for as long as a server runs, and the file of its credentials, which is to be read again.
+    /// The client, and the files of its credentials and authorities.
     pub(super) fn start(
         &self,
+        options: Options,
         metrics: Arc<Metrics>,
         standing: &Arc<Standing>,
         now: SystemTime,
-    ) -> Result<(Arc<Registry>, Option<RegistryAuth>)> {
-        let registry = Arc::new(self.client(Options::default(), metrics)?);
-        let auth = self.registry_auth.as_ref();
-        let auth = auth.map(|path| RegistryAuth::load(path, registry.clone(), standing, now)).transpose()?;
-        Ok((registry, auth))
+    ) -> Result<(Arc<Registry>, Option<RegistryAuth>, Option<RegistryAuthorities>)> {
+        let registry = Arc::new(Registry::new(options, metrics).context("TLS cannot be set up")?);
+        let load = |path: &PathBuf| RegistryAuth::load(path, registry.clone(), standing, now);
+        let auth = self.registry_auth.as_ref().map(load).transpose()?;
+        let load = |path: &PathBuf| RegistryAuthorities::load(path, registry.clone(), standing, now);
+        let authorities = self.registry_ca.as_ref().map(load).transpose()?;
+        Ok((registry, auth, authorities))
     }
 
-    /// The client for one command.
-    pub(super) fn once(&self, options: Options) -> Result<Registry> {
-        let registry = self.client(options, Arc::new(Metrics::new()))?;
-        if let Some(path) = &self.registry_auth {
-            registry.replace_credentials(live::credentials(path)?);
-        }
+    /// The client for one command, which reads the files once.
+    pub(super) fn once(&self, options: Options) -> Result<Arc<Registry>> {
+        let metrics = Arc::new(Metrics::new());
+        let standing = Arc::new(Standing::new(metrics.clone()));
+        let (registry, ..) = self.start(options, metrics, &standing, SystemTime::now())?;
         Ok(registry)
-    }
-
-    fn client(&self, mut options: Options, metrics: Arc<Metrics>) -> Result<Registry> {
-        if let Some(path) = &self.registry_ca {
-            options.authorities = registry::authorities(path)?;
-        }
-        Registry::new(options, metrics).context("the authorities of registries cannot be used")
     }
 }

@@ -30,7 +30,7 @@ use crate::admission::{self, Admission};
 use crate::cluster::authority::Keeper;
 use crate::cluster::registration::{self, Registration, Renewal};
 use crate::live::{Certificates, Files, Rules, Standing};
-use crate::registry::Trust;
+use crate::registry::{self, Trust};
 use crate::server::{self, Server};
 use crate::telemetry::Metrics;
 use crate::tls::{Certificate, ClientAuthorities, Pair};
@@ -110,7 +110,8 @@ impl Serve {
         let rules = Rules::load(self.policy.as_deref(), self.catalog.as_deref(), &standing, SystemTime::now())?;
         let rules = rules.in_mode(self.mode);
         let live = rules.live();
-        let (registry, registry_auth) = self.registries.start(metrics.clone(), &standing, SystemTime::now())?;
+        let (registry, registry_auth, registry_ca) =
+            self.registries.start(registry::Options::default(), metrics.clone(), &standing, SystemTime::now())?;
         let admission = Admission {
             live: live.clone(),
             metrics: metrics.clone(),
@@ -147,7 +148,7 @@ impl Serve {
             let in_force = in_force.load();
             in_force.policy.verify.is_some().then(|| Trust::of(&in_force.policy))
         }));
-        let files = Files { rules, certificates, registry_auth };
+        let files = Files { rules, certificates, registry_auth, registry_ca };
         polling.spawn(files.poll(Duration::from_secs(self.reload_seconds.into())));
         // Not cut short by a signal: what was applied has to be removed.
         let registration =

@@ -6,7 +6,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::error;
 
-use super::{Certificates, RegistryAuth, Rules};
+use super::{Certificates, RegistryAuth, RegistryAuthorities, Rules};
 
 /// All files that are read again while the program serves.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Files {
     pub certificates: Certificates,
     /// What opens registries, where there is a file of it.
     pub registry_auth: Option<RegistryAuth>,
+    /// Who may sign registries' certificates, where there is a file of it.
+    pub registry_ca: Option<RegistryAuthorities>,
 }
 
 impl Files {
@@ -27,11 +29,16 @@ impl Files {
         if let Some(registry_auth) = &mut self.registry_auth {
             registry_auth.check(now);
         }
+        if let Some(registry_ca) = &mut self.registry_ca {
+            registry_ca.check(now);
+        }
     }
 
     fn watch_something(&self) -> bool {
-        let registry_auth = self.registry_auth.as_ref().is_some_and(RegistryAuth::watch_something);
-        self.rules.watch_something() || self.certificates.watch_something() || registry_auth
+        self.rules.watch_something()
+            || self.certificates.watch_something()
+            || self.registry_auth.as_ref().is_some_and(RegistryAuth::watch_something)
+            || self.registry_ca.as_ref().is_some_and(RegistryAuthorities::watch_something)
     }
 
     /// Looks at them again and again, with `pause` in between, until it is dropped. Without files, ends at once.

@@ -6,11 +6,16 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
+use quench_core::warning::printable;
+use tracing::warn;
 
 use super::watched::{Refusal, Watched, at_rest};
 use super::{Standing, read};
 use crate::registry::{Credentials, Registry};
 use crate::telemetry::File;
+
+/// The longest name of a registry that a log line repeats.
+const MAX_NAME: usize = 255;
 
 /// Who the registry client is, and the file that says so.
 #[derive(Debug)]
@@ -32,7 +37,9 @@ impl fmt::Debug for Secret {
 impl RegistryAuth {
     /// Has `registry` use what is in the file `path`, from now on and when it changes.
     pub fn load(path: &Path, registry: Arc<Registry>, standing: &Arc<Standing>, now: SystemTime) -> Result<Self> {
-        let (text, credentials) = load(path)?;
+        let text = Secret(read(path, "registry credentials")?);
+        let credentials = parse(&text).with_context(|| format!("{} cannot be used", path.display()))?;
+        warn_of_helpers(&credentials, path);
         registry.replace_credentials(credentials);
         Ok(Self { file: Watched::start(File::RegistryAuth, path.into(), text, standing, now), registry })
     }
@@ -52,21 +59,23 @@ impl RegistryAuth {
         let Some(found) = found else { return };
         let new = file.look(found, now, |text| parse(text).map_err(|error| Refusal::Final(format!("{error:#}"))));
         if let Some(new) = new {
+            warn_of_helpers(&new, &file.path);
             self.registry.replace_credentials(new);
             file.taken(now);
         }
     }
 }
 
-/// The credentials in that file, for who reads it once.
-pub fn credentials(file: &Path) -> Result<Credentials> {
-    Ok(load(file)?.1)
-}
-
-fn load(path: &Path) -> Result<(Secret, Credentials)> {
-    let text = Secret(read(path, "registry credentials")?);
-    let credentials = parse(&text).with_context(|| format!("{} cannot be used", path.display()))?;
-    Ok((text, credentials))
+/// A helper is a program, which the container image does not have: what it keeps is as if it were not there.
+fn warn_of_helpers(credentials: &Credentials, path: &Path) {
+    for registry in credentials.helped() {
+        let registry = &*printable(registry, MAX_NAME);
+        warn!(
+            file = %path.display(),
+            registry,
+            "a credential helper keeps this login, and none is called: write a name and password, or an identity token, into the file"
+        );
+    }
 }
 
 fn parse(text: &Secret) -> Result<Credentials> {

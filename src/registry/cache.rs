@@ -7,15 +7,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use quench_core::existing::{Presence, Published};
-use quench_core::reference::Reference;
+use quench_core::existing::{Inquiry, Presence, Published};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Answers by reference, at most so many.
+/// Answers by what was asked, at most so many.
 #[derive(Debug)]
 pub(super) struct Cache {
-    entries: HashMap<Reference, Entry>,
+    entries: HashMap<Inquiry, Entry>,
     capacity: usize,
 }
 
@@ -55,30 +54,35 @@ impl Cache {
         Self { entries: HashMap::new(), capacity }
     }
 
-    /// The answer that is fresh. A review asks.
-    pub(super) fn recall(&mut self, reference: &Reference, now: Instant) -> Option<Presence> {
-        let entry = self.entries.get_mut(reference)?;
+    /// The answer that is fresh, which may say more than was asked. A review asks.
+    pub(super) fn recall(&mut self, inquiry: &Inquiry, now: Instant) -> Option<Presence> {
+        self.fresh(inquiry, now).or_else(|| self.recall(&inquiry.deeper()?, now))
+    }
+
+    fn fresh(&mut self, inquiry: &Inquiry, now: Instant) -> Option<Presence> {
+        let entry = self.entries.get_mut(inquiry)?;
         entry.asked = now;
         entry.answer.as_ref().filter(|answer| now < answer.fresh_until).map(|answer| answer.presence.clone())
     }
 
     /// What was published when the registry last could say, not longer than `keep` ago.
-    pub(super) fn last_published(&self, reference: &Reference, keep: Duration, now: Instant) -> Option<&Published> {
-        let answer = self.entries.get(reference)?.answer.as_ref()?;
+    pub(super) fn last_published(&self, inquiry: &Inquiry, keep: Duration, now: Instant) -> Option<&Published> {
+        let answer = self.entries.get(inquiry)?.answer.as_ref()?;
         match &answer.presence {
             Presence::Present(published) if now < answer.learned + keep => Some(published),
             _ => None,
         }
     }
 
-    /// The question that is on its way.
-    pub(super) fn flight(&self, reference: &Reference) -> Option<&Flight> {
-        self.entries.get(reference)?.flight.as_ref().filter(|flight| flight.is_alive())
+    /// The question that is on its way, which may ask for more.
+    pub(super) fn flight(&self, inquiry: &Inquiry) -> Option<&Flight> {
+        let own = self.entries.get(inquiry).and_then(|entry| entry.flight.as_ref()).filter(|flight| flight.is_alive());
+        own.or_else(|| self.flight(&inquiry.deeper()?))
     }
 
     /// Notes a question. False where there is no room: everything else is being asked.
-    pub(super) fn depart(&mut self, reference: &Reference, flight: Flight) -> bool {
-        if let Some(entry) = self.entries.get_mut(reference) {
+    pub(super) fn depart(&mut self, inquiry: &Inquiry, flight: Flight) -> bool {
+        if let Some(entry) = self.entries.get_mut(inquiry) {
             entry.flight = Some(flight);
             return true;
         }
@@ -89,13 +93,13 @@ impl Cache {
             return false;
         }
         let asked = flight.began;
-        self.entries.insert(reference.clone(), Entry { answer: None, flight: Some(flight), asked });
+        self.entries.insert(inquiry.clone(), Entry { answer: None, flight: Some(flight), asked });
         true
     }
 
     /// Notes an answer: fresh until then.
-    pub(super) fn arrive(&mut self, reference: &Reference, presence: Presence, now: Instant, fresh_until: Instant) {
-        if let Some(entry) = self.entries.get_mut(reference) {
+    pub(super) fn arrive(&mut self, inquiry: &Inquiry, presence: Presence, now: Instant, fresh_until: Instant) {
+        if let Some(entry) = self.entries.get_mut(inquiry) {
             entry.flight = None;
             entry.answer = Some(Answer { presence, learned: now, fresh_until });
         }
@@ -104,13 +108,13 @@ impl Cache {
     /// Notes that the registry could not say: an image that was published stays so for as long as `keep` says.
     pub(super) fn arrive_without(
         &mut self,
-        reference: &Reference,
+        inquiry: &Inquiry,
         keep: Duration,
         now: Instant,
         fresh_until: Instant,
     ) -> Presence {
-        let kept = self.last_published(reference, keep, now).cloned().map_or(Presence::Unknown, Presence::Present);
-        let Some(entry) = self.entries.get_mut(reference) else { return kept };
+        let kept = self.last_published(inquiry, keep, now).cloned().map_or(Presence::Unknown, Presence::Present);
+        let Some(entry) = self.entries.get_mut(inquiry) else { return kept };
         entry.flight = None;
         match &mut entry.answer {
             Some(answer) if kept != Presence::Unknown => answer.fresh_until = fresh_until.min(answer.learned + keep),
@@ -121,22 +125,22 @@ impl Cache {
 
     /// The published images whose answers end before `soon`, and that a review asked for since `asked_since`: the oldest
     /// first.
-    pub(super) fn due(&self, soon: Instant, asked_since: Instant) -> Vec<Reference> {
+    pub(super) fn due(&self, soon: Instant, asked_since: Instant) -> Vec<Inquiry> {
         let mut due: Vec<_> = self
             .entries
             .iter()
             .filter(|(_, entry)| {
                 entry.asked >= asked_since && entry.flight.as_ref().is_none_or(|flight| !flight.is_alive())
             })
-            .filter_map(|(reference, entry)| match &entry.answer {
+            .filter_map(|(inquiry, entry)| match &entry.answer {
                 Some(Answer { presence: Presence::Present(_), fresh_until, .. }) if *fresh_until < soon => {
-                    Some((*fresh_until, reference))
+                    Some((*fresh_until, inquiry))
                 }
                 _ => None,
             })
             .collect();
-        due.sort_unstable();
-        due.into_iter().map(|(_, reference)| reference.clone()).collect()
+        due.sort_unstable_by_key(|(fresh_until, _)| *fresh_until);
+        due.into_iter().map(|(_, inquiry)| inquiry.clone()).collect()
     }
 
     /// Forgets what is over; where that is nothing, the tenth that nobody asked for the longest time.
@@ -157,16 +161,19 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
+    use quench_core::existing::Detail;
+    use quench_core::reference::Reference;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn image(number: usize) -> Reference {
-        format!("r.example/a:{number}").parse().unwrap()
+    fn image(number: usize) -> Inquiry {
+        Inquiry::from(format!("r.example/a:{number}").parse::<Reference>().unwrap())
     }
 
     fn present(digest: &str) -> Presence {
-        Presence::Present(Published { digest: digest.into(), platforms: Vec::new(), user: None })
+        Presence::Present(Published { tag: None, digest: digest.into(), platforms: Vec::new(), user: None })
     }
 
     fn flight(began: Instant) -> (watch::Sender<Option<Presence>>, Flight) {
@@ -222,6 +229,19 @@ mod tests {
     }
 
     #[test]
+    fn what_says_more_than_was_asked_will_do() {
+        let (mut cache, now) = (Cache::new(9), Instant::now());
+        let [mut platforms, mut user] = [image(1), image(1)];
+        (platforms.detail, user.detail) = (Detail::Platforms, Detail::User);
+        let (_sender, departing) = flight(now);
+        assert!(cache.depart(&platforms, departing));
+        assert!(cache.flight(&image(1)).is_some() && cache.flight(&user).is_none());
+        cache.arrive(&platforms, present("d"), now, now + SECOND);
+        assert_eq!(cache.recall(&image(1), now), Some(present("d")));
+        assert_eq!((cache.recall(&user, now), cache.recall(&image(1), now + SECOND)), (None, None));
+    }
+
+    #[test]
     fn it_is_bounded_and_forgets_what_is_over_first() {
         let (mut cache, now) = (Cache::new(10), Instant::now());
         for number in 0..10 {
@@ -268,7 +288,7 @@ mod tests {
         assert!(cache.depart(&image(5), departing));
         let soon = now + 10 * SECOND;
         assert_eq!(cache.due(soon, now), [image(2), image(1)]);
-        assert_eq!(cache.due(soon, now + SECOND), [] as [Reference; 0]);
+        assert_eq!(cache.due(soon, now + SECOND), [] as [Inquiry; 0]);
         cache.recall(&image(1), now + SECOND);
         assert_eq!(cache.due(soon, now + SECOND), [image(1)]);
     }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -54,7 +54,7 @@ pub(super) struct Client {
     public: Pool,
 }
 
-type Pool = legacy::Client<HttpsConnector<Connector>, Empty<Bytes>>;
+type Pool = legacy::Client<HttpsConnector<Connector>, Full<Bytes>>;
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,14 +101,22 @@ impl Client {
         accept: &'static str,
         authorization: Option<HeaderValue>,
     ) -> Result<Answer, Trouble> {
-        let mut request = Request::new(Empty::new());
-        *request.method_mut() = method;
-        *request.uri_mut() = uri.clone();
-        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static(accept));
-        request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        let mut request = request(method, uri, accept, Bytes::new());
         if let Some(authorization) = authorization {
             request.headers_mut().insert(header::AUTHORIZATION, authorization);
         }
+        self.exchange(request, route).await
+    }
+
+    /// Sends a form to a host that the policy names, and reads the answer. The caller sets the deadline.
+    pub(super) async fn post(&self, uri: &Uri, accept: &'static str, form: String) -> Result<Answer, Trouble> {
+        let mut request = request(Method::POST, uri, accept, form.into());
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(header::CONTENT_TYPE, form);
+        self.exchange(request, Route::Named).await
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>, route: Route) -> Result<Answer, Trouble> {
         let pool = match route {
             Route::Named => &self.named,
             Route::Public => &self.public,
@@ -124,6 +132,15 @@ impl Client {
         };
         Ok(Answer { status: head.status, headers: head.headers, body })
     }
+}
+
+fn request(method: Method, uri: &Uri, accept: &'static str, body: Bytes) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = uri.clone();
+    request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static(accept));
+    request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    request
 }
 
 impl Trouble {

@@ -1,4 +1,4 @@
-//! The names and passwords of registries, from a file as `docker login` and Kubernetes' pull secrets write it.
+//! The names, passwords and identity tokens of registries, from a file as `docker login` and Kubernetes' pull secrets write it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::header::HeaderValue;
 use quench_core::reference::Reference;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// Docker Hub by the other names that the file may have it under.
 const DOCKER_HUB: [&str; 2] = ["index.docker.io", "registry-1.docker.io"];
@@ -26,7 +27,7 @@ pub enum Error {
     },
     /// Neither form of a login, or a broken one.
     #[error(
-        "`auths` has no name and password for `{registry}`, in `auth` (base64 of NAME:PASSWORD) or `username` and `password`"
+        "`auths` has no login for `{registry}`: `auth` (base64 of NAME:PASSWORD), `username` and `password`, or `identitytoken`"
     )]
     Login {
         /// The entry.
@@ -36,16 +37,29 @@ pub enum Error {
 
 /// Who we are at which registries.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Credentials(Vec<(String, Login)>);
+pub struct Credentials {
+    /// By registry, or registry and path; the most specific first.
+    logins: Vec<(String, Login)>,
+    helped: Vec<String>,
+}
 
-/// The value of `Authorization` for a name and password.
+/// How a registry knows us.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Login(HeaderValue);
+pub(super) enum Login {
+    /// The value of `Authorization` for a name and password.
+    Password(HeaderValue),
+    /// What token services give tokens for, in place of a password.
+    Identity(Box<str>),
+}
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct File {
     #[serde(default)]
     auths: BTreeMap<String, Entry>,
+    #[serde(default)]
+    cred_helpers: BTreeMap<String, Value>,
+    creds_store: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -53,10 +67,13 @@ struct Entry {
     auth: Option<String>,
     username: Option<String>,
     password: Option<String>,
+    #[serde(rename = "identitytoken")]
+    identity_token: Option<Box<str>>,
 }
 
 impl Credentials {
-    /// Reads `config.json`, or the `.dockerconfigjson` of a Secret. Credential helpers are not called.
+    /// Reads `config.json`, or the `.dockerconfigjson` of a Secret. Credential helpers are not called: they are programs, and
+    /// the container image has none.
     ///
     /// ```
     /// use quench::registry::Credentials;
@@ -69,26 +86,41 @@ impl Credentials {
     pub fn parse(text: &str) -> Result<Self, Error> {
         let file: File =
             serde_json::from_str(text).map_err(|error| Error::Form { line: error.line(), column: error.column() })?;
-        let mut found = Vec::new();
+        let stores = file.creds_store.is_some_and(|store| !store.is_empty());
+        let (mut logins, mut helped) = (Vec::new(), Vec::new());
         for (registry, entry) in file.auths {
-            let Some(login) = entry.login() else { return Err(Error::Login { registry }) };
-            found.push((prefix(&registry), login));
+            match entry.login() {
+                Some(login) => logins.push((prefix(&registry), login)),
+                // As docker leaves it where a helper keeps the login.
+                None if entry.is_empty() && (stores || file.cred_helpers.contains_key(&registry)) => {
+                    helped.push(prefix(&registry));
+                }
+                None => return Err(Error::Login { registry }),
+            }
         }
-        // The most specific first.
-        found.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
-        Ok(Self(found))
+        helped.extend(file.cred_helpers.keys().map(|registry| prefix(registry)));
+        helped.retain(|helped| !logins.iter().any(|(known, _)| known == helped));
+        helped.sort_unstable();
+        helped.dedup();
+        logins.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        Ok(Self { logins, helped })
+    }
+
+    /// The registries whose logins a credential helper keeps: nothing is known of them.
+    pub fn helped(&self) -> &[String] {
+        &self.helped
     }
 
     /// Who we are where `reference` is kept.
     pub(super) fn of(&self, reference: &Reference) -> Option<&Login> {
-        self.0.iter().find_map(|(prefix, login)| reference.is_below(prefix).then_some(login))
+        self.logins.iter().find_map(|(prefix, login)| reference.is_below(prefix).then_some(login))
     }
 }
 
 /// Nothing of the logins.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Credentials").field(&self.0.iter().map(|(prefix, _)| prefix).collect::<Vec<_>>()).finish()
+        f.debug_tuple("Credentials").field(&self.logins.iter().map(|(prefix, _)| prefix).collect::<Vec<_>>()).finish()
     }
 }
 
@@ -99,7 +131,16 @@ impl fmt::Debug for Login {
 }
 
 impl Entry {
+    fn is_empty(&self) -> bool {
+        let Self { auth, username, password, identity_token } = self;
+        [auth, username, password].into_iter().all(|text| text.as_ref().is_none_or(String::is_empty))
+            && identity_token.as_ref().is_none_or(|token| token.is_empty())
+    }
+
     fn login(&self) -> Option<Login> {
+        if let Some(token) = self.identity_token.as_ref().filter(|token| !token.is_empty()) {
+            return Some(Login::Identity(token.clone()));
+        }
         let joined = match (self.auth.as_deref().map(str::trim), &self.username, &self.password) {
             (Some(auth), ..) if !auth.is_empty() => {
                 let decoded = STANDARD.decode(auth).ok()?;
@@ -122,11 +163,15 @@ impl Login {
         }
         let mut header = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(joined))).ok()?;
         header.set_sensitive(true);
-        Some(Self(header))
+        Some(Self::Password(header))
     }
 
-    pub(super) fn header(&self) -> HeaderValue {
-        self.0.clone()
+    /// The value of `Authorization`, where there is a password.
+    pub(super) fn password(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Password(header) => Some(header.clone()),
+            Self::Identity(_) => None,
+        }
     }
 }
 
@@ -156,7 +201,7 @@ mod tests {
         let text = format!(
             r#"{{"auths":{{"https://index.docker.io/v1/":{},"docker.io/acme":{},"r.example:5000":{},
             "https://h.example/v2/":{},"p.example/team/a/":{},"plain":{{"username":"u","password":"p:q"}}}},
-            "credsStore":"desktop","credHelpers":{{"x":"y"}}}}"#,
+            "credsStore":"desktop","credHelpers":{{"x":"y","plain":"y"}}}}"#,
             auth("hub:1"),
             auth("acme:2"),
             auth("r:3\0"),
@@ -176,7 +221,42 @@ mod tests {
         ] {
             assert_eq!(credentials.of(&reference.parse().unwrap()), joined.and_then(login).as_ref(), "{reference}");
         }
-        assert_eq!(credentials.0.iter().find(|(prefix, _)| prefix == "plain").unwrap().1, login("u:p:q").unwrap());
+        assert_eq!(credentials.logins.iter().find(|(prefix, _)| prefix == "plain").unwrap().1, login("u:p:q").unwrap());
+    }
+
+    #[test]
+    fn an_identity_token_goes_before_a_password() {
+        let text = r#"{"auths":{"r.example":{"auth":"bWU6","identitytoken":"hunter2"},"s.example":{"auth":"bWU6","identitytoken":""}}}"#;
+        let credentials = Credentials::parse(text).unwrap();
+        let of = |image: &str| credentials.of(&image.parse().unwrap()).cloned();
+        assert_eq!(of("r.example/a"), Some(Login::Identity("hunter2".into())));
+        assert_eq!(of("s.example/a"), login("me:"));
+        assert!(!format!("{credentials:?} {:?}", of("r.example/a")).contains("hunter2"));
+    }
+
+    #[test]
+    fn what_a_helper_keeps_is_named() {
+        for (text, helped) in [
+            (r#"{"auths":{"https://index.docker.io/v1/":{}},"credsStore":"desktop"}"#, &["docker.io"][..]),
+            (
+                r#"{"auths":{"r.example":{"username":"","auth":""}},"credHelpers":{"r.example":"ecr-login"}}"#,
+                &["r.example"],
+            ),
+            (r#"{"credHelpers":{"s.example":"gcloud","https://r.example":"gcloud"}}"#, &["r.example", "s.example"]),
+            (
+                r#"{"auths":{"r.example":{"auth":"bWU6cA=="}},"credHelpers":{"r.example":"gcloud"},"credsStore":"pass"}"#,
+                &[],
+            ),
+        ] {
+            assert_eq!(Credentials::parse(text).unwrap().helped(), helped, "{text}");
+        }
+        // Without a helper it is a mistake.
+        for text in [
+            r#"{"auths":{"r.example":{}},"credsStore":""}"#,
+            r#"{"auths":{"r.example":{}},"credHelpers":{"s.example":"x"}}"#,
+        ] {
+            assert_eq!(Credentials::parse(text), Err(Error::Login { registry: "r.example".to_owned() }), "{text}");
+        }
     }
 
     #[test]
@@ -189,7 +269,7 @@ mod tests {
             r#"{"auth":"aHVudGVyMg=="}"#,
             r#"{"auth":"OmE="}"#,
             r#"{"username":"hunter2"}"#,
-            r#"{"identitytoken":"hunter2"}"#,
+            r#"{"identitytoken":""}"#,
             r#"{"auth":""}"#,
         ] {
             assert_eq!(of(entry), refused, "{entry}");

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use hyper::{Method, StatusCode};
-use quench_core::existing::{Presence, Published};
+use quench_core::existing::{Detail, Inquiry, Newest, Presence, Published};
 use quench_core::reference::Reference;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Trouble;
 use super::client::Client;
+use super::config::{self, Config};
 use super::credentials::Credentials;
 use super::exchange::Exchange;
-use super::manifest;
+use super::manifest::{self, Content, Read};
 use super::question::Question;
 use super::tags::{self, MAX_PAGES, MAX_TAGS};
 use super::trust::Trust;
@@ -25,34 +26,111 @@ pub(super) struct Distribution {
 }
 
 impl Distribution {
-    pub(super) fn new(client: Client, credentials: Arc<ArcSwap<Credentials>>) -> Self {
+    pub(super) fn new(client: Arc<ArcSwap<Client>>, credentials: Arc<ArcSwap<Credentials>>) -> Self {
         Self { exchange: Exchange::new(client, credentials) }
     }
 
-    /// Whether `reference` can be pulled. What is `known` of it is confirmed where possible, which registries do not count
-    /// as a pull.
+    /// Whether what is asked for can be pulled, and what it is. What is `known` of it is confirmed where possible, which
+    /// registries do not count as a pull. Which tag is the newest has half of the time, details three quarters: what takes longer
+    /// is left out, for the image is there all the same.
     pub(super) async fn look_up(
         &self,
-        reference: &Reference,
+        inquiry: &Inquiry,
         trust: &Trust,
         known: Option<&Published>,
+        patience: Duration,
+    ) -> Result<Presence, Trouble> {
+        let Inquiry { reference, newest, detail } = inquiry;
+        let (half, by) = (patience / 2, Instant::now() + patience * 3 / 4);
+        if let Some(newest) = newest
+            && let Some(to) = self.newest(reference, newest, trust, half).await?
+        {
+            let known = known.filter(|known| known.tag.as_deref() == to.tag());
+            // It may be listed and gone.
+            if let Presence::Present(published) = self.find(&to, *detail, trust, known, by).await? {
+                return Ok(Presence::Present(Published { tag: to.tag().map(Box::from), ..published }));
+            }
+        }
+        let known = known.filter(|known| known.tag.is_none());
+        self.find(reference, *detail, trust, known, by).await
+    }
+
+    /// The tag that a reference stands for, where that is another than its own. Registries need not list tags: what keeps one
+    /// from doing so leaves the reference as it is, unless it wants to be left alone.
+    async fn newest(
+        &self,
+        reference: &Reference,
+        newest: &Newest,
+        trust: &Trust,
+        patience: Duration,
+    ) -> Result<Option<Reference>, Trouble> {
+        let tags = match timeout(patience, self.tags(reference, trust, patience)).await {
+            Ok(Ok(Some(tags))) => tags,
+            Ok(Err(limited @ Trouble::Limited(_))) => return Err(limited),
+            Ok(Ok(None) | Err(_)) | Err(_) => return Ok(None),
+        };
+        let tag = newest.among(&tags).filter(|tag| Some(*tag) != reference.tag());
+        Ok(tag.and_then(|tag| reference.with_tag(tag).ok()))
+    }
+
+    /// One reference.
+    async fn find(
+        &self,
+        reference: &Reference,
+        detail: Detail,
+        trust: &Trust,
+        known: Option<&Published>,
+        by: Instant,
     ) -> Result<Presence, Trouble> {
         let question = Question::manifest(reference, trust)?;
-        if let Some(known) = known {
+        if let Some(known) = known.filter(|known| is_whole(known, detail)) {
             let answer = self.exchange.ask(Method::HEAD, &question).await?;
             let is_known = || manifest::content_digest(&answer.headers) == Some(&*known.digest);
             if answer.status == StatusCode::OK && manifest::media_type(&answer.headers).is_some() && is_known() {
                 return Ok(Presence::Present(known.clone()));
             }
         }
-        let answer = self.exchange.ask(Method::GET, &question).await?;
+        let Some(Read { mut published, content }) = self.read(&question).await? else { return Ok(Presence::Absent) };
+        let config = timeout_at(by, self.config(reference, trust, content, detail)).await;
+        if let Ok(Some(config)) = config {
+            published.user = config.user;
+            if published.platforms.is_empty() {
+                published.platforms.extend(config.platform);
+            }
+        }
+        Ok(Presence::Present(published))
+    }
+
+    /// The manifest or index that is asked for; None where there is none.
+    async fn read(&self, question: &Question<'_>) -> Result<Option<Read>, Trouble> {
+        let answer = self.exchange.ask(Method::GET, question).await?;
         match answer.status {
-            StatusCode::OK => manifest::published(&answer.headers, &answer.body, reference.digest())
-                .map(Presence::Present)
+            StatusCode::OK => manifest::read(&answer.headers, &answer.body, question.repository.digest())
+                .map(Some)
                 .map_err(|error| Trouble::Refused(error.to_string())),
-            StatusCode::NOT_FOUND => Ok(Presence::Absent),
+            StatusCode::NOT_FOUND => Ok(None),
             status => Err(Trouble::of_status(status, &answer.headers)),
         }
+    }
+
+    /// The image's configuration, where it is wanted. Whatever comes between leaves it unknown: the image is there all the same.
+    async fn config(&self, image: &Reference, trust: &Trust, content: Content, detail: Detail) -> Option<Config> {
+        let of = |digest: Box<str>| format!("{}@{digest}", image.name()).parse::<Reference>().ok();
+        let config = match content {
+            Content::Manifest(config) if detail >= Detail::Platforms => config?,
+            Content::Index(Some(linux)) if detail >= Detail::User => {
+                let manifest = of(linux)?;
+                match self.read(&Question::manifest(&manifest, trust).ok()?).await.ok()??.content {
+                    Content::Manifest(config) => config?,
+                    Content::Index(_) => return None,
+                }
+            }
+            Content::Manifest(_) | Content::Index(_) => return None,
+        };
+        let blob = of(config)?;
+        let answer = self.exchange.ask(Method::GET, &Question::blob(&blob, trust).ok()?).await.ok()?;
+        let is_whole = answer.status == StatusCode::OK && manifest::is_digest_of(blob.digest()?, &answer.body);
+        config::config(&answer.body).filter(|_| is_whole)
     }
 
     /// The tags of a repository, in the registry's order; None where there is no such repository. Each page has `patience`.
@@ -86,4 +164,9 @@ impl Distribution {
         }
         Err(Trouble::Refused(format!("its list of tags has more than {MAX_PAGES} pages")))
     }
+}
+
+/// Whether all that is wanted is known.
+fn is_whole(known: &Published, detail: Detail) -> bool {
+    (detail < Detail::Platforms || !known.platforms.is_empty()) && (detail < Detail::User || known.user.is_some())
 }

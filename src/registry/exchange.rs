@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use hyper::header::{HeaderMap, HeaderValue, LOCATION};
-use hyper::{Method, StatusCode};
+use hyper::{Method, StatusCode, Uri};
 
 use super::challenge::Challenge;
 use super::client::{Answer, Client};
 use super::credentials::{Credentials, Login};
 use super::grant::{Grant, Grants};
-use super::question::{Question, resolved};
+use super::question::{Question, asked, resolved};
 use super::trust::Route;
 use super::{Trouble, lock};
 
@@ -19,13 +19,13 @@ const MAX_REDIRECTS: usize = 3;
 /// Asks one question at a time.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    client: Client,
+    client: Arc<ArcSwap<Client>>,
     credentials: Arc<ArcSwap<Credentials>>,
     grants: Mutex<Grants>,
 }
 
 impl Exchange {
-    pub(super) fn new(client: Client, credentials: Arc<ArcSwap<Credentials>>) -> Self {
+    pub(super) fn new(client: Arc<ArcSwap<Client>>, credentials: Arc<ArcSwap<Credentials>>) -> Self {
         Self { client, credentials, grants: Mutex::default() }
     }
 
@@ -59,29 +59,57 @@ impl Exchange {
         headers: &HeaderMap,
         credentials: &Credentials,
     ) -> Result<Grant, Trouble> {
+        let refused = |reason: &str| Err(Trouble::Refused(reason.to_owned()));
         let login = credentials.of(question.repository);
-        match Challenge::of(headers) {
-            None => Err(Trouble::Refused("it asks for credentials in a way that is not supported".to_owned())),
-            Some(Challenge::Basic) => {
-                let login =
-                    login.ok_or_else(|| Trouble::Refused("it asks for credentials, and there are none".to_owned()))?;
-                Ok(Grant::of_login(login.header()))
+        match (Challenge::of(headers), login) {
+            (None, _) => refused("it asks for credentials in a way that is not supported"),
+            (Some(Challenge::Basic), Some(Login::Password(password))) => Ok(Grant::of_login(password.clone())),
+            (Some(Challenge::Basic), Some(Login::Identity(_))) => {
+                refused("it asks for a password, and there is an identity token for it")
             }
-            Some(Challenge::Bearer { realm, service }) => {
-                let realm = question.realm(&realm, service.as_deref())?;
-                // Its own host, or one that the policy lists. Never redirected: it is given the credentials.
-                let login = login.map(Login::header);
-                let answer = self.client.send(Method::GET, &realm, Route::Named, "application/json", login).await?;
-                match answer.status {
-                    StatusCode::OK => Grant::of(&answer.body)
-                        .ok_or_else(|| Trouble::Refused("its token service gave no token that can be used".to_owned())),
-                    status => Err(match Trouble::of_status(status, &answer.headers) {
-                        Trouble::Refused(reason) => Trouble::Refused(format!("its token service says: {reason}")),
-                        Trouble::Outage(reason) => Trouble::Outage(format!("its token service says: {reason}")),
-                        limited @ Trouble::Limited(_) => limited,
-                    }),
-                }
+            (Some(Challenge::Basic), None) => refused("it asks for credentials, and there are none"),
+            (Some(Challenge::Bearer { realm, service }), login) => {
+                self.token(question, &question.realm(&realm)?, service.as_deref(), login).await
             }
+        }
+    }
+
+    /// Asks a token service: the registry's own host, or one that the policy lists. No redirect is followed, for it is told who
+    /// asks. With an identity token as `OAuth2` has it (the distribution project's specification of tokens).
+    async fn token(
+        &self,
+        question: &Question<'_>,
+        realm: &Uri,
+        service: Option<&str>,
+        login: Option<&Login>,
+    ) -> Result<Grant, Trouble> {
+        let (client, accept) = (self.client.load_full(), "application/json");
+        let answer = match login {
+            Some(Login::Identity(token)) => {
+                let more = [("grant_type", "refresh_token"), ("client_id", "quench"), ("refresh_token", token)];
+                client.post(realm, accept, question.scope(service, &more)).await?
+            }
+            login => {
+                let authorization = login.and_then(Login::password);
+                client
+                    .send(
+                        Method::GET,
+                        &asked(realm, &question.scope(service, &[]))?,
+                        Route::Named,
+                        accept,
+                        authorization,
+                    )
+                    .await?
+            }
+        };
+        match answer.status {
+            StatusCode::OK => Grant::of(&answer.body)
+                .ok_or_else(|| Trouble::Refused("its token service gave no token that can be used".to_owned())),
+            status => Err(match Trouble::of_status(status, &answer.headers) {
+                Trouble::Refused(reason) => Trouble::Refused(format!("its token service says: {reason}")),
+                Trouble::Outage(reason) => Trouble::Outage(format!("its token service says: {reason}")),
+                limited @ Trouble::Limited(_) => limited,
+            }),
         }
     }
 
@@ -92,10 +120,11 @@ impl Exchange {
         question: &Question<'_>,
         authorization: Option<HeaderValue>,
     ) -> Result<(Answer, bool), Trouble> {
+        let client = self.client.load_full();
         let (mut uri, mut route, mut authorization) = (question.uri.clone(), Route::Named, authorization);
         for redirects in 0..=MAX_REDIRECTS {
             // Only the registry itself is told who asks.
-            let answer = self.client.send(method.clone(), &uri, route, question.accept, authorization.take()).await?;
+            let answer = client.send(method.clone(), &uri, route, question.accept, authorization.take()).await?;
             let is_redirect = matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308);
             let Some(location) = answer.headers.get(LOCATION).filter(|_| is_redirect) else {
                 return Ok((answer, redirects > 0));

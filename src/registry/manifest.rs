@@ -17,6 +17,13 @@ pub(super) const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json";
 
+/// The configurations of images; artifacts have others.
+const CONFIGURATIONS: [&str; 2] =
+    ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+/// Platforms that are kept of one image, and the longest name of one: more than there are, so that no image fills the memory.
+const MAX_PLATFORMS: usize = 64;
+const MAX_PLATFORM: usize = 64;
+
 /// Why an answer says nothing of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unreadable {
@@ -39,12 +46,16 @@ struct Index {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Descriptor {
+    media_type: Option<String>,
+    digest: Option<Box<str>>,
     platform: Option<Platform>,
 }
 
+/// As a descriptor and a configuration have it.
 #[derive(Deserialize)]
-struct Platform {
+pub(super) struct Platform {
     #[serde(default)]
     os: String,
     #[serde(default)]
@@ -56,36 +67,69 @@ struct Platform {
 #[serde(rename_all = "camelCase")]
 struct Manifest {
     media_type: Option<String>,
-    config: serde::de::IgnoredAny,
+    config: Descriptor,
 }
 
-/// What the answer to a GET publishes. `asked` is the digest that was asked for, if it was one.
-pub(super) fn published(headers: &HeaderMap, body: &[u8], asked: Option<&str>) -> Result<Published, Unreadable> {
+/// A manifest or an index.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Read {
+    pub(super) published: Published,
+    pub(super) content: Content,
+}
+
+/// Where more is to be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// An index, with the digest of a manifest for Linux where it has one.
+    Index(Option<Box<str>>),
+    /// A manifest, with the digest of its configuration where it is an image's.
+    Manifest(Option<Box<str>>),
+}
+
+/// What the answer to a GET says. `asked` is the digest that was asked for, if it was one.
+pub(super) fn read(headers: &HeaderMap, body: &[u8], asked: Option<&str>) -> Result<Read, Unreadable> {
     let media_type = media_type(headers).ok_or(Unreadable::Type)?;
     let stated = content_digest(headers);
     for expected in asked.iter().chain(&stated) {
-        if digest_like(expected, body).as_deref() != Some(expected) {
+        if !is_digest_of(expected, body) {
             return Err(Unreadable::Digest);
         }
     }
     let digest = asked.or(stated).map_or_else(|| sha256(body), str::to_owned);
     let mut platforms = Vec::new();
-    let written = if INDEXES.contains(&media_type) {
+    let (written, content) = if INDEXES.contains(&media_type) {
         let index: Index = serde_json::from_slice(body).map_err(|_| Unreadable::Body)?;
+        let content = Content::Index(linux(&index.manifests));
         platforms.extend(index.manifests.into_iter().filter_map(|manifest| manifest.platform?.named()));
         platforms.sort_unstable();
         platforms.dedup();
-        index.media_type
+        platforms.truncate(MAX_PLATFORMS);
+        (index.media_type, content)
     } else {
         let manifest: Manifest = serde_json::from_slice(body).map_err(|_| Unreadable::Body)?;
-        let serde::de::IgnoredAny = manifest.config;
-        manifest.media_type
+        let is_image = |written: &String| CONFIGURATIONS.contains(&&**written);
+        let config = Some(manifest.config).filter(|config| config.media_type.as_ref().is_some_and(is_image));
+        (manifest.media_type, Content::Manifest(config.and_then(|config| config.digest)))
     };
     // A body that two readers understand differently (the specification's warning about `mediaType`).
     if written.is_some_and(|written| written != media_type) {
         return Err(Unreadable::Body);
     }
-    Ok(Published { digest: digest.into(), platforms, user: None })
+    Ok(Read { published: Published { tag: None, digest: digest.into(), platforms, user: None }, content })
+}
+
+/// The manifest for Linux whose configuration speaks for all: builds differ in what is compiled, not in who runs it.
+fn linux(manifests: &[Descriptor]) -> Option<Box<str>> {
+    let of = |architecture: Option<&str>| {
+        let is_linux = |platform: &Platform| {
+            platform.is_known()
+                && platform.os == "linux"
+                && architecture.is_none_or(|known| platform.architecture == known)
+        };
+        let mut found = manifests.iter().filter(|manifest| manifest.platform.as_ref().is_some_and(is_linux));
+        found.find_map(|manifest| manifest.digest.clone())
+    };
+    of(Some("amd64")).or_else(|| of(None))
 }
 
 /// The digest that the registry states.
@@ -101,15 +145,26 @@ pub(super) fn media_type(headers: &HeaderMap) -> Option<&'static str> {
 }
 
 impl Platform {
-    /// `os/architecture[/variant]`. Attestations are listed as `unknown/unknown`, and run nowhere.
-    fn named(self) -> Option<Box<str>> {
+    /// Attestations are listed as `unknown/unknown`, and run nowhere.
+    fn is_known(&self) -> bool {
         let known = |part: &str| !part.is_empty() && part != "unknown";
-        if !known(&self.os) || !known(&self.architecture) {
+        known(&self.os) && known(&self.architecture)
+    }
+
+    /// `os/architecture[/variant]`.
+    pub(super) fn named(self) -> Option<Box<str>> {
+        if !self.is_known() {
             return None;
         }
         let variant = self.variant.filter(|variant| !variant.is_empty()).map(|variant| format!("/{variant}"));
-        Some(format!("{}/{}{}", self.os, self.architecture, variant.unwrap_or_default()).into())
+        let name = format!("{}/{}{}", self.os, self.architecture, variant.unwrap_or_default());
+        (name.len() <= MAX_PLATFORM).then(|| name.into())
     }
+}
+
+/// Whether a digest, by whichever algorithm that we know, is that of `body`.
+pub(super) fn is_digest_of(digest: &str, body: &[u8]) -> bool {
+    digest_like(digest, body).as_deref() == Some(digest)
 }
 
 fn sha256(body: &[u8]) -> String {
@@ -150,12 +205,12 @@ mod tests {
         if let Some(stated) = stated {
             headers.insert(CONTENT_DIGEST, stated.parse().unwrap());
         }
-        published(&headers, body.as_bytes(), asked)
+        super::read(&headers, body.as_bytes(), asked).map(|read| read.published)
     }
 
     fn of(body: &str, platforms: &[&str]) -> Published {
         let platforms = platforms.iter().copied().map(Into::into).collect();
-        Published { digest: sha256(body.as_bytes()).into(), platforms, user: None }
+        Published { tag: None, digest: sha256(body.as_bytes()).into(), platforms, user: None }
     }
 
     #[test]
@@ -204,5 +259,35 @@ mod tests {
         {
             assert_eq!(read(stated, asked), Err(Unreadable::Digest), "{stated:?} {asked:?}");
         }
+    }
+
+    #[test]
+    fn what_leads_to_the_configuration_is_found() {
+        let content = |media_type: &str, body: &str| {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, media_type.parse().unwrap())]);
+            super::read(&headers, body.as_bytes(), None).unwrap().content
+        };
+        let index = |manifests: &str| content(INDEXES[0], &format!(r#"{{"manifests":[{manifests}]}}"#));
+        let manifest = |config: &str| content(MANIFESTS[0], &format!(r#"{{"config":{config}}}"#));
+        let on = |digest: &str, os: &str, architecture: &str| {
+            format!(r#"{{"digest":"{digest}","platform":{{"os":"{os}","architecture":"{architecture}"}}}}"#)
+        };
+        assert_eq!(content(INDEXES[0], INDEX), Content::Index(Some("sha256:b".into())));
+        let (windows, s390x) = (on("w", "windows", "amd64"), on("s", "linux", "s390x"));
+        assert_eq!(index(&format!("{windows},{s390x}")), Content::Index(Some("s".into())));
+        assert_eq!(index(&format!("{windows},{}", on("u", "linux", "unknown"))), Content::Index(None));
+        assert_eq!(index(""), Content::Index(None));
+        for media_type in CONFIGURATIONS {
+            let config = format!(r#"{{"mediaType":"{media_type}","digest":"c"}}"#);
+            assert_eq!(manifest(&config), Content::Manifest(Some("c".into())));
+        }
+        for artifact in [r#"{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":"c"}"#, "{}"] {
+            assert_eq!(manifest(artifact), Content::Manifest(None), "{artifact}");
+        }
+        let many: Vec<_> = (0..1000).map(|n| on("d", "linux", &format!("a{n}"))).collect();
+        assert_eq!(
+            read(INDEXES[0], None, &format!(r#"{{"manifests":[{}]}}"#, many.join(",")), None).unwrap().platforms.len(),
+            64
+        );
     }
 }

@@ -31,6 +31,12 @@ impl<'a> Question<'a> {
         Self::about(reference, trust, &format!("manifests/{tag}"), ACCEPTED)
     }
 
+    /// The configuration of an image, or another blob.
+    pub(super) fn blob(image: &'a Reference, trust: &'a Trust) -> Result<Self, Trouble> {
+        let digest = image.digest().unwrap_or_default();
+        Self::about(image, trust, &format!("blobs/{digest}"), "*/*")
+    }
+
     /// Which tags a repository has.
     pub(super) fn tags(repository: &'a Reference, trust: &'a Trust) -> Result<Self, Trouble> {
         Self::about(repository, trust, &format!("tags/list?n={PAGE}"), "application/json")
@@ -53,24 +59,28 @@ impl<'a> Question<'a> {
         Ok(Self { uri, ..self.clone() })
     }
 
-    /// The question to a token service, where it may be asked. The scope is ours, whatever the registry proposes.
-    pub(super) fn realm(&self, realm: &str, service: Option<&str>) -> Result<Uri, Trouble> {
+    /// A token service, where it may be asked.
+    pub(super) fn realm(&self, realm: &str) -> Result<Uri, Trouble> {
         let written: Option<Uri> = realm.parse().ok();
         let trusted = written.filter(|realm| self.trust.is_realm_of(self.repository.registry(), &self.origin, realm));
-        let Some(trusted) = trusted else {
-            return Err(Trouble::Refused(
-                "its token service is another host, or not https: list it in `verify.realms`".to_owned(),
-            ));
-        };
-        let mut query = Serializer::new(String::new());
-        if let Some(service) = service {
-            query.append_pair("service", service);
-        }
-        query.append_pair("scope", &format!("repository:{}:pull", self.repository.repository()));
-        let separator = if trusted.query().is_some() { '&' } else { '?' };
-        let uri = format!("{trusted}{separator}{}", query.finish());
-        uri.parse().map_err(|_| Trouble::Refused("its token service has no valid address".to_owned()))
+        let refused = "its token service is another host, or not https: list it in `verify.realms`";
+        trusted.ok_or_else(|| Trouble::Refused(refused.to_owned()))
     }
+
+    /// What a token is asked for, and `more`. The scope is ours, whatever the registry proposes.
+    pub(super) fn scope(&self, service: Option<&str>, more: &[(&str, &str)]) -> String {
+        let mut query = Serializer::new(String::new());
+        query.extend_pairs(service.map(|service| ("service", service)));
+        query.append_pair("scope", &format!("repository:{}:pull", self.repository.repository()));
+        query.extend_pairs(more).finish()
+    }
+}
+
+/// A token service with a question to it.
+pub(super) fn asked(realm: &Uri, query: &str) -> Result<Uri, Trouble> {
+    let separator = if realm.query().is_some() { '&' } else { '?' };
+    let uri = format!("{realm}{separator}{query}");
+    uri.parse().map_err(|_| Trouble::Refused("its token service has no valid address".to_owned()))
 }
 
 /// Where a `Location` or a `Link` leads: a URL, a host behind `//`, or a path on the same server.
@@ -141,7 +151,8 @@ mod tests {
         let (reference, trust) = ("r.example/team/a:1".parse().unwrap(), trust());
         let question = Question::manifest(&reference, &trust).unwrap();
         assert_eq!(question.uri, "https://r.example/v2/team/a/manifests/1");
-        let realm = |realm, service| question.realm(realm, service).map(|uri| uri.to_string());
+        let realm =
+            |realm, service| asked(&question.realm(realm)?, &question.scope(service, &[])).map(|uri| uri.to_string());
         assert_eq!(
             realm("https://r.example/t", Some("a b&c")).as_deref(),
             Ok("https://r.example/t?service=a+b%26c&scope=repository%3Ateam%2Fa%3Apull")

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::Trouble;
 
-/// Pages of one list: as many tags as registries of hardened images have of any name, ten times over, at a hundred a page.
+/// Pages of one list; some registries put a hundred tags on each, whatever they are asked for.
 pub(super) const MAX_PAGES: usize = 200;
 /// Tags of one list.
 pub(super) const MAX_TAGS: usize = 100_000;

@@ -2,6 +2,7 @@
 
 mod authority;
 mod counters;
+mod file;
 mod lines;
 mod metrics;
 mod registry;
@@ -13,8 +14,9 @@ use anyhow::{Context, Result};
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 
+pub use file::File;
 use lines::JsonLines;
-pub use metrics::{File, Handshake, Metrics, ReviewResult};
+pub use metrics::{Handshake, Metrics, ReviewResult};
 pub(crate) use registry::Source;
 
 /// How a log line is written.

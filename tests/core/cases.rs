@@ -8,7 +8,7 @@ use std::path::Path;
 
 use quench_core::audit::Annotation;
 use quench_core::catalog::Catalog;
-use quench_core::existing::{Existing, Presence, Published};
+use quench_core::existing::{Existing, Inquiry, Presence, Published};
 use quench_core::plan::{self, plan};
 use quench_core::policy::Policy;
 use quench_core::review;
@@ -27,11 +27,11 @@ fn answers_are_as_read() {
             Err(_) => Policy::default(),
         };
         let existing = match fs::read_to_string(case.join("existing.json")) {
-            Ok(json) => existing(&serde_json::from_str(&json).unwrap()),
-            Err(_) => Existing::declared(),
+            Ok(json) => Some(serde_json::from_str(&json).unwrap()),
+            Err(_) => None,
         };
         let body = fs::read(case.join("request.json")).unwrap();
-        let answer = serde_json::to_string_pretty(&answer(&body, &policy, &catalog, &existing)).unwrap();
+        let answer = serde_json::to_string_pretty(&answer(&body, &policy, &catalog, existing.as_ref())).unwrap();
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(&case);
         settings.set_prepend_module_to_snapshot(false);
@@ -40,27 +40,32 @@ fn answers_are_as_read() {
     }
 }
 
-/// What registries say, by reference: what is published, `absent` or `unknown`.
-fn existing(json: &Map<String, Value>) -> Existing {
+/// What registries say of candidates, by reference: what is published, `absent` or `unknown`.
+fn existing<'i>(asked: impl Iterator<Item = &'i Inquiry>, answers: &Map<String, Value>) -> Existing {
     let presence = |said: &Value| match said.as_str() {
         Some("absent") => Presence::Absent,
         Some("unknown") => Presence::Unknown,
         _ => Presence::Present(Published {
+            tag: None,
             digest: said["digest"].as_str().unwrap().into(),
             platforms: said["platforms"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().into()).collect(),
             user: said["user"].as_str().map(Box::from),
         }),
     };
-    Existing::of(json.iter().map(|(to, said)| (to.parse().unwrap(), presence(said))))
+    Existing::of(
+        asked.filter_map(|inquiry| Some((inquiry.clone(), presence(answers.get(inquiry.reference.as_str())?)))),
+    )
 }
 
-fn answer(body: &[u8], policy: &Policy, catalog: &Catalog, existing: &Existing) -> Value {
+fn answer(body: &[u8], policy: &Policy, catalog: &Catalog, answers: Option<&Map<String, Value>>) -> Value {
     let review = match review::Request::parse(body) {
         Ok(review) => review,
         Err(error) => return json!({"refused": error.to_string()}),
     };
     let Some(request) = plan::Request::of(&review, policy.mode) else { return json!("nothing to decide") };
-    let outcome = plan(&request, policy, catalog).settle(existing);
+    let plan = plan(&request, policy, catalog);
+    let existing = answers.map_or_else(Existing::declared, |answers| existing(plan.candidates(), answers));
+    let outcome = plan.settle(&existing);
     let read = |annotation: &Option<Annotation>| {
         annotation.as_ref().map(|annotation| serde_json::from_str::<Value>(&annotation.json()).unwrap())
     };

@@ -5,6 +5,7 @@
 mod verify {
     mod answer;
     mod asked;
+    mod newest;
     mod order;
     mod promises;
     mod published;

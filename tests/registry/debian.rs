@@ -5,7 +5,6 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -77,9 +76,9 @@ auth: {{htpasswd: {{realm: test, path: {at}/users}}}}
 impl Distribution {
     /// Puts an image without layers into its store, as the distribution project lays it out; its digest.
     pub(crate) fn store(&self, repository: &str, tag: &str) -> String {
-        let config = self.blob(r#"{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}}"#);
+        let config = self.blob(r#"{"os":"linux","architecture":"amd64","config":{"User":"65532"},"rootfs":{"type":"layers","diff_ids":[]}}"#);
         let manifest = format!(
-            r#"{{"schemaVersion":2,"mediaType":"{MEDIA_TYPE}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:{config}","size":78}},"layers":[]}}"#
+            r#"{{"schemaVersion":2,"mediaType":"{MEDIA_TYPE}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:{config}","size":104}},"layers":[]}}"#
         );
         let manifest = self.blob(&manifest);
         self.link(&format!("repositories/{repository}/_layers/sha256/{config}"), &config);
@@ -90,8 +89,7 @@ impl Distribution {
     }
 
     fn blob(&self, content: &str) -> String {
-        let digest = digest(&SHA256, content.as_bytes());
-        let digits = digest.as_ref().iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
+        let digits = server::sha256(content).replace("sha256:", "");
         self.write(&format!("blobs/sha256/{}/{digits}/data", &digits[..2]), content);
         digits
     }

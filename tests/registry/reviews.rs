@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::server::{Reply, Server, Speaks};
-use super::{Asking, INDEX, INDEX_DIGEST};
+use super::{Asking, INDEX, INDEX_DIGEST, config};
 
 const PIN: &str = "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 /// What a review may wait: longer than any answer takes that comes.
@@ -44,12 +44,17 @@ fn webhook(server: &Server, unknown: &str, timeout: &str) -> Router {
 
 /// What each image becomes, and the reasons of those that stay.
 async fn reviewed(webhook: &Router, images: &[&str]) -> (Vec<String>, Value) {
+    reviewed_in(webhook, images, json!({})).await
+}
+
+/// The same in a pod with a security context.
+async fn reviewed_in(webhook: &Router, images: &[&str], context: Value) -> (Vec<String>, Value) {
     let containers: Vec<_> =
         images.iter().enumerate().map(|(n, image)| json!({"name": format!("c{n}"), "image": image})).collect();
     let review = json!({
         "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
             "uid": "u", "operation": "CREATE", "namespace": "n", "kind": {"group": "", "version": "v1", "kind": "Pod"},
-            "object": {"metadata": {"name": "p"}, "spec": {"containers": containers}}
+            "object": {"metadata": {"name": "p"}, "spec": {"securityContext": context, "containers": containers}}
         }
     });
     let request = Request::post("/mutate").header("content-type", "application/json");
@@ -113,5 +118,29 @@ async fn a_registry_that_does_not_answer_costs_a_review_its_timeout_once() {
         assert!(took >= SHORT && took < SHORT + Duration::from_millis(400), "{took:?}");
         let target = format!("{}/dhi/nginx:1.31.4", server.host);
         assert_eq!(images, [if rewritten { &*target } else { "nginx:1.31.4" }], "{unknown}");
+    }
+}
+
+#[tokio::test]
+async fn the_user_of_the_published_image_counts_where_it_must_be_no_root() {
+    for (user, rewritten) in [("65532", true), ("65532:65532", true), ("nginx", false), ("", false), ("0", false)] {
+        let (config, manifest) = config::image_of(user);
+        let server = Server::start(Speaks::Tls, move |seen, _| match &*seen.path {
+            path if path.contains("/blobs/") => Reply::body(config.clone()),
+            "/v2/dhi/nginx/manifests/1.31.4" => Reply::manifest(manifest.clone()),
+            _ => Reply::status(404),
+        })
+        .await;
+        let webhook = webhook(&server, "keep", LONG);
+        let (images, kept) = reviewed_in(&webhook, &["nginx:1.31.4"], json!({"runAsNonRoot": true})).await;
+        let target = format!("{}/dhi/nginx:1.31.4", server.host);
+        assert_eq!(images, [if rewritten { &*target } else { "nginx:1.31.4" }], "{user} {kept}");
+        let codes = (!rewritten).then(|| json!(["named-user"]));
+        assert_eq!(kept["c0"]["codes"], codes.unwrap_or_default(), "{user}");
+        // The manifest, its configuration, and whether there is a build with a shell.
+        assert_eq!(server.seen().len(), 3, "{user}");
+        // What is known of it is enough for whoever wants to know less.
+        reviewed_in(&webhook, &["nginx:1.31.4"], json!({"runAsUser": 1000})).await;
+        assert_eq!(server.seen().len(), 3, "{user}");
     }
 }

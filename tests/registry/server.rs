@@ -6,8 +6,10 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, Response};
+use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-const DAY: Duration = Duration::from_secs(86_400);
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 static AUTHORITY: LazyLock<Authority> =
     LazyLock::new(|| Authority::new("registry tests", SystemTime::now(), DAY).unwrap());
@@ -36,6 +38,11 @@ pub(crate) fn authority() -> CertificateDer<'static> {
     AUTHORITY.certificate_der().clone()
 }
 
+/// The same, PEM.
+pub(crate) fn authority_pem() -> String {
+    AUTHORITY.certificate_pem()
+}
+
 fn leaf(authority: &Authority) -> Leaf {
     authority.issue(["localhost", "127.0.0.1"], SystemTime::now(), DAY).unwrap()
 }
@@ -46,6 +53,7 @@ pub(crate) struct Seen {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Seen {
@@ -99,10 +107,13 @@ impl Server {
                         let state = state.clone();
                         async move {
                             let (answer, host, seen) = &*state;
+                            let (head, body) = request.into_parts();
+                            let body = body.collect().await.unwrap().to_bytes();
                             let one = Seen {
-                                method: request.method().clone(),
-                                path: request.uri().to_string(),
-                                headers: request.headers().clone(),
+                                method: head.method,
+                                path: head.uri.to_string(),
+                                headers: head.headers,
+                                body: String::from_utf8(body.into()).unwrap(),
                             };
                             let reply = answer(&one, host);
                             seen.lock().unwrap().push(one);
@@ -144,6 +155,11 @@ fn acceptor(leaf: &Leaf) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
+pub(crate) fn sha256(content: &str) -> String {
+    let digest = digest(&SHA256, content.as_bytes());
+    digest.as_ref().iter().fold("sha256:".to_owned(), |digits, byte| format!("{digits}{byte:02x}"))
+}
+
 /// An answer, and how long it takes.
 pub(crate) struct Reply {
     response: Response<Body>,
@@ -164,6 +180,11 @@ impl Reply {
     /// A body of the type of an index.
     pub(crate) fn index(body: impl Into<Body>) -> Self {
         Self::body(body).with("content-type", "application/vnd.oci.image.index.v1+json")
+    }
+
+    /// A body of the type of a manifest.
+    pub(crate) fn manifest(body: impl Into<Body>) -> Self {
+        Self::body(body).with("content-type", "application/vnd.oci.image.manifest.v1+json")
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {

@@ -4,10 +4,11 @@ use std::fs;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use quench::live::{RegistryAuth, Standing};
+use quench::live::{RegistryAuth, RegistryAuthorities, Standing};
+use quench::registry::Credentials;
 use quench_core::existing::Presence;
 
-use super::server::{Reply, Seen, Server, Speaks};
+use super::server::{self, DAY, Reply, Seen, Server, Speaks};
 use super::{Asking, INDEX, always, hosts, index};
 
 #[tokio::test]
@@ -197,6 +198,88 @@ async fn credentials_are_read_again_when_they_change() {
     assert!(asking.counts(r#"quench_reloads_total{file="registry-auth",result="failed"} 1"#));
 }
 
+/// A registry whose token service takes an identity token and no password.
+fn guarded_by_identity(seen: &Seen, own: &str) -> Reply {
+    let is_asked_as_agreed = seen.body
+        == "service=s&scope=repository%3Aapp%3Apull&grant_type=refresh_token&client_id=quench&refresh_token=hunter2%2B%26";
+    match (&*seen.path, seen.method.as_str()) {
+        ("/token", "POST") if is_asked_as_agreed && seen.authorization().is_none() => {
+            Reply::body(r#"{"access_token":"good","refresh_token":"other","expires_in":300}"#)
+        }
+        (path, _) if path.starts_with("/token") => Reply::status(401),
+        _ => guarded(seen, own),
+    }
+}
+
+#[tokio::test]
+async fn an_identity_token_is_exchanged_for_a_token_and_goes_nowhere_else() {
+    let server = Server::start(Speaks::Tls, guarded_by_identity).await;
+    let asking = Asking::of(&[&server]);
+    let text = format!(r#"{{"auths":{{"{}":{{"auth":"bWU6","identitytoken":"hunter2+&"}}}}}}"#, server.host);
+    asking.registry.replace_credentials(Credentials::parse(&text).unwrap());
+    assert_eq!(asking.look_up(&server.image("app:1")).await, index());
+    assert_eq!(asking.look_up(&server.image("app:2")).await, index());
+    let seen = server.seen();
+    let requests: Vec<_> = seen.iter().map(|seen| (seen.method.as_str(), seen.authorization())).collect();
+    let good = Some("Bearer good");
+    assert_eq!(requests, [("GET", None), ("POST", None), ("GET", good), ("GET", good)]);
+    assert_eq!(seen[1].headers["content-type"], "application/x-www-form-urlencoded");
+    // A registry that wants a password is not given the token for one.
+    let basic = Server::start(Speaks::Tls, guarded_by_password).await;
+    let asking = Asking::of(&[&basic]);
+    asking.registry.replace_credentials(Credentials::parse(&text.replace(&server.host, &basic.host)).unwrap());
+    assert_eq!(asking.look_up(&basic.image("app:1")).await, Presence::Unknown);
+    assert!(basic.seen().iter().all(|seen| seen.authorization().is_none()));
+}
+
+#[tokio::test]
+async fn an_identity_token_follows_no_redirect() {
+    let elsewhere = always(|| Reply::body(r#"{"token":"good"}"#)).await;
+    let location = format!("https://{}/token", elsewhere.host);
+    let server = Server::start(Speaks::Tls, move |seen, own| match &*seen.path {
+        "/token" => Reply::status(307).with("location", &location),
+        _ => guarded(seen, own),
+    })
+    .await;
+    let mut asking = Asking::of(&[&server, &elsewhere]);
+    asking.trust.private = hosts(&[&elsewhere]);
+    let text = format!(r#"{{"auths":{{"{}":{{"identitytoken":"hunter2"}}}}}}"#, server.host);
+    asking.registry.replace_credentials(Credentials::parse(&text).unwrap());
+    assert_eq!(asking.look_up(&server.image("app:1")).await, Presence::Unknown);
+    assert_eq!(elsewhere.seen(), []);
+}
+
+#[tokio::test]
+async fn authorities_are_read_again_when_they_change() {
+    let server = always(|| Reply::index(INDEX)).await;
+    let asking = Asking::strangers_to(&[&server]);
+    let [good, other] =
+        [server::authority_pem(), quench_certs::Authority::new("o", SystemTime::now(), DAY).unwrap().certificate_pem()];
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), &other).unwrap();
+    let (standing, now) = (Arc::new(Standing::new(asking.metrics.clone())), SystemTime::now());
+    let mut authorities = RegistryAuthorities::load(file.path(), asking.registry.clone(), &standing, now).unwrap();
+    assert_eq!(asking.look_up(&server.image("app:1")).await, Presence::Unknown);
+    // What is no authority changes nothing.
+    for (tag, content) in
+        [("2", good.as_str()), ("3", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), ("4", "")]
+    {
+        fs::write(file.path(), content).unwrap();
+        authorities.check(now);
+        assert_eq!(asking.look_up(&server.image(&format!("app:{tag}"))).await, index(), "{tag}");
+    }
+    assert!(
+        standing.text().contains("registry-ca") && standing.text().contains("refused since"),
+        "{}",
+        standing.text()
+    );
+    assert!(asking.counts(r#"quench_reloads_total{file="registry-ca",result="failed"} 2"#));
+    // A connection of before is not used for an authority that is trusted no more.
+    fs::write(file.path(), &other).unwrap();
+    authorities.check(now);
+    assert_eq!(asking.look_up(&server.image("app:5")).await, Presence::Unknown);
+}
+
 /// Everything that is logged, at the finest level, also by the libraries.
 #[derive(Clone, Default)]
 struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
@@ -232,8 +315,20 @@ async fn no_secret_is_logged() {
     let asking = Asking::of(&[&server]).knowing(&server, "me:hunter2");
     assert_eq!(asking.look_up(&server.image("app:1")).await, index());
     assert_eq!(asking.look_up(&server.image("bad:1")).await, Presence::Unknown);
+    let by_identity = Server::start(Speaks::Tls, guarded_by_identity).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let auths = format!(
+        r#"{{"auths":{{"{}":{{"identitytoken":"hunter2+&"}},"helped.example":{{}}}},"credsStore":"x"}}"#,
+        by_identity.host
+    );
+    fs::write(file.path(), auths).unwrap();
+    let identified = Asking::of(&[&by_identity]);
+    let standing = Arc::new(Standing::new(identified.metrics.clone()));
+    RegistryAuth::load(file.path(), identified.registry.clone(), &standing, SystemTime::now()).unwrap();
+    assert_eq!(identified.look_up(&by_identity.image("app:1")).await, index());
     assert_eq!(server.seen().last().unwrap().authorization(), Some("Bearer good"));
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap() + &format!("{:?}", asking.registry);
+    assert!(text.contains("a credential helper keeps this login") && text.contains("helped.example"), "{text}");
     assert!(text.contains("could not look up an image") && text.contains("403 Forbidden"), "{text}");
     for secret in ["hunter2", "bWU6aHVudGVyMg", "Bearer good", "\"good\""] {
         assert!(!text.contains(secret), "{secret} is in\n{text}");

@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::{Choice, Finding, Item, Plan, about_the_change, allow, counts};
 use crate::catalog::Facts;
 use crate::decision::{Decision, Match};
-use crate::existing::{Existing, Presence, Published};
+use crate::existing::{Detail, Existing, Inquiry, Presence, Published};
 use crate::hazard::{self, About, Action, Code, Counterpart, Inherited};
 use crate::policy::{Digest, Unknown, Verify};
 use crate::reference::Reference;
@@ -17,7 +17,7 @@ use crate::workload::{Image, Object};
 /// What an image may become, where a registry has it.
 #[derive(Debug)]
 pub(crate) struct Candidate<'p> {
-    to: Reference,
+    inquiry: Inquiry,
     rank: Rank,
     /// What the catalog says of it.
     facts: Option<Facts<'p>>,
@@ -81,14 +81,14 @@ impl fmt::Display for Missing {
 }
 
 impl<'p> Plan<'p> {
-    /// The references that registries are to be asked for, in order, nothing twice; none without `verify`.
-    pub fn candidates(&self) -> impl Iterator<Item = &Reference> {
+    /// What registries are to be asked, in order, nothing twice; nothing without `verify`.
+    pub fn candidates(&self) -> impl Iterator<Item = &Inquiry> {
         let mut seen = HashSet::new();
         let candidates = self.items.iter().flat_map(|item| match &item.choice {
             Choice::Open(candidates) => candidates.as_slice(),
             _ => &[],
         });
-        candidates.map(|candidate| &candidate.to).filter(move |to| seen.insert(*to))
+        candidates.map(|candidate| &candidate.inquiry).filter(move |inquiry| seen.insert(*inquiry))
     }
 
     /// The candidates of an image whose hazards are the findings from `first` on: those that hazards leave, as far as that is known
@@ -108,20 +108,42 @@ impl<'p> Plan<'p> {
                 Counterpart::Candidate(facts) => Some(facts),
                 _ => None,
             };
-            open.push(Candidate { to: to.clone(), rank: Rank::Target, facts, findings: of_target.clone() });
+            let newest = decision.newest(false);
+            let inquiry = Inquiry { reference: to.clone(), newest, detail: self.detail(image, &of_target) };
+            open.push(Candidate { inquiry, rank: Rank::Target, facts, findings: of_target.clone() });
         }
         if let Some((to, facts)) = decision.compat(self.policy).filter(|_| !self.allows(first, decision.matched)) {
             self.evaluate(image, inherited, &Counterpart::Candidate(facts), decision.name(), Some(&to));
             let findings = of_target.end..self.findings.len();
             if found(self, &findings, decision.matched) {
-                open.push(Candidate { to, rank: Rank::Compat, facts: Some(facts), findings });
+                let inquiry =
+                    Inquiry { reference: to, newest: decision.newest(true), detail: self.detail(image, &findings) };
+                open.push(Candidate { inquiry, rank: Rank::Compat, facts: Some(facts), findings });
             }
         }
         let mirrored = allow(self.found(&of_target), Match::Mirror);
         if let Some(to) = decision.mirror.take().filter(|to| mirrored && self.missing_secret(to).is_none()) {
-            open.push(Candidate { to, rank: Rank::Mirror, facts: None, findings: of_target.clone() });
+            // A mirror has the same bytes: what they are is not news.
+            let inquiry = Inquiry::from(to);
+            open.push(Candidate { inquiry, rank: Rank::Mirror, facts: None, findings: of_target.clone() });
         }
         (if open.is_empty() { Choice::Kept } else { Choice::Open(open) }, of_target)
+    }
+
+    /// What is to be known of a candidate with these hazards: no more than what may decide whether it is taken, since each detail
+    /// may cost requests.
+    fn detail(&self, image: &Image<'p, 'p>, findings: &Range<usize>) -> Detail {
+        let keeps = |code| self.policy.action(code) >= Action::Keep;
+        let named = self.found(findings).iter().any(|finding| finding.hazard.code() == Code::NamedUser);
+        if image.container.is_none() {
+            Detail::Existence
+        } else if named && keeps(Code::NamedUser) {
+            Detail::User
+        } else if keeps(Code::PlatformMissing) {
+            Detail::Platforms
+        } else {
+            Detail::Existence
+        }
     }
 
     fn found(&self, range: &Range<usize>) -> &[Finding<'p>] {
@@ -183,39 +205,41 @@ impl<'p> Plan<'p> {
         let matched = candidate.matched(&item.decision);
         // An image is rewritten only to what is known to exist: the catalog does not know of these.
         let is_declared = !matches!(matched, Match::Past | Match::Unlisted);
-        let published = match judge.existing.presence(&candidate.to) {
-            Some(Presence::Absent) => return Answer::Missing(Some(Missing::Absent(candidate.to))),
+        let presence = judge.existing.presence(&candidate.inquiry);
+        let (asked, to) = (presence.is_some(), &candidate.inquiry.reference);
+        let published = match presence {
+            Some(Presence::Absent) => return Answer::Missing(Some(Missing::Absent(to.clone()))),
             Some(Presence::Present(published)) => Some(published),
             Some(Presence::Unknown) => None,
             None if is_declared => None,
             None => return Answer::Missing(None),
         };
-        let pinned = published.map(|published| self.pinned(&candidate.to, item, published));
-        let asked = judge.existing.presence(&candidate.to).is_some();
+        let pinned = published.map(|published| self.pinned(to, item, published));
         let (to, findings) = match (published, pinned) {
             (Some(published), Some(Some(to))) => {
                 let findings = self.answered(item, &candidate, to.digest().is_some(), published, &judge.inherited);
                 (to, findings)
             }
             // A registry whose digest is none says nothing.
-            _ if asked && judge.verify.unknown == Unknown::Keep => return Answer::Unsaid(candidate.to),
-            _ if !is_declared => return Answer::Missing(Some(Missing::Unsaid(candidate.to))),
+            _ if asked && judge.verify.unknown == Unknown::Keep => return Answer::Unsaid(to.clone()),
+            _ if !is_declared => return Answer::Missing(Some(Missing::Unsaid(to.clone()))),
             _ => {
                 let findings = self.found(&candidate.findings).to_vec();
-                (candidate.to, findings)
+                (candidate.inquiry.reference, findings)
             }
         };
         if allow(&findings, matched) { Answer::Taken(to, findings) } else { Answer::Held(findings) }
     }
 
-    /// The candidate with its digest, where the policy pins it.
+    /// The candidate by the tag that it stands for, with its digest where the policy pins it.
     fn pinned(&self, to: &Reference, item: &Item<'p>, published: &Published) -> Option<Reference> {
         let pins = match self.policy.digest {
             Digest::Pin => item.image.reference.contains('@'),
             Digest::Always => true,
             Digest::Drop => false,
         };
-        if pins { to.clone().pinned(&published.digest).ok() } else { Some(to.clone()) }
+        let to = published.tag.as_ref().map_or_else(|| Ok(to.clone()), |newest| to.with_tag(newest)).ok()?;
+        if pins { to.pinned(&published.digest).ok() } else { Some(to) }
     }
 
     /// The candidate's hazards, by what is published where that says more than the catalog.

@@ -92,6 +92,13 @@ impl<'t> Version<'t> {
         is_year(this) == is_year(newest) && digits(this) <= digits(newest) + 1
     }
 
+    /// Each part of it that begins with its first number, with how many numbers that has: 1, 1.18 and 1.18.4 of `1.18.4-0`.
+    pub(super) fn prefixes(&self) -> impl Iterator<Item = (&'t str, usize)> {
+        let head = self.head;
+        let cut = head.match_indices('.').filter_map(move |(at, _)| head.get(..at));
+        cut.chain([head]).zip(1..)
+    }
+
     /// Shorter stems of the same line, the longest first: `1.18` of `1.18.4`. Never the major version alone.
     pub(super) fn shorter(&self) -> impl Iterator<Item = &'t str> {
         let head = self.head;

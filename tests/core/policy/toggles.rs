@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use quench_core::catalog::Catalog;
-use quench_core::existing::{Existing, Presence, Published};
+use quench_core::existing::{Detail, Existing, Inquiry, Presence, Published};
 use quench_core::policy::Policy;
 use quench_core::reference::Reference;
 use serde_json::{Map, Value, json};
@@ -45,9 +45,10 @@ fn exception(path: &str) -> Option<&'static str> {
 }
 
 /// What a registry says that has the image.
-fn published(image: &str) -> (Reference, Presence) {
+fn published(image: &str) -> (Inquiry, Presence) {
     let digest = format!("sha256:{}", "1".repeat(64)).into();
-    (image.parse().unwrap(), Presence::Present(Published { digest, platforms: Vec::new(), user: None }))
+    let inquiry = Inquiry { detail: Detail::Platforms, ..Inquiry::from(image.parse::<Reference>().unwrap()) };
+    (inquiry, Presence::Present(Published { tag: None, digest, platforms: Vec::new(), user: None }))
 }
 
 /// A pod of one container that says who it is.

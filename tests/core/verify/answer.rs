@@ -2,7 +2,7 @@
 
 use quench_core::audit::Annotation;
 use quench_core::catalog::Catalog;
-use quench_core::existing::{Existing, Presence, Published};
+use quench_core::existing::{Existing, Inquiry, Presence, Published};
 use quench_core::outcome::{Change, Outcome};
 use quench_core::plan::{self, plan};
 use quench_core::policy::{Mode, Policy};
@@ -14,7 +14,7 @@ pub(super) fn digest(digit: u8) -> String {
     format!("sha256:{}", char::from(digit).to_string().repeat(64))
 }
 
-/// What a registry says, in short: `-` absent, `?` unknown, else the digest's digit, `user=…` and platforms.
+/// What a registry says, in short: `-` absent, `?` unknown, else the digest's digit, `tag=…` of the newest, `user=…` and platforms.
 pub(super) fn presence(short: &str) -> Presence {
     let mut words = short.split(' ');
     match words.next().unwrap() {
@@ -22,10 +22,11 @@ pub(super) fn presence(short: &str) -> Presence {
         "?" => Presence::Unknown,
         digit => {
             let mut published =
-                Published { digest: digest(digit.as_bytes()[0]).into(), platforms: Vec::new(), user: None };
+                Published { tag: None, digest: digest(digit.as_bytes()[0]).into(), platforms: Vec::new(), user: None };
             for word in words {
-                match word.strip_prefix("user=") {
-                    Some(user) => published.user = Some(user.into()),
+                match word.split_once('=') {
+                    Some(("tag", tag)) => published.tag = Some(tag.into()),
+                    Some((_, user)) => published.user = Some(user.into()),
                     None => published.platforms.push(word.into()),
                 }
             }
@@ -40,7 +41,7 @@ pub(super) fn policy(body: &str) -> Policy {
 
 /// What becomes of a pod.
 pub(super) struct Answer {
-    pub(super) asked: Vec<Reference>,
+    pub(super) asked: Vec<Inquiry>,
     pub(super) images: Vec<Reference>,
     /// The audit annotations `rewrites` and `kept` of its first container.
     pub(super) rewritten: Value,
@@ -49,7 +50,30 @@ pub(super) struct Answer {
     pub(super) denied: bool,
 }
 
-pub(super) fn ask(policy: &Policy, catalog: &Catalog, pod: &Value, existing: &Existing) -> Answer {
+impl Answer {
+    pub(super) fn asked_for(&self) -> Vec<&str> {
+        self.asked.iter().map(|inquiry| inquiry.reference.as_str()).collect()
+    }
+}
+
+/// What registries say: that of these references, and nothing of others.
+pub(super) fn known(answers: &[(&str, Presence)]) -> impl Fn(&[Inquiry]) -> Existing {
+    move |asked| {
+        let of = |inquiry: &Inquiry| {
+            let answer = answers.iter().find(|(to, _)| *to == inquiry.reference.as_str())?;
+            Some((inquiry.clone(), answer.1.clone()))
+        };
+        Existing::of(asked.iter().filter_map(of))
+    }
+}
+
+/// `answers` says what registries do of what is asked.
+pub(super) fn ask(
+    policy: &Policy,
+    catalog: &Catalog,
+    pod: &Value,
+    answers: impl FnOnce(&[Inquiry]) -> Existing,
+) -> Answer {
     let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
         "uid": "u", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "namespace": "shop", "operation": "CREATE", "object": pod,
     }})
@@ -57,8 +81,8 @@ pub(super) fn ask(policy: &Policy, catalog: &Catalog, pod: &Value, existing: &Ex
     let review = review::Request::parse(body.as_bytes()).unwrap();
     let request = plan::Request::of(&review, Mode::Enforce).unwrap();
     let plan = plan(&request, policy, catalog);
-    let asked = plan.candidates().cloned().collect();
-    let outcome = plan.settle(existing);
+    let asked: Vec<Inquiry> = plan.candidates().cloned().collect();
+    let outcome = plan.settle(&answers(&asked));
     let of_first = |annotation: fn(&Outcome<'_>) -> Option<String>| -> Value {
         annotation(&outcome).map_or(Value::Null, |json| serde_json::from_str::<Value>(&json).unwrap()["c"].clone())
     };
@@ -88,9 +112,9 @@ pub(super) fn pod(image: &str, container: &Value) -> Value {
 
 /// Says of a pod of one image: what is asked; what the image becomes, by which match, and why not another; or `stays`, with codes and reason.
 pub(super) fn decided(body: &str, image: &str, container: &Value, answers: &[(&str, &str)]) -> (Vec<String>, String) {
-    let existing = Existing::of(answers.iter().map(|(to, short)| (to.parse().unwrap(), presence(short))));
-    let answer = ask(&policy(body), &Catalog::embedded(), &pod(image, container), &existing);
-    let asked = answer.asked.iter().map(ToString::to_string).collect();
+    let answers: Vec<_> = answers.iter().map(|(to, short)| (*to, presence(short))).collect();
+    let answer = ask(&policy(body), &Catalog::embedded(), &pod(image, container), known(&answers));
+    let asked = answer.asked_for().into_iter().map(str::to_owned).collect();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let end = match &*answer.images {
         [] => {

@@ -2,25 +2,23 @@
 
 use quench_core::catalog::Catalog;
 use quench_core::decision::Decision;
-use quench_core::existing::{Existing, Presence};
+use quench_core::existing::{Detail, Existing, Inquiry, Presence};
 use quench_core::inventory::Surroundings;
 use quench_core::manifest::documents;
-use quench_core::reference::Reference;
 use quench_core::rewrite::Rewriter;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::answer::{NGINX, ask, pod, policy, presence};
+use super::answer::{COMPAT, HUB, MIRRORED, NGINX, ask, known, pod, policy, presence};
 
 #[test]
 fn nobody_is_asked_twice_or_without_verify() {
     let catalog = Catalog::embedded();
     let object = json!({"spec": {"initContainers": [{"name": "a", "image": "nginx:1.31.4"}, {"name": "b", "image": "redis:8.10.1"}],
         "containers": [{"name": "c", "image": "nginx:1.31.4"}]}});
-    let existing = Existing::of([]);
-    let asked = ask(&policy("verify: {}"), &catalog, &object, &existing).asked;
-    assert_eq!(asked.iter().map(Reference::as_str).collect::<Vec<_>>(), [NGINX, "dhi.io/redis:8.10.1"]);
+    let asked = ask(&policy("verify: {}"), &catalog, &object, known(&[]));
+    assert_eq!(asked.asked_for(), [NGINX, "dhi.io/redis:8.10.1"]);
     // Nor does an answer count then.
-    let without = ask(&policy(""), &catalog, &object, &existing);
+    let without = ask(&policy(""), &catalog, &object, known(&[]));
     assert_eq!((without.asked, without.images.len()), (Vec::new(), 3));
 }
 
@@ -43,8 +41,7 @@ fn what_depends_on_a_registry_says_so() {
         assert!(!decision.asks() && !decision.reason().to_string().contains("if the registry"), "{image}");
     }
     // Where nobody was asked at all, what the catalog declares is taken, and what it does not is not.
-    let existing = Existing::declared();
-    let image = |image| ask(&with, &catalog, &pod(image, &json!({})), &existing);
+    let image = |image| ask(&with, &catalog, &pod(image, &json!({})), |_| Existing::declared());
     assert_eq!(image("nginx:1.31.4").images.len(), 1);
     assert_eq!(
         image("nginx:1.31.99").kept["reason"],
@@ -68,10 +65,40 @@ fn manifests_are_rewritten_to_what_exists() {
     let parsed = document.parse().unwrap().unwrap();
     let asked = rewriter.candidates(&parsed).unwrap();
     assert_eq!(
-        asked.iter().map(Reference::as_str).collect::<Vec<_>>(),
+        asked.iter().map(|inquiry| inquiry.reference.as_str()).collect::<Vec<_>>(),
         ["dhi.io/nginx:1.31.99", "dhi.io/redis:8.10.1"]
     );
     rewriter.existing = Existing::of([(asked[0].clone(), presence("1")), (asked[1].clone(), Presence::Absent)]);
     let rewritten = rewriter.rewrite(&parsed).unwrap().text.unwrap();
     assert_eq!(rewritten, text.replace("nginx:1.31.99", "dhi.io/nginx:1.31.99"));
+}
+
+#[test]
+fn no_more_is_asked_than_what_may_decide() {
+    let catalog = Catalog::embedded();
+    let nonroot = json!({"securityContext": {"runAsNonRoot": true}});
+    let numbered = json!({"securityContext": {"runAsNonRoot": true, "runAsUser": 65532}});
+    let details = |body: &str, image: &str, container: &Value| {
+        let asked = ask(&policy(body), &catalog, &pod(image, container), known(&[])).asked;
+        asked.into_iter().map(|Inquiry { reference, detail, .. }| (reference.to_string(), detail)).collect::<Vec<_>>()
+    };
+    let of = |asked: &[(&str, Detail)]| -> Vec<_> {
+        asked.iter().map(|(reference, detail)| ((*reference).to_owned(), *detail)).collect()
+    };
+    for (body, image, container, asked) in [
+        ("verify: {}", "nginx:1.31.4", &json!({}), &[(NGINX, Detail::Platforms)][..]),
+        // The catalog says that its user has a name, and nothing else says who it is.
+        ("verify: {}", "nginx:1.31.4", &nonroot, &[(NGINX, Detail::User), (COMPAT, Detail::User)]),
+        ("verify: {}", "nginx:1.31.4", &numbered, &[(NGINX, Detail::Platforms)]),
+        ("verify: {}\nhazards: {named-user: warn}", "nginx:1.31.4", &nonroot, &[(NGINX, Detail::Platforms)]),
+        (
+            "verify: {}\nhazards: {named-user: ignore, platform-missing: warn}",
+            "nginx:1.31.4",
+            &nonroot,
+            &[(NGINX, Detail::Existence)],
+        ),
+        (MIRRORED, "nginx:1.31.4", &numbered, &[(NGINX, Detail::Platforms), (HUB, Detail::Existence)]),
+    ] {
+        assert_eq!(details(body, image, container), of(asked), "{body} {image} {container}");
+    }
 }

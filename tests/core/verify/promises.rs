@@ -7,18 +7,20 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use quench_core::catalog::Catalog;
-use quench_core::existing::{Existing, Presence};
+use quench_core::existing::{Existing, Inquiry, Presence, Published};
 use quench_core::policy::{Digest, Policy, Unknown};
 use quench_core::reference::Reference;
 use serde_json::json;
 
-use super::answer::{Answer, ask, pod, policy, presence};
+use super::answer::{Answer, ask, known, pod, policy, presence};
 
-const IMAGES: [&str; 15] = [
+const IMAGES: [&str; 17] = [
     "nginx:1.31.4",
     "nginx:1.31.99",
     "nginx",
     "redis:7",
+    "redis:latest",
+    "apache/kafka:4.1.0",
     "istio/pilot:1.29.1",
     "acme/app:1",
     "dhi.io/nginx:1.31.4",
@@ -82,12 +84,18 @@ fn any_policy() -> impl Strategy<Value = Policy> {
 struct World(Vec<&'static str>);
 
 impl World {
-    fn of(&self, reference: &Reference) -> Presence {
-        let sum = reference.as_str().bytes().fold(7_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        presence(self.0[sum % self.0.len()])
+    /// Which tag is the newest it says only to those who ask.
+    fn of(&self, inquiry: &Inquiry) -> Presence {
+        let text = inquiry.reference.as_str();
+        let sum = text.bytes().fold(7_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        let mut said = presence(self.0[sum % self.0.len()]);
+        if let (Presence::Present(published), None) = (&mut said, &inquiry.newest) {
+            published.tag = None;
+        }
+        said
     }
 
-    /// Asks, and asks registries for what it has to.
+    /// Asks, and asks registries for what it has to. What they say, by what the image may become then.
     fn ask(
         &self,
         policy: &Policy,
@@ -98,15 +106,34 @@ impl World {
         let container =
             json!({"command": shell.then_some(["sh", "-c", "x"]), "securityContext": {"runAsNonRoot": true}});
         let pod = pod(image, &container);
-        let asked = ask(policy, catalog, &pod, &Existing::declared()).asked;
-        let answers: HashMap<_, _> = asked.into_iter().map(|to| (to.clone(), self.of(&to))).collect();
-        (ask(policy, catalog, &pod, &Existing::of(answers.clone())), answers)
+        let mut answers = HashMap::new();
+        let answer = ask(policy, catalog, &pod, |asked| {
+            answers.extend(asked.iter().map(|asked| {
+                let said = self.of(asked);
+                let to = match &said {
+                    Presence::Present(Published { tag: Some(tag), .. }) => asked.reference.with_tag(tag).unwrap(),
+                    _ => asked.reference.clone(),
+                };
+                (to, said)
+            }));
+            Existing::of(asked.iter().map(|asked| (asked.clone(), self.of(asked))))
+        });
+        (answer, answers)
     }
 }
 
 fn world() -> impl Strategy<Value = World> {
-    let says =
-        select(vec!["-", "?", "1", "2 user=65532", "3 linux/amd64 linux/arm64", "4 linux/amd64", "5 user=nobody"]);
+    let says = select(vec![
+        "-",
+        "?",
+        "1",
+        "2 user=65532",
+        "3 linux/amd64 linux/arm64",
+        "4 linux/amd64",
+        "5 user=nobody",
+        "6 tag=9.9 user=65532",
+        "7 tag=9.9 user=65532",
+    ]);
     proptest::collection::vec(says, 1..8).prop_map(World)
 }
 
@@ -123,18 +150,20 @@ fn an_image_becomes_what_is_known_to_exist_and_stays_that() {
     let strategy = (any_policy(), world(), select(&IMAGES[..]), any::<bool>(), any::<bool>());
     let config = Config { cases: 4000, failure_persistence: None, ..Config::default() };
     let seed = TestRng::from_seed(RngAlgorithm::ChaCha, &[5; 32]);
-    let (rewritten, pinned) = (Cell::new(0), Cell::new(0));
+    let (rewritten, pinned, newest) = (Cell::new(0), Cell::new(0), Cell::new(0));
     TestRunner::new_with_rng(config, seed)
         .run(&strategy, |(policy, world, image, pin_it, shell)| {
             let image = if pin_it { format!("{image}{pin}") } else { image.to_owned() };
             let (first, answers) = world.ask(&policy, &catalog, &image, shell);
             let contacted: Vec<&str> = policy.contacted().collect();
             for asked in &first.asked {
-                prop_assert!(contacted.contains(&asked.registry()), "{} is asked for, of {:?}", asked, contacted);
+                let registry = asked.reference.registry();
+                prop_assert!(contacted.contains(&registry), "{} is asked, of {:?}", registry, contacted);
             }
             let [to] = &*first.images else { return Ok(()) };
             rewritten.set(rewritten.get() + 1);
             pinned.set(pinned.get() + u32::from(to.digest().is_some()));
+            newest.set(newest.get() + u32::from(to.tag() == Some("9.9")));
             let asked = unpinned(to, &answers).expect("nobody was asked for it");
             let verify = policy.verify.as_ref().unwrap();
             let only_registries_know = matches!(first.rewritten["match"].as_str(), Some("past" | "unlisted"));
@@ -154,7 +183,8 @@ fn an_image_becomes_what_is_known_to_exist_and_stays_that() {
             Ok(())
         })
         .unwrap();
-    assert!(rewritten.get() > 600 && pinned.get() > 200, "{} {}", rewritten.get(), pinned.get());
+    let counts = [rewritten.get(), pinned.get(), newest.get()];
+    assert!(counts[0] > 600 && counts[1] > 200 && counts[2] > 8, "{counts:?}");
 }
 
 #[test]
@@ -176,6 +206,6 @@ fn nothing_changes_while_no_registry_answers() {
         .unwrap();
     assert!(asked.get() > 500, "{}", asked.get());
     let rewriting = policy("verify: {unknown: rewrite}");
-    let answer = ask(&rewriting, &catalog, &pod("nginx:1.31.4", &json!({})), &Existing::of([]));
+    let answer = ask(&rewriting, &catalog, &pod("nginx:1.31.4", &json!({})), known(&[]));
     assert_eq!(answer.images.len(), 1, "{:?}", answer.kept);
 }

@@ -1,10 +1,9 @@
 //! What a registry says of an image goes before what the catalog says.
 
 use quench_core::catalog::Catalog;
-use quench_core::existing::Existing;
 use serde_json::json;
 
-use super::answer::{COMPAT, HUB, MIRRORED, NGINX, ask, digest, pod, policy, presence, table};
+use super::answer::{COMPAT, HUB, MIRRORED, NGINX, ask, digest, known, pod, policy, presence, table};
 
 #[test]
 fn what_is_published_goes_before_what_the_catalog_says() {
@@ -48,6 +47,16 @@ fn what_is_published_goes_before_what_the_catalog_says() {
             "stays|named-user|`runAsNonRoot` refuses hardened's root user; set a numeric `runAsUser`; not dhi.io/nginx:1.31.4; \
              dhi.io does not have dhi.io/nginx:1.31.4-compat",
         ),
+        // Nothing is root.
+        (
+            one,
+            "nginx:1.31.4",
+            nonroot.clone(),
+            &[(NGINX, "1 user="), (COMPAT, "-")],
+            asked,
+            "stays|named-user|`runAsNonRoot` refuses hardened's root user; set a numeric `runAsUser`; not dhi.io/nginx:1.31.4; \
+             dhi.io does not have dhi.io/nginx:1.31.4-compat",
+        ),
         // Nobody says more than the catalog.
         (two, "nginx:1.31.4", nonroot, &[], asked, &kept),
         (one, "nginx:1.31.4", plain.clone(), &[(NGINX, "1 linux/amd64 linux/arm64/v8")], &[NGINX], rewritten),
@@ -71,11 +80,10 @@ fn what_is_published_goes_before_what_the_catalog_says() {
 fn hazards_of_a_target_that_does_not_exist_are_not_told() {
     let catalog = Catalog::embedded();
     let policy = policy(&format!("{MIRRORED}\nhardened: {{compat: never, platforms: [linux/s390x]}}"));
-    let answers =
-        |nginx| Existing::of([(NGINX.parse().unwrap(), presence(nginx)), (HUB.parse().unwrap(), presence("1"))]);
+    let answers = |nginx| [(NGINX, presence(nginx)), (HUB, presence("1"))];
     let told = |nginx| {
         let container = json!({"ports": [{"containerPort": 80}], "securityContext": {"runAsUser": 65532}});
-        ask(&policy, &catalog, &pod("nginx:1.31.4", &container), &answers(nginx)).codes
+        ask(&policy, &catalog, &pod("nginx:1.31.4", &container), known(&answers(nginx))).codes
     };
     assert_eq!(told("1"), ["privileged-port", "ports-differ", "platform-missing"]);
     assert_eq!(told("-"), ["privileged-port"]);
