@@ -29,8 +29,8 @@ use quench_core::policy::Policy;
 
 pub use certificates::Certificates;
 pub use files::Files;
-pub use registry_auth::{RegistryAuth, credentials};
-pub use registry_authorities::{RegistryAuthorities, trust};
+pub use registry_auth::RegistryAuth;
+pub use registry_authorities::RegistryAuthorities;
 pub use rules::Rules;
 pub use standing::{SelfManaged, Standing};
 

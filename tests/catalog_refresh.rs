@@ -142,7 +142,8 @@ async fn a_kill_and_a_signal_lose_nothing_that_was_learned() {
     for (signal, code) in [("KILL", None), ("INT", Some(2)), ("TERM", Some(2))] {
         let registry = Fickle::after(3, Reply::never).await;
         let desk = Desk::at(&registry.server.host);
-        let child = desk.start(&[]);
+        // Whoever stops it wants no file.
+        let child = desk.start(&["--keep-unanswered"]);
         until("three are learned", || desk.partial().is_some_and(|text| text.lines().count() == 1 + 3)).await;
         until("the fourth is asked for", || registry.asked().len() == 4).await;
         let pid = child.id().to_string();
@@ -256,9 +257,7 @@ async fn debians_registry_is_refreshed_from() {
     }
     let desk = Desk::at("");
     desk.policy(&registry.host, "");
-    let authority = STANDARD.encode(server::authority());
-    let pem = format!("-----BEGIN CERTIFICATE-----\n{authority}\n-----END CERTIFICATE-----\n");
-    fs::write(desk.file("ca.pem"), pem).unwrap();
+    fs::write(desk.file("ca.pem"), server::authority_pem()).unwrap();
     let auths = |login: &str| json!({"auths": {&registry.host: {"auth": STANDARD.encode(login)}}}).to_string();
     fs::write(desk.file("auth.json"), auths(debian::LOGIN)).unwrap();
     fs::write(desk.file("other.json"), auths("puller:wrong")).unwrap();

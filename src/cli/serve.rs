@@ -31,7 +31,7 @@ use crate::cluster::authority::Keeper;
 use crate::cluster::pull_secrets::{self, Known};
 use crate::cluster::registration::{self, Registration, Renewal};
 use crate::live::{Certificates, Files, Rules, Standing};
-use crate::registry::Trust;
+use crate::registry::{self, Trust};
 use crate::server::{self, Server};
 use crate::telemetry::Metrics;
 use crate::tls::{Certificate, ClientAuthorities, Pair};
@@ -112,7 +112,7 @@ impl Serve {
         let rules = rules.in_mode(self.mode);
         let live = rules.live();
         let (registry, registry_auth, registry_ca) =
-            self.registries.start(metrics.clone(), &standing, SystemTime::now())?;
+            self.registries.start(registry::Options::default(), metrics.clone(), &standing, SystemTime::now())?;
         let pull_secrets = Arc::new(Known::default());
         let admission = Admission {
             live: live.clone(),

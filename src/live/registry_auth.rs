@@ -37,7 +37,9 @@ impl fmt::Debug for Secret {
 impl RegistryAuth {
     /// Has `registry` use what is in the file `path`, from now on and when it changes.
     pub fn load(path: &Path, registry: Arc<Registry>, standing: &Arc<Standing>, now: SystemTime) -> Result<Self> {
-        let (text, credentials) = load(path)?;
+        let text = Secret(read(path, "registry credentials")?);
+        let credentials = parse(&text).with_context(|| format!("{} cannot be used", path.display()))?;
+        warn_of_helpers(&credentials, path);
         registry.replace_credentials(credentials);
         Ok(Self { file: Watched::start(File::RegistryAuth, path.into(), text, standing, now), registry })
     }
@@ -62,18 +64,6 @@ impl RegistryAuth {
             file.taken(now);
         }
     }
-}
-
-/// The credentials in that file, for who reads it once.
-pub fn credentials(file: &Path) -> Result<Credentials> {
-    Ok(load(file)?.1)
-}
-
-fn load(path: &Path) -> Result<(Secret, Credentials)> {
-    let text = Secret(read(path, "registry credentials")?);
-    let credentials = parse(&text).with_context(|| format!("{} cannot be used", path.display()))?;
-    warn_of_helpers(&credentials, path);
-    Ok((text, credentials))
 }
 
 /// A helper is a program, which the container image does not have: what it keeps is as if it were not there.

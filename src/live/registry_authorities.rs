@@ -50,8 +50,7 @@ impl RegistryAuthorities {
     }
 }
 
-/// Has `registry` trust what that PEM file has; `path` is what errors call it.
-pub fn trust(registry: &Registry, path: &Path, text: &[u8]) -> Result<()> {
+fn trust(registry: &Registry, path: &Path, text: &[u8]) -> Result<()> {
     let unusable = || format!("{} has what is no certificate authority", path.display());
     registry.replace_authorities(tls::certificates(path, text)?).with_context(unusable)
 }

@@ -210,9 +210,15 @@ mod tests {
             let _ = fs::remove_file(&path);
             let (mut partial, _) = Partial::open(&out, &asked("r.example/{name}", "{}", 1000)).unwrap();
             partial.learn("a", tags()).unwrap();
+            partial.learn("z", tags()).unwrap();
             drop(partial);
-            let (partial, found) = Partial::open(&out, &again).unwrap();
+            let (mut partial, found) = Partial::open(&out, &again).unwrap();
             assert_eq!((found, partial.answers().is_empty()), (earlier, earlier == Earlier::Dropped), "{again:?}");
+            partial.learn("b", tags()).unwrap();
+            drop(partial);
+            let names: Vec<_> = Partial::open(&out, &again).unwrap().0.answers.into_keys().collect();
+            let expected = if earlier == Earlier::Dropped { &["b"][..] } else { &["a", "b", "z"] };
+            assert_eq!(names, expected.iter().map(|name| Box::from(*name)).collect::<Vec<Box<str>>>(), "{again:?}");
         }
         fs::write(folder.path().join("catalog.json.partial"), "somebody's notes\n").unwrap();
         assert_eq!(Partial::open(&out, &asked("r.example/{name}", "{}", 1)).unwrap().1, Earlier::Dropped);

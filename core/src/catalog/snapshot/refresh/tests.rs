@@ -34,108 +34,74 @@ fn by(catalog: &str, tags: &[&str]) -> Refreshed {
     refresh(catalog, &answers, "dhi.io/{name}", "2026-11-21").unwrap()
 }
 
+/// Rows of what is listed, what is declared then, and what is past, with spaces between the words.
+fn check(variants: &Value, rows: &[(&str, &str, &str)]) {
+    for (tags, declared, past) in rows {
+        let (file, found, gone) = refreshed(variants, &tags.split(' ').collect::<Vec<_>>());
+        assert_eq!((found.join(" "), gone.join(" ")), ((*declared).to_owned(), (*past).to_owned()), "{tags}: {file:#}");
+    }
+}
+
 #[test]
 fn what_is_listed_is_declared_where_its_line_is_known() {
-    let plain =
+    let variants =
         json!([{"os": "debian-13", "suffix": ["", "-debian13"], "lines": [["2.4.1", "2.4", "2"], ["1.9.0", "1.9"]]}]);
-    let odd = json!([{"os": "debian-13", "suffix": [""], "lines": [
+    check(
+        &variants,
+        &[
+            // A new patch takes the short tags of its line.
+            ("2.4.1 2.4.2 2.4 2 1.9.0 1.9", "2.4.2 2.4 2 2.4.1 1.9.0 1.9", ""),
+            // With those suffixes that it has.
+            (
+                "2.4.2 2.4.2-debian13 2.4 2.4-debian13 2-debian13",
+                "2.4.2-debian13 2.4-debian13 2-debian13 2.4.2 2.4",
+                "1.9.0 2.4.1",
+            ),
+            // What is not listed is past.
+            ("1.9.0 1.9 2.4 2", "1.9.0 1.9", "2.4.1"),
+            ("2.4.1-debian13 2.4-debian13", "2.4.1-debian13 2.4-debian13", "1.9.0"),
+            // A short tag says nothing of an operating system that its version is not listed on.
+            ("2.4.1 2.4 2-debian13", "2.4.1 2.4", "1.9.0"),
+            // An older patch takes no short tag that a newer one has, and those of one that is gone.
+            ("2.4.1 2.4.0 2.4", "2.4.1 2.4 2.4.0", "1.9.0"),
+            ("2.4.0 2.4", "2.4.0 2.4", "1.9.0 2.4.1"),
+            // Another line, operating system, flavor or kind, and no versions at all.
+            ("2.4.1 2.5.0 3 2.4.2-alpine3.25 2.4.2-alpine 2.4.2-compat 2.4.2-jdk25", "2.4.1", "1.9.0"),
+            ("2.4.1 2.4.2-rc1 2.4.2-1 2.4.2.1 v2.4.2 20260801.4.2 2.4.2-dev", "2.4.1", "1.9.0"),
+            ("2.4.1 latest nightly sha256-00.sig a/b  2.4.", "2.4.1", "1.9.0"),
+            // Debian 14 has become the default: nobody knows that build.
+            ("2.4.1 2.4.2 2.4.2-debian14", "2.4.1", "1.9.0"),
+        ],
+    );
+}
+
+#[test]
+fn versions_of_every_form_have_lines() {
+    let variants = json!([{"os": "debian-13", "suffix": [""], "lines": [
         ["484"], ["26.6.0-0", "26.6.0", "26.6", "26"], ["3.9.16-jdk25", "3.9-jdk25", "lts"], ["21.0.12.8", "21.0.12", "21.0"], ["trixie"],
     ]}]);
-    for (variants, tags, declared, past) in [
-        // A new patch takes the short tags of its line.
-        (
-            &plain,
-            &["2.4.1", "2.4.2", "2.4", "2", "1.9.0", "1.9"][..],
-            &["2.4.2", "2.4", "2", "2.4.1", "1.9.0", "1.9"][..],
-            &[][..],
-        ),
-        // With those suffixes that it has.
-        (
-            &plain,
-            &["2.4.2", "2.4.2-debian13", "2.4", "2.4-debian13", "2-debian13"],
-            &["2.4.2-debian13", "2.4-debian13", "2-debian13", "2.4.2", "2.4"],
-            &["1.9.0", "2.4.1"],
-        ),
-        // What is not listed is past.
-        (&plain, &["1.9.0", "1.9", "2.4", "2"], &["1.9.0", "1.9"], &["2.4.1"]),
-        (&plain, &["2.4.1-debian13", "2.4-debian13"], &["2.4.1-debian13", "2.4-debian13"], &["1.9.0"]),
-        // An older patch takes no short tag that a newer one has, and those of one that is gone.
-        (&plain, &["2.4.1", "2.4.0", "2.4"], &["2.4.1", "2.4", "2.4.0"], &["1.9.0"]),
-        (&plain, &["2.4.0", "2.4"], &["2.4.0", "2.4"], &["1.9.0", "2.4.1"]),
-        // Another line, another operating system, another flavor, another kind, and no versions at all.
-        (
-            &plain,
-            &[
-                "2.4.1",
-                "2.5.0",
-                "3",
-                "2.4.2-alpine3.25",
-                "2.4.2-alpine",
-                "2.4.2-compat",
-                "2.4.2-jdk25",
-                "2.4.2-rc1",
-                "2.4.2-1",
-                "2.4.2.1",
-                "latest",
-                "v2.4.2",
-                "nightly",
-                "sha256-00.sig",
-                "2.4.2-dev",
-                "20260801.4.2",
-                "a/b",
-                "",
-                "2.4.",
-            ],
-            &["2.4.1"],
-            &["1.9.0"],
-        ),
-        // Debian 14 has become the default: nobody knows that build.
-        (&plain, &["2.4.1", "2.4.2", "2.4.2-debian14"], &["2.4.1"], &["1.9.0"]),
-        // Versions of other forms.
-        (
-            &odd,
-            &[
-                "484",
-                "485",
-                "48",
-                "4850",
-                "26.6.0-1",
-                "26.6.0",
-                "26.6",
-                "3.9.17-jdk25",
-                "3.9.17-jdk26",
-                "3.9-jdk25",
-                "lts",
-                "21.0.12.8",
-                "21.0.12",
-                "21.0.13.1",
-                "21.0.13",
-                "21.0",
-                "trixie",
-                "bookworm",
-            ],
-            &[
-                "485",
-                "484",
-                "26.6.0-1",
-                "26.6.0",
-                "26.6",
-                "21.0.13.1",
-                "21.0.13",
-                "21.0",
-                "21.0.12.8",
-                "21.0.12",
-                "3.9.17-jdk25",
-                "3.9-jdk25",
-                "lts",
-                "trixie",
-            ],
-            &["3.9.16-jdk25", "26.6.0-0"],
-        ),
-    ] {
-        let (file, found, gone) = refreshed(variants, tags);
-        assert_eq!((found, gone), (owned(declared), owned(past)), "{tags:?}: {file:#}");
-    }
+    check(
+        &variants,
+        &[
+            ("484 485 48 4850 trixie bookworm", "485 484 trixie", "3.9.16-jdk25 21.0.12.8 26.6.0-0"),
+            ("26.6.0-1 26.6.0 26.6 26.7", "26.6.0-1 26.6.0 26.6", "trixie 3.9.16-jdk25 21.0.12.8 26.6.0-0 484"),
+            (
+                "484 26.6.0-0 3.9.17-jdk25 3.9.17-jdk26 3.9-jdk25 lts",
+                "484 26.6.0-0 3.9.17-jdk25 3.9-jdk25 lts",
+                "trixie 3.9.16-jdk25 21.0.12.8",
+            ),
+            (
+                "21.0.12.8 21.0.12 21.0.13.1 21.0.13 21.0",
+                "21.0.13.1 21.0.13 21.0 21.0.12.8 21.0.12",
+                "trixie 3.9.16-jdk25 26.6.0-0 484",
+            ),
+        ],
+    );
+    // What stays is not moved, and what a longer version stands behind is none.
+    let variants =
+        json!([{"os": "debian-13", "suffix": [""], "lines": [["2.578"], ["2.568.2"], ["2.568.1", "2.568"], ["2.5"]]}]);
+    let tags = "2.578 2.579 2.570 2.570.1 2.568.2 2.568.1 2.568";
+    check(&variants, &[(tags, "2.579 2.578 2.568.2 2.568.1 2.568", "2.5")]);
 }
 
 fn owned(words: &[&str]) -> Vec<String> {
