@@ -219,7 +219,8 @@ impl Registry {
         let options = &self.shared.options;
         let now = Instant::now();
         let asked_since = now.checked_sub(options.keep).unwrap_or(now);
-        let due = lock(&self.shared.cache).due(now + options.present / 5, asked_since);
+        let rested_since = now.checked_sub(options.present / 5).unwrap_or(now);
+        let due = lock(&self.shared.cache).due(now + options.present / 5, asked_since, rested_since);
         let flights: Vec<_> =
             due.iter().filter_map(|inquiry| self.ask(inquiry, trust, now)).take(MAX_REFRESHES).collect();
         for flight in &flights {

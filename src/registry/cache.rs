@@ -25,6 +25,8 @@ struct Entry {
     flight: Option<Flight>,
     /// When a review last wanted to know.
     asked: Instant,
+    /// When the registry was last asked.
+    departed: Instant,
 }
 
 #[derive(Debug)]
@@ -85,6 +87,7 @@ impl Cache {
     /// Notes a question. False where there is no room: everything else is being asked.
     pub(super) fn depart(&mut self, inquiry: &Inquiry, flight: Flight) -> bool {
         if let Some(entry) = self.entries.get_mut(inquiry) {
+            entry.departed = flight.began;
             entry.flight = Some(flight);
             return true;
         }
@@ -94,8 +97,9 @@ impl Cache {
         if self.entries.len() >= self.capacity {
             return false;
         }
-        let asked = flight.began;
-        self.entries.insert(inquiry.clone(), Entry { answer: None, flight: Some(flight), asked });
+        let began = flight.began;
+        let entry = Entry { answer: None, flight: Some(flight), asked: began, departed: began };
+        self.entries.insert(inquiry.clone(), entry);
         true
     }
 
@@ -125,14 +129,16 @@ impl Cache {
         kept
     }
 
-    /// The published images whose answers end before `soon`, and that a review asked for since `asked_since`: the oldest
-    /// first.
-    pub(super) fn due(&self, soon: Instant, asked_since: Instant) -> Vec<Inquiry> {
+    /// The published images whose answers end before `soon`, that a review asked for since `asked_since`, and the registry was
+    /// not asked for since `rested_since`, for it may have refused: the oldest first.
+    pub(super) fn due(&self, soon: Instant, asked_since: Instant, rested_since: Instant) -> Vec<Inquiry> {
         let mut due: Vec<_> = self
             .entries
             .iter()
             .filter(|(_, entry)| {
-                entry.asked >= asked_since && entry.flight.as_ref().is_none_or(|flight| !flight.is_alive())
+                entry.asked >= asked_since
+                    && entry.departed <= rested_since
+                    && entry.flight.as_ref().is_none_or(|flight| !flight.is_alive())
             })
             .filter_map(|(inquiry, entry)| {
                 let answer = entry.answer.as_ref().filter(|answer| matches!(*answer.presence, Presence::Present(_)))?;
@@ -143,7 +149,8 @@ impl Cache {
         due.into_iter().map(|(_, inquiry)| inquiry.clone()).collect()
     }
 
-    /// Forgets what is over; where that is nothing, the tenth that nobody asked for the longest time.
+    /// Forgets what is over; where that is nothing, a tenth: of what does not exist first, since anybody can think up names, and
+    /// what nobody asked for the longest time.
     fn make_room(&mut self, now: Instant) {
         let is_flying = |entry: &Entry| entry.flight.as_ref().is_some_and(Flight::is_alive);
         let is_fresh = |entry: &Entry| entry.answer.as_ref().is_some_and(|answer| now < answer.fresh_until);
@@ -151,11 +158,12 @@ impl Cache {
         if self.entries.len() < self.capacity {
             return;
         }
-        let mut asked: Vec<_> =
-            self.entries.values().filter(|entry| !is_flying(entry)).map(|entry| entry.asked).collect();
-        asked.sort_unstable();
-        let Some(oldest) = asked.get((self.capacity / 10).min(asked.len().saturating_sub(1))).copied() else { return };
-        self.entries.retain(|_, entry| is_flying(entry) || entry.asked > oldest);
+        let is_there = |entry: &Entry| matches!(&entry.answer, Some(Answer { presence: Presence::Present(_), .. }));
+        let worth = |entry: &Entry| (is_there(entry), entry.asked);
+        let mut worths: Vec<_> = self.entries.values().filter(|entry| !is_flying(entry)).map(worth).collect();
+        worths.sort_unstable();
+        let Some(least) = worths.get((self.capacity / 10).min(worths.len().saturating_sub(1))).copied() else { return };
+        self.entries.retain(|_, entry| is_flying(entry) || worth(entry) > least);
     }
 }
 
@@ -264,6 +272,18 @@ mod tests {
     }
 
     #[test]
+    fn made_up_names_push_out_nothing_that_exists() {
+        let (mut cache, now) = (Cache::new(20), Instant::now());
+        for number in 0..10 {
+            answered(&mut cache, number, present("d"), now, 9 * SECOND);
+        }
+        for number in 10..200 {
+            answered(&mut cache, number, Presence::Absent, now + SECOND, 9 * SECOND);
+        }
+        assert!((0..10).all(|number| cache.entries.contains_key(&image(number))) && cache.entries.len() <= 20);
+    }
+
+    #[test]
     fn where_everything_is_being_asked_there_is_no_room() {
         let (mut cache, now) = (Cache::new(2), Instant::now());
         let flights: Vec<_> = (0..3).map(|_| flight(now)).collect();
@@ -287,9 +307,15 @@ mod tests {
         let (_sender, departing) = flight(now);
         assert!(cache.depart(&image(5), departing));
         let soon = now + 10 * SECOND;
-        assert_eq!(cache.due(soon, now), [image(2), image(1)]);
-        assert_eq!(cache.due(soon, now + SECOND), [] as [Inquiry; 0]);
+        assert_eq!(cache.due(soon, now, now), [image(2), image(1)]);
+        assert_eq!(cache.due(soon, now + SECOND, now), [] as [Inquiry; 0]);
         cache.recall(&image(1), now + SECOND);
-        assert_eq!(cache.due(soon, now + SECOND), [image(1)]);
+        assert_eq!(cache.due(soon, now + SECOND, now), [image(1)]);
+        // Asked just now, to no avail.
+        let (_sender, departing) = flight(now + SECOND);
+        assert!(cache.depart(&image(2), departing));
+        cache.arrive_without(&image(2), 60 * SECOND, now + SECOND, now + SECOND);
+        assert_eq!(cache.due(soon, now, now), [image(1)]);
+        assert_eq!(cache.due(soon, now, now + SECOND), [image(2), image(1)]);
     }
 }

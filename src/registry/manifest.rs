@@ -5,6 +5,7 @@ use hyper::HeaderMap;
 use hyper::header::CONTENT_TYPE;
 use quench_core::existing::Published;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// The header of the digest that a registry computed.
 const CONTENT_DIGEST: &str = "docker-content-digest";
@@ -43,6 +44,8 @@ pub(super) enum Unreadable {
 struct Index {
     media_type: Option<String>,
     manifests: Vec<Descriptor>,
+    config: Option<IgnoredAny>,
+    layers: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -68,6 +71,7 @@ pub(super) struct Platform {
 struct Manifest {
     media_type: Option<String>,
     config: Descriptor,
+    manifests: Option<IgnoredAny>,
 }
 
 /// A manifest or an index.
@@ -97,22 +101,22 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8], asked: Option<&str>) -> Res
     }
     let digest = asked.or(stated).map_or_else(|| sha256(body), str::to_owned);
     let mut platforms = Vec::new();
-    let (written, content) = if INDEXES.contains(&media_type) {
+    let (written, content, is_both) = if INDEXES.contains(&media_type) {
         let index: Index = serde_json::from_slice(body).map_err(|_| Unreadable::Body)?;
         let content = Content::Index(linux(&index.manifests));
         platforms.extend(index.manifests.into_iter().filter_map(|manifest| manifest.platform?.named()));
         platforms.sort_unstable();
         platforms.dedup();
         platforms.truncate(MAX_PLATFORMS);
-        (index.media_type, content)
+        (index.media_type, content, index.config.is_some() || index.layers.is_some())
     } else {
         let manifest: Manifest = serde_json::from_slice(body).map_err(|_| Unreadable::Body)?;
         let is_image = |written: &String| CONFIGURATIONS.contains(&&**written);
         let config = Some(manifest.config).filter(|config| config.media_type.as_ref().is_some_and(is_image));
-        (manifest.media_type, Content::Manifest(config.and_then(|config| config.digest)))
+        (manifest.media_type, Content::Manifest(config.and_then(|config| config.digest)), manifest.manifests.is_some())
     };
-    // A body that two readers understand differently (the specification's warning about `mediaType`).
-    if written.is_some_and(|written| written != media_type) {
+    // A body that two readers understand differently (the specification's warning about `mediaType`; CVE-2021-41190).
+    if is_both || written.is_some_and(|written| written != media_type) {
         return Err(Unreadable::Body);
     }
     Ok(Read { published: Published { tag: None, digest: digest.into(), platforms, user: None }, content })
@@ -240,6 +244,9 @@ mod tests {
             (MANIFESTS[0], "<html>", Unreadable::Body),
             (MANIFESTS[1], &agreed, Unreadable::Body),
             (INDEXES[0], r#"{"manifests":null}"#, Unreadable::Body),
+            (INDEXES[0], r#"{"manifests":[],"config":{}}"#, Unreadable::Body),
+            (INDEXES[0], r#"{"manifests":[],"layers":[]}"#, Unreadable::Body),
+            (MANIFESTS[0], r#"{"manifests":[],"config":{}}"#, Unreadable::Body),
         ] {
             assert_eq!(read(media_type, None, body, None), Err(error), "{media_type} {body}");
         }

@@ -131,8 +131,9 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         // NAT64 (RFC 6052) and 6to4 (RFC 3056) lead to the IPv4 address inside.
         0x64 if [second, third, fourth, fifth, sixth] == [0xff9b, 0, 0, 0, 0] => embedded(seventh, eighth),
         0x2002 => embedded(second, third),
-        // Documentation, and Teredo.
-        0x2001 if second == 0x0db8 || second == 0 => false,
+        // Documentation (RFC 3849, RFC 9637), and protocols of their own such as Teredo (RFC 2928).
+        0x2001 if second == 0x0db8 || second < 0x0200 => false,
+        0x3fff if second < 0x1000 => false,
         // Global unicast; all else is local, multicast or not given out.
         _ => (0x2000..0x4000).contains(&first),
     }
@@ -235,12 +236,23 @@ mod tests {
             "2002:7f00:1::",
             "2001:db8::1",
             "2001::1",
+            "2001:2::1",
+            "2001:20::1",
+            "3fff::1",
+            "::ffff:0:10.0.0.1",
             "::7f00:1",
         ] {
             assert!(!is_public(address.parse().unwrap()), "{address}");
         }
-        for address in ["1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"]
-        {
+        for address in [
+            "1.1.1.1",
+            "172.32.0.1",
+            "100.128.0.1",
+            "2606:4700::1111",
+            "2001:4860:4860::8888",
+            "::ffff:1.1.1.1",
+            "64:ff9b::101:101",
+        ] {
             assert!(is_public(address.parse().unwrap()), "{address}");
         }
     }

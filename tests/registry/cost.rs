@@ -178,3 +178,22 @@ async fn a_moved_tag_is_read_anew() {
     moved.store(1, Ordering::Relaxed);
     asking.until(&image, |presence| is_present(presence) && *presence != index()).await;
 }
+
+#[tokio::test]
+async fn a_registry_that_refuses_is_not_asked_again_and_again_to_keep_answers_warm() {
+    let (server, status) = changing().await;
+    let options = Options { present: Duration::from_secs(2), unknown: Duration::from_millis(60), ..Options::default() };
+    let asking = Asking::with(options, &[&server]);
+    for number in 0..12 {
+        assert_eq!(asking.look_up(&server.image(&format!("app:{number}"))).await, index());
+    }
+    status.store(403, Ordering::Relaxed);
+    let warm = asking.trust.clone();
+    let warming = tokio::spawn(asking.registry.clone().keep_warm(move || Some(warm.clone())));
+    let before = server.seen().len();
+    sleep(Duration::from_millis(2800)).await;
+    warming.abort();
+    // Each at most every fifth of the time that an answer lasts, from a fifth before its end on: three times, by HEAD and GET.
+    let asked = server.seen().len() - before;
+    assert!((24..=12 * 2 * 4).contains(&asked), "{asked}");
+}
