@@ -148,6 +148,9 @@ impl Keeper {
         if self.policy.as_ref().is_none_or(|followed| !Arc::ptr_eq(followed, &policy)) {
             let keys = self.ledger.follow(&policy);
             self.plan(keys);
+            for secret in self.ledger.watched().0.into_iter().map(str::to_owned).collect::<Vec<_>>() {
+                self.tell_original(&secret);
+            }
             self.policy = Some(policy.clone());
         }
         for secret in self.ledger.retire(&policy) {
