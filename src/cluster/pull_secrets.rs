@@ -152,6 +152,8 @@ impl Keeper {
                 self.tell_original(&secret);
             }
             self.policy = Some(policy.clone());
+            // Also where there is nothing to plan any more.
+            self.is_behind = true;
         }
         for secret in self.ledger.retire(&policy) {
             info!(secret, "took all copies away: the policy does not copy it any more");
@@ -350,7 +352,8 @@ impl Keeper {
         if **self.known.load() != absences {
             self.known.replace(absences);
         }
-        if !self.watches.is_idle() {
+        // Without a client there never was anything to count.
+        if self.client.is_some() {
             let counts = self.ledger.counts(&self.schedule);
             self.metrics.pull_secret_copies.stand(&counts);
             if counts.failed == 0 {
