@@ -148,7 +148,12 @@ impl Keeper {
         if self.policy.as_ref().is_none_or(|followed| !Arc::ptr_eq(followed, &policy)) {
             let keys = self.ledger.follow(&policy);
             self.plan(keys);
+            for secret in self.ledger.watched().0.into_iter().map(str::to_owned).collect::<Vec<_>>() {
+                self.tell_original(&secret);
+            }
             self.policy = Some(policy.clone());
+            // Also where there is nothing to plan any more.
+            self.is_behind = true;
         }
         for secret in self.ledger.retire(&policy) {
             info!(secret, "took all copies away: the policy does not copy it any more");
@@ -347,7 +352,8 @@ impl Keeper {
         if **self.known.load() != absences {
             self.known.replace(absences);
         }
-        if !self.watches.is_idle() {
+        // Without a client there never was anything to count.
+        if self.client.is_some() {
             let counts = self.ledger.counts(&self.schedule);
             self.metrics.pull_secret_copies.stand(&counts);
             if counts.failed == 0 {

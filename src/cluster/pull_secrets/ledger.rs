@@ -85,6 +85,10 @@ impl Ledger {
                 _ => drop(self.secrets.remove(name)),
             }
         }
+        // Nobody watches them then: what they were is no ground to copy by later.
+        if !self.watched().1 {
+            self.homes = Listed::default();
+        }
         over
     }
 

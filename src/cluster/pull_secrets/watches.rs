@@ -76,10 +76,6 @@ impl Watches {
         self.running.contains_key(subject)
     }
 
-    pub(super) fn is_idle(&self) -> bool {
-        self.running.is_empty()
-    }
-
     /// Watches it, in a cluster where our namespace is `own`.
     pub(super) fn start(&mut self, subject: Subject, client: Client, own: &str) {
         let sender = self.sender.clone();
@@ -90,14 +86,14 @@ impl Watches {
         self.running.insert(subject, task);
     }
 
-    /// Ends the watches of all but these.
+    /// Ends the watches of all but these, and forgets those that panicked.
     pub(super) fn keep(&mut self, is_wanted: impl Fn(&Subject) -> bool) {
         self.running.retain(|subject, task| {
             let is_wanted = is_wanted(subject);
             if !is_wanted {
                 task.abort();
             }
-            is_wanted
+            is_wanted && !task.is_finished()
         });
         // Those that ended are not kept.
         while self.tasks.try_join_next().is_some() {}

@@ -121,6 +121,12 @@ pub(crate) fn two_replicas_keep_two_hundred_namespaces(cluster: &Cluster) {
     let end = Writes::of(&replicas);
     home.policy("propagate: {namespaces: []}");
     end.until("198 copies are taken away by the policy", 198, || has("third-password") == (0, 1));
+    home.policy("check: false");
+    for replica in &replicas {
+        eventually("word of the end", || replica.log().contains("took all copies away").then_some(()));
+        let states = ["current", "pending", "failed", "foreign", "waiting"];
+        eventually("counts", || (states.iter().all(|state| standing(replica, state) == 0)).then_some(()));
+    }
     assert_eq!(writes(&replicas, "failed"), 0);
 
     for password in ["first-password", "second-password", "third-password", "their-password", "somebodys-password"] {
@@ -221,6 +227,8 @@ pub(crate) fn what_is_only_checked_is_warned_of(cluster: &Cluster) {
     eventually("end of warnings", || home.pod_in(&shops[0]).warnings().is_empty().then_some(()));
     cluster.kubectl.within(&shops[1]).run(&["delete", "secret", &home.secret()]);
     eventually("warning", || (home.pod_in(&shops[1]).warnings() == [absent.clone()]).then_some(()));
+    home.policy("check: false");
+    eventually("end of warnings", || home.pod_in(&shops[1]).warnings().is_empty().then_some(()));
     assert_eq!(writes(&replicas, "ok") + writes(&replicas, "failed"), 0);
     assert!(!replicas[0].log().contains("cannot watch"));
 }

@@ -113,6 +113,10 @@ fn what_a_policy_copies_no_more_is_taken_away_before_it_is_forgotten() {
         assert_eq!(ledger.retire(&policy), ["hub"]);
         let watched: BTreeSet<&str> = if is_checked { ["hub"].into() } else { BTreeSet::new() };
         assert_eq!(ledger.watched(), (watched, false));
+        assert_eq!(to_do(&ledger, ledger.places("hub")), "");
+        // Again: not before the namespaces were seen again.
+        ledger.follow(&self::policy(HUB));
+        assert_eq!(to_do(&ledger, [("hub".to_owned(), "team-a".to_owned())]), "");
         ledger = self::ledger();
     }
 }
