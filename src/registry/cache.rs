@@ -158,7 +158,9 @@ impl Cache {
         if self.entries.len() < self.capacity {
             return;
         }
-        let is_there = |entry: &Entry| matches!(&entry.answer, Some(Answer { presence: Presence::Present(_), .. }));
+        let is_there = |entry: &Entry| {
+            entry.answer.as_ref().is_some_and(|answer| matches!(*answer.presence, Presence::Present(_)))
+        };
         let worth = |entry: &Entry| (is_there(entry), entry.asked);
         let mut worths: Vec<_> = self.entries.values().filter(|entry| !is_flying(entry)).map(worth).collect();
         worths.sort_unstable();

@@ -175,7 +175,7 @@ fn rows() -> Vec<Row> {
             )
         },
         Row {
-            existing: Existing::of([]),
+            existing: Existing::of::<Presence>([]),
             ..row("verify.unknown", "{}", &nginx, &[("keep", ""), ("rewrite", "=dhi.io/nginx:1.31.4 +dhi-pull-secret")])
         },
         row(
