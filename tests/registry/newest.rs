@@ -95,7 +95,7 @@ async fn it_is_kept_warm_and_asked_for_once_by_many() {
     .await;
     let inquiry = nginx(&server);
     let asking =
-        Arc::new(Asking::with(Options { present: Duration::from_millis(600), ..Options::default() }, &[&server]));
+        Arc::new(Asking::with(Options { present: Duration::from_millis(1200), ..Options::default() }, &[&server]));
     let warm = asking.trust.clone();
     let warming = tokio::spawn(asking.registry.clone().keep_warm(move || Some(warm.clone())));
     let mut reviews = tokio::task::JoinSet::new();
@@ -105,7 +105,7 @@ async fn it_is_kept_warm_and_asked_for_once_by_many() {
     }
     assert_eq!(reviews.join_all().await, vec![index_at("2.0.1"); 50]);
     assert_eq!(server.seen().len(), 2);
-    for _ in 0..40 {
+    for _ in 0..80 {
         assert_eq!(asking.inquire(&inquiry, WAIT).await, index_at("2.0.1"));
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
