@@ -137,14 +137,14 @@ async fn what_existed_is_known_through_an_outage() {
 async fn what_reviews_ask_for_is_confirmed_before_it_ends() {
     let (server, status) = changing().await;
     let options =
-        Options { present: Duration::from_millis(1200), keep: Duration::from_millis(3000), ..Options::default() };
+        Options { present: Duration::from_millis(1200), keep: Duration::from_secs(3), ..Options::default() };
     let asking = Asking::with(options, &[&server]);
     let warm = asking.trust.clone();
     let warming = tokio::spawn(asking.registry.clone().keep_warm(move || Some(warm.clone())));
     let image = server.image("app:1");
     assert_eq!(asking.look_up(&image).await, index());
     let started = Instant::now();
-    while started.elapsed() < Duration::from_millis(3000) {
+    while started.elapsed() < Duration::from_secs(3) {
         assert_eq!(asking.look_up(&image).await, index());
         sleep(Duration::from_millis(20)).await;
     }
@@ -158,7 +158,7 @@ async fn what_reviews_ask_for_is_confirmed_before_it_ends() {
         asking.metrics.encode()
     );
     // It goes when nobody asks for it any more.
-    sleep(Duration::from_millis(5000)).await;
+    sleep(Duration::from_secs(5)).await;
     let after = server.seen().len();
     sleep(Duration::from_millis(1500)).await;
     assert_eq!(server.seen().len(), after);

@@ -3,7 +3,6 @@
 mod asking;
 mod partial;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -101,7 +100,16 @@ impl Refresh {
         let is_asked = |name: &str| names.iter().any(|asked| **asked == *name);
         let mut answers = partial.answers().clone();
         answers.retain(|name, _| is_asked(name));
-        self.check(&unanswered, &answers, &repository, names.len())?;
+        self.check(&unanswered, answers.len(), names.len())?;
+        if answers.values().all(|answer| *answer == Answer::Absent) {
+            // What is said of a wrong name is worth nothing.
+            partial.remove()?;
+            bail!(
+                "none of {} is there as {repository}; is that what `hardened.repository` of the policy should be? {} is not written",
+                count(names.len(), "image"),
+                self.out.display()
+            );
+        }
 
         let refreshed = refresh(&text, &answers, &repository, &today())?;
         file::write(&self.out, &refreshed.text)?;
@@ -125,15 +133,8 @@ impl Refresh {
         Ok(names)
     }
 
-    /// Whether what is known is enough to write a file.
-    fn check(
-        &self,
-        unanswered: &Unanswered,
-        answers: &BTreeMap<Box<str>, Answer>,
-        repository: &str,
-        asked: usize,
-    ) -> Result<()> {
-        let (all, known) = (count(asked, "image"), answers.len());
+    /// Whether as much is known as a file takes.
+    fn check(&self, unanswered: &Unanswered, known: usize, asked: usize) -> Result<()> {
         let is_whole = unanswered.reason().is_none();
         let may_lack = self.keep_unanswered && !unanswered.is_interrupted && known > 0;
         if !is_whole && !may_lack {
@@ -144,13 +145,8 @@ impl Refresh {
             };
             let out = self.out.display();
             bail!(
-                "{reason}{refused}; {known} of {all} answered, {out} is not written; the same command goes on from here"
-            );
-        }
-        if answers.values().all(|answer| *answer == Answer::Absent) {
-            bail!(
-                "none of {all} is there as {repository}; is that what `hardened.repository` of the policy should be? {} is not written",
-                self.out.display()
+                "{reason}{refused}; {known} of {} answered, {out} is not written; the same command goes on from here",
+                count(asked, "image")
             );
         }
         Ok(())
