@@ -136,8 +136,7 @@ async fn what_existed_is_known_through_an_outage() {
 #[tokio::test]
 async fn what_reviews_ask_for_is_confirmed_before_it_ends() {
     let (server, status) = changing().await;
-    let options =
-        Options { present: Duration::from_millis(1200), keep: Duration::from_secs(3), ..Options::default() };
+    let options = Options { present: Duration::from_millis(1200), keep: Duration::from_secs(3), ..Options::default() };
     let asking = Asking::with(options, &[&server]);
     let warm = asking.trust.clone();
     let warming = tokio::spawn(asking.registry.clone().keep_warm(move || Some(warm.clone())));
