@@ -58,7 +58,7 @@ async fn a_fresh_file_has_what_the_registry_lists() {
         ("sea/anchor:2.4", "alias", "rewrite"),
         ("sea/anchor:2", "none", "keep"),
         ("sea/anchor:2.5.0", "unlisted", "keep"),
-        ("sea/buoy:2.4.1", "past", "keep"),
+        ("sea/buoy:2.4.1", "unlisted", "keep"),
         ("sea/buoy:2.4.0", "exact", "rewrite"),
         ("sea/compass:2.4.1", "none", "keep"),
     ] {

@@ -1,7 +1,7 @@
 //! Namespaces that lack the pull secret of a target.
 
 use super::*;
-use crate::existing::{Existing, Presence};
+use crate::existing::{Detail, Existing, Inquiry, Presence};
 use crate::outcome::Change;
 
 /// What a pod with one image comes to: `=IMAGE`, and the code of what keeps it, refuses it or is warned of.
@@ -96,7 +96,9 @@ fn what_a_mirror_stands_in_for_is_pulled_with_the_mirrors_secret() {
 
 #[test]
 fn where_registries_are_asked_it_is_the_secret_of_what_is_taken() {
-    let existing = Existing::of([("dhi.io/nginx:1.31.4".parse::<Reference>().unwrap().into(), Presence::Absent)]);
+    let reference: Reference = "dhi.io/nginx:1.31.4".parse().unwrap();
+    let asked = Inquiry { detail: Detail::Platforms, ..reference.into() };
+    let existing = Existing::of([(asked, Presence::Absent)]);
     let found = outcome("verify: {unknown: rewrite}\n", &["dhi", "spare"], "nginx:1.31.4", MADE, &existing);
     assert_eq!(found, "=mirror.example.com/hub/library/nginx:1.31.4");
     let found = outcome("verify: {unknown: rewrite}\n", &["m"], "nginx:1.31.4", MADE, &existing);

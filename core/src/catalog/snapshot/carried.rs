@@ -38,6 +38,11 @@ fn by_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap
 }
 
 impl EarlierImage {
+    /// Versions that it knew of and did not declare.
+    pub(super) fn past_versions(&self) -> impl Iterator<Item = &str> {
+        self.past_versions.iter().flatten().map(|version| &**version)
+    }
+
     /// Versions that it declared or knew of.
     pub(super) fn versions(&self) -> BTreeSet<&str> {
         // The history records versions alone: what had an operating system or a flavor in all of its tags is not in it.
@@ -48,6 +53,6 @@ impl EarlierImage {
         };
         let plain = self.variants.iter().flatten().filter(is_plain);
         let declared = plain.flat_map(|variant| variant.lines.iter().flatten().filter_map(|stems| stems.first()));
-        self.past_versions.iter().flatten().chain(declared).map(|version| &**version).collect()
+        self.past_versions().chain(declared.map(|version| &**version)).collect()
     }
 }

@@ -12,7 +12,7 @@
 //! let tags: Vec<String> = lighthouse.tags().map(|tag| tag.to_string()).collect();
 //! // 2.4 names 2.4.2 now, nobody has 2.4.1 any more, and of 2.5 nothing is known but that it is there.
 //! assert_eq!(tags, ["2.4.2", "2.4", "2.4.0"]);
-//! assert_eq!(lighthouse.past_versions().collect::<Vec<_>>(), ["2.4.1"]);
+//! assert_eq!(lighthouse.past_versions().count(), 0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -120,8 +120,8 @@ impl Refreshed {
 /// Brings a catalog file up to date. Images without an answer stay as they are.
 ///
 /// What the file declares of the others afterwards, the registry lists; what it lists is declared where the catalog knows a
-/// build to take the facts from: another patch of the same line, on the same operating system, with the same flavor. Versions
-/// that are not listed any more are past ones. `repository` and `date` say in the file what was asked, and when.
+/// build to take the facts from: another patch of the same line, on the same operating system, with the same flavor. Past
+/// versions are those that are listed and of which no build is known; what is not listed is forgotten. `repository` and `date` say in the file what was asked, and when.
 pub fn refresh(
     catalog: &str,
     answers: &BTreeMap<Box<str>, Answer>,

@@ -46,7 +46,8 @@ impl<'r> Refreshing<'r> {
         let had_runtime = self.variants.iter().any(Variant::is_runtime);
         // A tag belongs to the variant that declared it, else to the first that it fits.
         let mut declared: HashSet<String> = self.variants.iter().flat_map(Variant::tags).collect();
-        let mut has_changed = false;
+        let before: EarlierImage = serde_json::from_str(self.raw.get())?;
+        let mut has_changed = before.past_versions().any(|version| !listed.contains(version));
         for variant in self.variants.iter_mut().filter(|variant| variant.is_runtime()) {
             has_changed |= variant.refresh(listed, &mut declared);
         }
@@ -55,27 +56,28 @@ impl<'r> Refreshing<'r> {
         if !has_changed || !is_there {
             return Ok(is_there.then(|| self.raw.get().to_owned()));
         }
-        Ok(Some(self.written()?))
+        Ok(Some(self.written(&before, listed)))
     }
 
-    fn written(&self) -> serde_json::Result<String> {
+    fn written(&self, before: &EarlierImage, listed: &BTreeSet<Box<str>>) -> String {
         let mut image: Fields = fields(self.raw);
         let variants: Vec<String> = self.variants.iter().flat_map(Variant::written).collect();
         set(&mut image, "variants", format!("[{}]", variants.join(",")));
         if let Some(default) = self.default.as_ref().map(|default| self.newest(default)) {
             set(&mut image, "default", json!({"os": default.os, "version": default.version}).to_string());
         }
-        let before: EarlierImage = serde_json::from_str(self.raw.get())?;
         let runtime = self.variants.iter().filter(|variant| variant.is_runtime());
         let declared: HashSet<&str> = runtime.flat_map(Variant::stems).collect();
-        let mut past: Vec<&str> = before.versions().into_iter().filter(|past| !declared.contains(past)).collect();
+        // A past version is one that can still be pulled: what is not listed cannot.
+        let is_past = |version: &&str| listed.contains(*version) && !declared.contains(version);
+        let mut past: Vec<&str> = before.versions().into_iter().filter(is_past).collect();
         past.sort_by(|a, b| by_version(a, b));
         if past.is_empty() {
             image.retain(|(key, _)| &**key != "past_versions");
         } else {
             set(&mut image, "past_versions", json!(past).to_string());
         }
-        Ok(object(&image))
+        object(&image)
     }
 
     /// The default build, of the newest version that its line has now; of another build where it has none.
