@@ -152,7 +152,7 @@ impl Admission {
         async move {
             match asked {
                 Some((verify, candidates)) if !candidates.is_empty() => {
-                    self.registry.look_up(&candidates, verify.timeout, || Trust::of(policy)).await
+                    self.registry.look_up(candidates, verify.timeout, || Trust::of(policy)).await
                 }
                 _ => Existing::declared(),
             }

@@ -114,9 +114,9 @@ impl Registry {
 
     /// What is known of each candidate at the end of `timeout` at the latest. Where all answers are known, nothing is awaited,
     /// and `trust` is not called.
-    pub async fn look_up<'a>(
+    pub async fn look_up(
         &self,
-        candidates: impl IntoIterator<Item = &'a Inquiry>,
+        candidates: impl IntoIterator<Item = Inquiry>,
         timeout: Duration,
         trust: impl FnOnce() -> Trust,
     ) -> Existing {
@@ -139,13 +139,13 @@ impl Registry {
         listed.map_err(|trouble| TagsError { registry: repository.registry().into(), trouble })
     }
 
-    fn recall<'a>(&self, candidates: impl IntoIterator<Item = &'a Inquiry>, now: Instant) -> (Known, Vec<Inquiry>) {
+    fn recall(&self, candidates: impl IntoIterator<Item = Inquiry>, now: Instant) -> (Known, Vec<Inquiry>) {
         let (mut known, mut missing) = (Vec::new(), Vec::new());
         let mut cache = lock(&self.shared.cache);
         for candidate in candidates {
-            match cache.recall(candidate, now) {
-                Some(presence) => known.push((candidate.clone(), presence)),
-                None => missing.push(candidate.clone()),
+            match cache.recall(&candidate, now) {
+                Some(presence) => known.push((candidate, presence)),
+                None => missing.push(candidate),
             }
         }
         drop(cache);

@@ -101,12 +101,12 @@ async fn allocations(policies: &Policies, review: &Review) -> Result<usize> {
         Ok(Existing::declared())
     })?;
     ensure!(!candidates.is_empty(), "a policy with `verify` asks for nothing");
-    registry.look_up(&candidates, PATIENCE, || Trust::of(&verifying.policy)).await;
+    registry.look_up(candidates, PATIENCE, || Trust::of(&verifying.policy)).await;
 
     let known = |plan: &quench_core::plan::Plan<'_>| {
         // As the webhook does it.
         let candidates: Vec<_> = plan.candidates().cloned().collect();
-        let known = pin!(registry.look_up(&candidates, Duration::ZERO, Trust::default));
+        let known = pin!(registry.look_up(candidates, Duration::ZERO, Trust::default));
         match known.poll(&mut Polling::from_waker(Waker::noop())) {
             Poll::Ready(existing) => Ok(existing),
             Poll::Pending => bail!("an answer is not known"),

@@ -1,6 +1,6 @@
 //! What registries say of the candidates of a plan.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::reference::Reference;
@@ -16,7 +16,7 @@ pub use crate::tag::Newest;
 /// assert_eq!((inquiry.reference.as_str(), inquiry.detail), ("dhi.io/nginx:1", Detail::Existence));
 /// # Ok::<(), quench_core::reference::ParseError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Inquiry {
     /// The candidate.
     pub reference: Reference,
@@ -107,7 +107,7 @@ impl Published {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Existing {
     /// None where no registry was asked.
-    known: Option<HashMap<Inquiry, Arc<Presence>>>,
+    known: Option<BTreeMap<Inquiry, Arc<Presence>>>,
 }
 
 /// For what nobody answered.

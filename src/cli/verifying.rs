@@ -61,7 +61,7 @@ async fn ask(registry: &Registry, candidates: &[Inquiry], policy: &Policy) -> Ex
     }
     let mut answers = Vec::with_capacity(candidates.len());
     for some in candidates.chunks(AT_ONCE) {
-        let existing = registry.look_up(some, PATIENCE, || Trust::of(policy)).await;
+        let existing = registry.look_up(some.iter().cloned(), PATIENCE, || Trust::of(policy)).await;
         answers.extend(some.iter().filter_map(|asked| Some((asked.clone(), existing.presence(asked)?.clone()))));
         bar.inc(some.len() as u64);
     }

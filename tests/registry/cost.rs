@@ -28,7 +28,7 @@ async fn many_reviews_ask_once_and_those_after_them_not_at_all() {
     assert!(asking.counts(r#"quench_registry_lookups_total{result="present",source="registry"} 100"#));
     // Ready at once: nothing was awaited.
     let inquiry = image.clone().into();
-    let mut known = pin!(asking.registry.look_up([&inquiry], REVIEW, || panic!("nothing is asked")));
+    let mut known = pin!(asking.registry.look_up([inquiry.clone()], REVIEW, || panic!("nothing is asked")));
     let Poll::Ready(found) = known.as_mut().poll(&mut Context::from_waker(Waker::noop())) else { panic!("it waits") };
     assert_eq!(found.presence(&inquiry), Some(&index()));
     assert_eq!(server.seen().len(), 1);

@@ -1,6 +1,6 @@
 //! What an image may become where registries are asked: candidates in their order, and what the answers come to.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::mem;
 use std::ops::Range;
@@ -83,7 +83,7 @@ impl fmt::Display for Missing {
 impl<'p> Plan<'p> {
     /// What registries are to be asked, in order, nothing twice; nothing without `verify`.
     pub fn candidates(&self) -> impl Iterator<Item = &Inquiry> {
-        let mut seen = HashSet::new();
+        let mut seen = BTreeSet::new();
         let candidates = self.items.iter().flat_map(|item| match &item.choice {
             Choice::Open(candidates) => candidates.as_slice(),
             _ => &[],

@@ -10,7 +10,7 @@ use crate::catalog::{Class, Declared};
 ///
 /// Of the tags that name that version the shortest is taken, though none that is shorter than the candidate's own: it floats as
 /// that would, and a shorter one may name another line (`3` of an image whose newest is `3.14` names the one that lasts longest).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Newest {
     /// A full version as the catalog writes it: the others must be written alike.
     like: Box<str>,
