@@ -47,8 +47,10 @@ use crate::unwinding::unwinding;
 const TICK: Duration = Duration::from_secs(1);
 /// Between two writes of this replica: twenty a second.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// How long after its last trouble a watch may be behind: as long as it waits before it tries again, twice.
-const DOUBT: Duration = Duration::from_secs(60);
+/// After how long without a word from the API server a connection is dead: longer than a watch lasts in which nothing happens.
+const SILENCE: Duration = Duration::from_secs(75);
+/// How long after its last trouble a watch may be behind: longer than one that is silent, and tried again at last, needs to say so again.
+const DOUBT: Duration = Duration::from_secs(120);
 /// After there was no cluster to connect to.
 const CONNECT_AGAIN: Duration = Duration::from_secs(30);
 /// How many reasons why copies cannot be written are worth a line each, until all are written.
@@ -198,7 +200,10 @@ impl Keeper {
         if self.client.is_none() && now >= self.connect_at {
             self.connect_at = now + CONNECT_AGAIN;
             let made = match Config::infer().await {
-                Ok(config) => Client::try_from(config).map_err(|error| error.to_string()),
+                Ok(mut config) => {
+                    config.read_timeout = Some(SILENCE);
+                    Client::try_from(config).map_err(|error| error.to_string())
+                }
                 Err(error) => Err(error.to_string()),
             };
             match made {
@@ -215,6 +220,11 @@ impl Keeper {
 
     /// Takes in what a watch shows.
     fn take(&mut self, seen: Seen) {
+        let is_progress = match &seen {
+            Seen::Namespace(event) => watches::is_progress(event),
+            Seen::Secret(_, event) => watches::is_progress(event),
+            Seen::Trouble(..) => false,
+        };
         let (subject, keys) = match seen {
             Seen::Namespace(event) => (Subject::Namespaces, self.ledger.take_home(event)),
             Seen::Secret(name, event) => {
@@ -226,6 +236,7 @@ impl Keeper {
         };
         // In doubt for a while: it may be behind.
         if let Some((_, reason)) = self.told.troubles.get_mut(&subject)
+            && is_progress
             && !reason.is_empty()
         {
             reason.clear();

@@ -109,7 +109,12 @@ fn pause(tries: u32, random: f64) -> Duration {
     let Some(again) = tries.checked_sub(1) else {
         return FIRST.0 + FIRST.1.saturating_sub(FIRST.0).mul_f64(random);
     };
-    BACKOFF.0.saturating_mul(1 << again.min(10)).min(BACKOFF.1).mul_f64(0.75 + 0.5 * random)
+    growing(BACKOFF, again, random)
+}
+
+/// Twice as long each time, from the first to the most, and a quarter more or less.
+pub(super) fn growing((first, most): (Duration, Duration), times: u32, random: f64) -> Duration {
+    first.saturating_mul(1 << times.min(10)).min(most).mul_f64(0.75 + 0.5 * random)
 }
 
 #[cfg(test)]

@@ -3,21 +3,28 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::pin;
+use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::core::PartialObjectMeta;
-use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::sleep;
 
+use super::random;
+use super::schedule::growing;
 use super::seen::{Found, Home};
 use crate::cluster::call::said;
 
 /// What may wait for us: a list of this many namespaces, or as many changes at once, makes watches wait instead.
 const WAITING: usize = 1024;
+/// How many seconds a watch lasts before the API server ends it and it is begun anew: for a little longer may one be dead unnoticed.
+const LONGEST: u32 = 60;
+/// After an error: first, and at most; then also the answer that never comes, by [`super::SILENCE`], keeps a watch in doubt.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// What a status says whose list of changes is too old: the watch begins anew by itself.
 const GONE: u16 = 410;
 
@@ -101,35 +108,61 @@ impl Watches {
 }
 
 async fn watch_namespaces(client: Client, sender: mpsc::Sender<Seen>) {
-    let watched = watcher(Api::<PartialObjectMeta<Namespace>>::all(client), watcher::Config::default());
-    let mut watched = pin!(watched.default_backoff());
-    while let Some(event) = watched.next().await {
-        let seen = match event {
-            Ok(event) => Seen::Namespace(each(event, |namespace| (namespace.name_any(), Home::of(namespace)))),
-            Err(error) if is_over(&error) => continue,
-            Err(error) => Seen::Trouble(Subject::Namespaces, reason(error)),
-        };
-        if sender.send(seen).await.is_err() {
-            return;
-        }
-    }
+    let config = watcher::Config::default().timeout(LONGEST);
+    let watched = watcher(Api::<PartialObjectMeta<Namespace>>::all(client), config);
+    let seen = |event| {
+        Seen::Namespace(each(event, |namespace: PartialObjectMeta<Namespace>| {
+            (namespace.name_any(), Home::of(namespace))
+        }))
+    };
+    show(watched, &Subject::Namespaces, seen, sender, BACKOFF).await;
 }
 
 async fn watch_secrets(client: Client, name: String, own: String, sender: mpsc::Sender<Seen>) {
     // By this field a role can grant it for the one name.
-    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    let mut watched = pin!(watcher(Api::<Secret>::all(client), config).default_backoff());
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}")).timeout(LONGEST);
+    let watched = watcher(Api::<Secret>::all(client), config);
+    let found = |secret: Secret| (secret.namespace().unwrap_or_default(), Found::of(secret, &own));
+    let seen = |event| Seen::Secret(name.clone(), each(event, found));
+    show(watched, &Subject::Secret(name.clone()), seen, sender, BACKOFF).await;
+}
+
+/// Sends what a watch shows, and waits after its errors: longer and longer, until it shows something of the cluster.
+async fn show<T>(
+    watched: impl Stream<Item = watcher::Result<Event<T>>>,
+    subject: &Subject,
+    seen: impl Fn(Event<T>) -> Seen,
+    sender: mpsc::Sender<Seen>,
+    backoff: (Duration, Duration),
+) {
+    let (mut watched, mut failures) = (pin!(watched), 0);
     while let Some(event) = watched.next().await {
-        let found = |secret: Secret| (secret.namespace().unwrap_or_default(), Found::of(secret, &own));
-        let seen = match event {
-            Ok(event) => Seen::Secret(name.clone(), each(event, found)),
-            Err(error) if is_over(&error) => continue,
-            Err(error) => Seen::Trouble(Subject::Secret(name.clone()), reason(error)),
+        let (shown, pause) = match event {
+            Ok(event) => {
+                failures = if is_progress(&event) { 0 } else { failures };
+                (Some(seen(event)), None)
+            }
+            Err(error) => {
+                let pause = growing(backoff, failures, random());
+                failures = failures.saturating_add(1);
+                let trouble = (!is_over(&error)).then(|| Seen::Trouble(subject.clone(), reason(error)));
+                (trouble, Some(pause))
+            }
         };
-        if sender.send(seen).await.is_err() {
+        if let Some(shown) = shown
+            && sender.send(shown).await.is_err()
+        {
             return;
         }
+        if let Some(pause) = pause {
+            sleep(pause).await;
+        }
     }
+}
+
+/// Whether a watch gets on: one that begins a list has not got an answer yet, and a list that has begun may still fail.
+pub(super) fn is_progress<T>(event: &Event<T>) -> bool {
+    !matches!(event, Event::Init | Event::InitApply(_))
 }
 
 fn each<T, U>(event: Event<T>, map: impl FnOnce(T) -> U) -> Event<U> {
@@ -154,5 +187,59 @@ fn reason(error: watcher::Error) -> String {
         | watcher::Error::WatchFailed(error) => said(&error),
         watcher::Error::WatchError(status) => status.message.clone(),
         error @ watcher::Error::NoResourceVersion => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use futures_util::stream;
+    use kube::core::Status;
+
+    use super::*;
+
+    fn refused(code: u16) -> watcher::Error {
+        watcher::Error::WatchError(Status::failure("is forbidden", "Forbidden").with_code(code).boxed())
+    }
+
+    /// What is sent of these, and how long that takes, with pauses of 20 to 80 ms.
+    async fn shown(events: Vec<watcher::Result<Event<String>>>) -> (Vec<bool>, Duration) {
+        let (sender, mut receiver) = mpsc::channel(100);
+        let (start, subject) = (Instant::now(), Subject::Namespaces);
+        let seen = |event| Seen::Namespace(each(event, |name| (name, Home::default())));
+        let backoff = (Duration::from_millis(20), Duration::from_millis(80));
+        show(stream::iter(events), &subject, seen, sender, backoff).await;
+        let took = start.elapsed();
+        let mut troubles = Vec::new();
+        while let Some(seen) = receiver.recv().await {
+            troubles.push(matches!(seen, Seen::Trouble(..)));
+        }
+        (troubles, took)
+    }
+
+    #[tokio::test]
+    async fn a_list_that_fails_is_tried_more_and_more_rarely() {
+        let again = || [Ok(Event::Init), Err(refused(403))];
+        let (troubles, took) = shown((0..5).flat_map(|_| again()).collect()).await;
+        assert_eq!(troubles, [false, true].repeat(5));
+        // 20, 40 and three times 80 ms, a quarter less at least.
+        assert!(took >= Duration::from_millis(225), "{took:?}");
+        let page = || [Ok(Event::Init), Ok(Event::InitApply("shop".to_owned())), Err(refused(500))];
+        let (_, took) = shown((0..5).flat_map(|_| page()).collect()).await;
+        assert!(took >= Duration::from_millis(225), "the first page is not the list: {took:?}");
+    }
+
+    #[test]
+    fn only_what_a_watch_shows_of_the_cluster_is_progress() {
+        let events = [Event::Init, Event::InitApply(()), Event::InitDone, Event::Apply(()), Event::Delete(())];
+        assert_eq!(events.map(|event| is_progress(&event)), [false, false, true, true, true]);
+    }
+
+    #[tokio::test]
+    async fn a_list_of_changes_that_is_too_old_is_no_trouble() {
+        let (troubles, took) = shown(vec![Err(refused(GONE)), Ok(Event::Init), Ok(Event::InitDone)]).await;
+        assert_eq!(troubles, [false, false]);
+        assert!(took >= Duration::from_millis(15), "but is not asked for at once: {took:?}");
     }
 }
