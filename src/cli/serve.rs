@@ -90,6 +90,9 @@ pub(super) struct Serve {
     /// How long to take connections after SIGTERM; without it, 5 in a cluster and 1 elsewhere
     #[arg(long, value_name = "SECONDS")]
     drain_seconds: Option<u16>,
+    /// How long copies of pull secrets that are not wanted stay: shorter in tests of ours
+    #[arg(long, value_name = "SECONDS", default_value_t = pull_secrets::PATIENCE.as_secs(), hide = true)]
+    pull_secret_patience_seconds: u64,
     #[command(flatten, next_help_heading = "Registries, for a policy with `verify`")]
     registries: Registries,
     // The last: its heading is that of all that follow.
@@ -121,7 +124,8 @@ impl Serve {
             registry: registry.clone(),
             pull_secrets: pull_secrets.clone(),
         };
-        let copying = pull_secrets::Keeper::new(live.clone(), own_namespace.clone(), pull_secrets, metrics.clone());
+        let copying = pull_secrets::Keeper::new(live.clone(), own_namespace.clone(), pull_secrets, metrics.clone())
+            .with_patience(Duration::from_secs(self.pull_secret_patience_seconds));
 
         let server = Server::bind(self.listen, self.admin).await?.telling(standing.clone());
         let url = self.webhook_url.clone().unwrap_or_else(|| WebhookUrl::local(server.address()));

@@ -37,6 +37,7 @@ use self::copies::{Done, Write};
 use self::decide::{Original, State, Verdict};
 pub use self::known::{Absences, Known, Where};
 use self::ledger::Ledger;
+pub use self::schedule::PATIENCE;
 use self::schedule::{Key, Schedule};
 use self::watches::{Seen, Subject, Watches};
 use crate::live::Live;
@@ -64,6 +65,8 @@ pub struct Keeper {
     metrics: Arc<Metrics>,
     /// The one that was followed last.
     policy: Option<Arc<Policy>>,
+    /// How long a copy that is not wanted is left where it is.
+    patience: Duration,
     client: Option<Client>,
     connect_at: Instant,
     ledger: Ledger,
@@ -107,6 +110,7 @@ impl Keeper {
             known,
             metrics,
             policy: None,
+            patience: PATIENCE,
             client: None,
             connect_at: now,
             schedule: Schedule::default(),
@@ -115,6 +119,12 @@ impl Keeper {
             is_behind: false,
             told: Told::default(),
         }
+    }
+
+    /// Leaves copies that are not wanted for as long as this, instead of [`PATIENCE`].
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Keeps them until it is dropped.
@@ -293,7 +303,10 @@ impl Keeper {
             }
             match verdict {
                 Verdict::Stands(_) => self.schedule.rests(&key),
-                Verdict::Create | Verdict::Update | Verdict::Remove => self.schedule.wants(key, now, random()),
+                Verdict::Create | Verdict::Update | Verdict::Renew => {
+                    self.schedule.wants(key, now, Duration::ZERO, random());
+                }
+                Verdict::Remove => self.schedule.wants(key, now, self.patience, random()),
             }
             self.is_behind = true;
         }
@@ -311,7 +324,9 @@ impl Keeper {
             (Verdict::Update, Some(source), Some(found)) => {
                 (Write::Update, copies::update(client, &key, &own, source, found).await)
             }
-            (Verdict::Remove, _, Some(found)) => (Write::Delete, copies::delete(client, &key, found).await),
+            (Verdict::Renew | Verdict::Remove, _, Some(found)) => {
+                (Write::Delete, copies::delete(client, &key, found).await)
+            }
             _ => return self.schedule.rests(&key),
         };
         let now = Instant::now();

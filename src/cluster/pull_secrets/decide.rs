@@ -21,7 +21,9 @@ pub(super) enum Verdict {
     Create,
     /// It holds something else than the source.
     Update,
-    /// It is not wanted, or cannot be changed to what is: then it is made anew.
+    /// It cannot be changed to what the source is: it is taken away, and made anew.
+    Renew,
+    /// It is ours and not wanted. Not at once: another replica may want it, by a policy that is not ours yet or no more.
     Remove,
 }
 
@@ -54,7 +56,7 @@ pub(super) fn verdict(is_wanted: bool, original: Original, home: Option<&Home>, 
         (_, Original::Missing | Original::Unusable) => Verdict::Stands(State::Waiting),
         (None, Original::Usable(_)) => Verdict::Create,
         (Some(found), Original::Usable(digest)) if found.digest == Some(digest) => Verdict::Stands(State::Current),
-        (Some(found), Original::Usable(_)) if found.is_fixed => Verdict::Remove,
+        (Some(found), Original::Usable(_)) if found.is_fixed => Verdict::Renew,
         (Some(_), Original::Usable(_)) => Verdict::Update,
     }
 }
@@ -93,9 +95,10 @@ mod tests {
             (true, usable, Some(&here), None, Verdict::Create),
             (true, usable, Some(&here), Some(&same), stands(State::Current)),
             (true, usable, Some(&here), Some(&other), Verdict::Update),
-            (true, usable, Some(&here), Some(&fixed), Verdict::Remove),
+            (true, usable, Some(&here), Some(&fixed), Verdict::Renew),
             (true, usable, Some(&here), Some(&fixed_and_same), stands(State::Current)),
-            (true, usable, Some(&here), Some(&opaque), Verdict::Remove),
+            (true, usable, Some(&here), Some(&opaque), Verdict::Renew),
+            (false, usable, Some(&here), Some(&fixed), Verdict::Remove),
             (true, usable, Some(&here), Some(&foreign), stands(State::Foreign)),
             (true, usable, Some(&going), None, stands(State::Apart)),
             (true, usable, Some(&going), Some(&other), stands(State::Apart)),

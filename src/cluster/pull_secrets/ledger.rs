@@ -204,10 +204,12 @@ impl Ledger {
                     Verdict::Stands(State::Current) => counts.current += 1,
                     Verdict::Stands(State::Foreign) => counts.foreign += 1,
                     Verdict::Stands(State::Waiting) => counts.waiting += 1,
-                    Verdict::Create | Verdict::Update | Verdict::Remove if schedule.has_failed(&key) => {
+                    Verdict::Create | Verdict::Update | Verdict::Renew | Verdict::Remove
+                        if schedule.has_failed(&key) =>
+                    {
                         counts.failed += 1;
                     }
-                    Verdict::Create | Verdict::Update | Verdict::Remove => counts.pending += 1,
+                    Verdict::Create | Verdict::Update | Verdict::Renew | Verdict::Remove => counts.pending += 1,
                 }
             }
         }

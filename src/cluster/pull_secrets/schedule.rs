@@ -9,8 +9,13 @@ const FIRST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 /// How long a watch may take to show what was written, before it is looked at again.
 const SHOWN: Duration = Duration::from_secs(5);
-/// What lasted that long is not counted as a try of what follows.
-const CALM: Duration = Duration::from_secs(60);
+/// How long a copy that is not wanted is left where it is, at first. Replicas do not change their policy at the same time: a kubelet brings
+/// a changed ConfigMap a minute or so after another does, and a rollout takes its time. Until then one would take away what the
+/// other makes.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+/// What lasted that long is not counted as a try of what follows. Longer than [`PATIENCE`], so that replicas that never agree undo
+/// each other's work more and more rarely.
+const CALM: Duration = Duration::from_secs(300);
 
 /// A pull secret, and a namespace.
 pub(super) type Key = (String, String);
@@ -19,6 +24,8 @@ pub(super) type Key = (String, String);
 struct Task {
     /// When it is looked at; None where nothing is to be done.
     due: Option<Instant>,
+    /// How long it was to wait besides.
+    patience: Duration,
     /// How often in a row it was written, and something was to be done again.
     tries: u32,
     /// When it was last tried.
@@ -33,15 +40,24 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Something is to be done; `random` is from 0 to 1.
-    pub(super) fn wants(&mut self, key: Key, now: Instant, random: f64) {
-        let new = Task { due: None, tries: 0, at: now, has_failed: false };
+    /// Something is to be done, after `patience` at the soonest; `random` is from 0 to 1.
+    pub(super) fn wants(&mut self, key: Key, now: Instant, patience: Duration, random: f64) {
+        let new = Task { due: None, patience, tries: 0, at: now, has_failed: false };
         let task = self.tasks.entry(key).or_insert(new);
-        if task.due.is_none() {
+        // What was wanted otherwise before does not tell when this is to be done.
+        if task.due.is_none() || task.patience != patience {
             if now.saturating_duration_since(task.at) > CALM {
                 task.tries = 0;
             }
-            task.due = Some(now + pause(task.tries, random));
+            task.patience = patience;
+            task.due = Some(now + patience + pause(task.tries, random));
+        }
+    }
+
+    /// It may not be written yet, whatever the time: it is looked at again soon.
+    pub(super) fn holds(&mut self, key: &Key, now: Instant, random: f64) {
+        if let Some(task) = self.tasks.get_mut(key) {
+            task.due = Some(now + SHOWN.mul_f64(0.75 + 0.5 * random));
         }
     }
 
@@ -131,8 +147,8 @@ mod tests {
         let mut schedule = Schedule::default();
         assert_eq!(schedule.next(), None);
         for (namespace, random) in [("a", 0.9), ("b", 0.1), ("c", 0.5)] {
-            schedule.wants(key(namespace), start, random);
-            schedule.wants(key(namespace), start, 0.0); // known already
+            schedule.wants(key(namespace), start, Duration::ZERO, random);
+            schedule.wants(key(namespace), start, Duration::ZERO, 0.0); // known already
         }
         let mut order = Vec::new();
         while let Some((due, next)) = schedule.next() {
@@ -151,7 +167,7 @@ mod tests {
         let (mut now, mut schedule, key) = (Instant::now(), Schedule::default(), key("a"));
         let mut pauses = Vec::new();
         for _ in 0..11 {
-            schedule.wants(key.clone(), now, 0.5);
+            schedule.wants(key.clone(), now, Duration::ZERO, 0.5);
             let (due, _) = schedule.next().unwrap();
             pauses.push((due - now).as_millis());
             schedule.written(&key, due, 0.5);
@@ -161,14 +177,14 @@ mod tests {
         }
         assert_eq!(pauses, [525, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000]);
         schedule.tidy(now + CALM + SHOWN);
-        schedule.wants(key.clone(), now + CALM + SHOWN, 0.5);
+        schedule.wants(key.clone(), now + CALM + SHOWN, Duration::ZERO, 0.5);
         assert_eq!(schedule.next().unwrap().0, now + CALM + SHOWN + Duration::from_millis(525));
     }
 
     #[test]
     fn failures_are_tried_again_and_remembered_until_it_rests() {
         let (mut now, mut schedule, key) = (Instant::now(), Schedule::default(), key("a"));
-        schedule.wants(key.clone(), now, 0.5);
+        schedule.wants(key.clone(), now, Duration::ZERO, 0.5);
         let mut pauses = Vec::new();
         for _ in 0..11 {
             schedule.failed(&key, now, 0.5);
@@ -183,9 +199,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_to_wait_waits_from_when_it_was_first_so() {
+        let (now, mut schedule, key) = (Instant::now(), Schedule::default(), key("a"));
+        let (second, first) = (Duration::from_secs(1), Duration::from_millis(50));
+        let due = |schedule: &Schedule| schedule.next().map(|(due, _)| due - now);
+        schedule.wants(key.clone(), now, PATIENCE, 0.0);
+        schedule.wants(key.clone(), now + second, PATIENCE, 0.0);
+        assert_eq!(due(&schedule), Some(PATIENCE + first));
+        // It is wanted after all, and holds something old; then it is not wanted again.
+        schedule.wants(key.clone(), now + second, Duration::ZERO, 0.0);
+        assert_eq!(due(&schedule), Some(second + first));
+        schedule.wants(key.clone(), now + 2 * second, PATIENCE, 0.0);
+        assert_eq!(due(&schedule), Some(2 * second + PATIENCE + first));
+        // Once it was its turn, it is tried again like all others.
+        schedule.lost(&key, now + PATIENCE, 0.5);
+        schedule.wants(key.clone(), now + PATIENCE, PATIENCE, 0.0);
+        assert_eq!(due(&schedule), Some(PATIENCE + BACKOFF.0));
+        schedule.holds(&key, now + PATIENCE, 0.5);
+        assert_eq!(due(&schedule), Some(PATIENCE + SHOWN));
+        assert!(CALM > 2 * PATIENCE);
+    }
+
+    #[test]
     fn what_was_written_waits_for_the_watch_and_a_lost_race_is_no_try() {
         let (now, mut schedule, key) = (Instant::now(), Schedule::default(), key("a"));
-        schedule.wants(key.clone(), now, 0.0);
+        schedule.wants(key.clone(), now, Duration::ZERO, 0.0);
         schedule.written(&key, now, 0.5);
         assert_eq!(schedule.next().unwrap().0, now + SHOWN);
         for _ in 0..5 {

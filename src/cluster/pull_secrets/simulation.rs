@@ -13,7 +13,7 @@ use serde_json::json;
 use super::INTERVAL;
 use super::decide::Verdict;
 use super::ledger::Ledger;
-use super::schedule::Schedule;
+use super::schedule::{PATIENCE, Schedule};
 use super::seen::{Found, Home, KEY, OWNER, TYPE};
 
 const OWN: &str = "quench";
@@ -142,11 +142,18 @@ impl Replica {
         replica
     }
 
+    /// Takes over another policy.
+    fn follow(&mut self, policy: &Policy, cluster: &mut Cluster, now: Instant) {
+        let keys = self.ledger.follow(policy);
+        self.plan(keys, cluster, now);
+    }
+
     fn plan(&mut self, keys: Vec<super::Key>, cluster: &mut Cluster, now: Instant) {
         for key in keys {
             match self.ledger.verdict(&key) {
                 Verdict::Stands(_) => self.schedule.rests(&key),
-                _ => self.schedule.wants(key, now, cluster.fraction()),
+                Verdict::Remove => self.schedule.wants(key, now, PATIENCE, cluster.fraction()),
+                _ => self.schedule.wants(key, now, Duration::ZERO, cluster.fraction()),
             }
         }
     }
@@ -189,7 +196,7 @@ fn settle(replicas: &mut [Replica], cluster: &mut Cluster, mut now: Instant, unt
             let source = replica.ledger.source(&key.0).map(|source| BASE64_STANDARD.encode(&source.0.0));
             let to = match (replica.ledger.verdict(&key), source) {
                 (Verdict::Create | Verdict::Update, Some(source)) => Some(source),
-                (Verdict::Remove, _) => None,
+                (Verdict::Renew | Verdict::Remove, _) => None,
                 _ => {
                     replica.schedule.rests(&key);
                     continue;
@@ -205,8 +212,14 @@ fn settle(replicas: &mut [Replica], cluster: &mut Cluster, mut now: Instant, unt
 }
 
 fn policy() -> Policy {
-    let text = "apiVersion: quench.dev/v1alpha1\nkind: Policy\npullSecrets: [{name: hub, registries: [dhi.io], propagate: {selector: {pull: hub}}}]\n";
-    Policy::parse(text, "policy.yaml").unwrap()
+    policy_for("selector: {pull: hub}")
+}
+
+fn policy_for(namespaces: &str) -> Policy {
+    let text = format!(
+        "apiVersion: quench.dev/v1alpha1\nkind: Policy\npullSecrets: [{{name: hub, registries: [dhi.io], propagate: {{{namespaces}}}}}]\n"
+    );
+    Policy::parse(&text, "policy.yaml").unwrap()
 }
 
 fn cluster(seed: u64, namespaces: usize) -> Cluster {
@@ -272,7 +285,7 @@ fn whatever_happens_they_come_to_the_right_end() {
             let until = now + Duration::from_millis(pause);
             now = settle(&mut replicas, &mut cluster, now, until);
         }
-        settle(&mut replicas, &mut cluster, now, now + Duration::from_secs(400));
+        settle(&mut replicas, &mut cluster, now, now + PATIENCE + Duration::from_secs(400));
         let source = cluster.secrets[OWN].clone();
         let wanted =
             cluster.homes.iter().filter(|(name, labelled)| **labelled && *name != OWN).map(|(name, _)| name.clone());
@@ -288,5 +301,35 @@ fn whatever_happens_they_come_to_the_right_end() {
             assert_eq!(cluster.secrets.get(name), Some(stored), "{seed}: {name} is somebody else's");
         }
         assert!(cluster.writes + cluster.lost < 150, "{seed}: {} and {}", cluster.writes, cluster.lost);
+    }
+}
+
+#[test]
+fn replicas_do_not_undo_each_other_while_a_new_policy_comes_to_them() {
+    let (all, none) = (policy(), policy_for("namespaces: []"));
+    for (old, new, copies) in [(&none, &all, 20), (&all, &none, 0)] {
+        for seed in 0..10 {
+            let (mut cluster, start) = (cluster(seed, 20), Instant::now());
+            let mut replicas = vec![Replica::new(old, &mut cluster, start), Replica::new(old, &mut cluster, start)];
+            let now = settle(&mut replicas, &mut cluster, start, start + Duration::from_secs(30));
+            let writes = cluster.writes;
+            replicas[0].follow(new, &mut cluster, now);
+            let now = settle(&mut replicas, &mut cluster, now, now + PATIENCE.mul_f64(0.9));
+            replicas[1].follow(new, &mut cluster, now);
+            settle(&mut replicas, &mut cluster, now, now + PATIENCE + Duration::from_secs(60));
+            assert_eq!(cluster.secrets.len(), 1 + copies, "{seed}");
+            assert_eq!(cluster.writes - writes, 20, "{seed}: each copy once");
+        }
+    }
+}
+
+#[test]
+fn replicas_that_never_agree_undo_each_other_rarely() {
+    for seed in 0..10 {
+        let (mut cluster, start) = (cluster(seed, 1), Instant::now());
+        let mut replicas = vec![Replica::new(&policy(), &mut cluster, start)];
+        replicas.push(Replica::new(&policy_for("namespaces: []"), &mut cluster, start));
+        settle(&mut replicas, &mut cluster, start, start + Duration::from_secs(3_600));
+        assert!((4..=50).contains(&cluster.writes), "{seed}: {} writes in an hour", cluster.writes);
     }
 }

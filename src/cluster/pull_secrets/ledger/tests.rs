@@ -144,7 +144,7 @@ fn reviews_know_who_lacks_it_and_nothing_while_that_is_in_doubt() {
     assert_eq!(lacking(&ledger, &schedule, &[Some("hub")]), "");
     assert_eq!(lacking(&ledger, &schedule, &[Some("other")]), "bank");
     let (key, now) = (("hub".to_owned(), "shop".to_owned()), std::time::Instant::now());
-    schedule.wants(key.clone(), now, 0.0);
+    schedule.wants(key.clone(), now, std::time::Duration::ZERO, 0.0);
     assert_eq!(lacking(&ledger, &schedule, &[]), "bank");
     schedule.failed(&key, now, 0.0);
     assert_eq!(lacking(&ledger, &schedule, &[]), "bank shop");
@@ -168,7 +168,7 @@ fn copies_are_counted_by_how_they_stand() {
     let counts = CopyCounts { current: 1, pending: 2, foreign: 1, usable_sources: 1, ..CopyCounts::default() };
     assert_eq!(ledger.counts(&schedule), counts);
     let (key, now) = (("hub".to_owned(), "shop".to_owned()), std::time::Instant::now());
-    schedule.wants(key.clone(), now, 0.0);
+    schedule.wants(key.clone(), now, std::time::Duration::ZERO, 0.0);
     schedule.failed(&key, now, 0.0);
     assert_eq!(ledger.counts(&schedule), CopyCounts { pending: 1, failed: 1, ..counts });
     ledger.take_secret("hub", Event::Delete(secret("quench", "", "b25l")));

@@ -89,7 +89,8 @@ impl<'a> Home<'a> {
     pub(super) fn replicas<const N: usize>(&self, names: [&str; N], rest: &str) -> [Quench; N] {
         let policy = self.policy(rest);
         let file = kubeconfig(self.cluster, &self.namespace, &api_server(self.cluster));
-        let policy = ["--policy", policy.to_str().unwrap(), "--reload-seconds", "1"];
+        let policy =
+            ["--policy", policy.to_str().unwrap(), "--reload-seconds", "1", "--pull-secret-patience-seconds", "3"];
         let flags = [&["--own-namespace", self.name(), "--log-level", "trace"], &policy[..]].concat();
         let start = |name: &str| Quench::start_by(&file, &self.cluster.dir, &format!("{}-{name}", self.name()), &flags);
         names.map(start)
