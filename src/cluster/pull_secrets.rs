@@ -19,9 +19,10 @@ mod schedule;
 mod seen;
 #[cfg(test)]
 mod simulation;
+mod told;
 mod watches;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub use self::known::{Absences, Known, Where};
 use self::ledger::Ledger;
 pub use self::schedule::PATIENCE;
 use self::schedule::{Key, Schedule};
+use self::told::Told;
 use self::watches::{Seen, Subject, Watches};
 use crate::live::Live;
 use crate::telemetry::Metrics;
@@ -77,19 +79,6 @@ pub struct Keeper {
     /// Whether reviews and metrics are behind.
     is_behind: bool,
     told: Told,
-}
-
-/// What was said already, and is not said again.
-#[derive(Debug, Default)]
-struct Told {
-    no_cluster: bool,
-    /// What is wrong with each watch, and since when it was last so.
-    troubles: BTreeMap<Subject, (Instant, String)>,
-    originals: BTreeMap<String, Original>,
-    /// Where a Secret of somebody else is in the way.
-    foreign: BTreeSet<Key>,
-    /// Why writes failed, whatever the namespace.
-    failures: BTreeSet<String>,
 }
 
 impl fmt::Debug for Keeper {
@@ -318,8 +307,12 @@ impl Keeper {
         let due = self.schedule.next().filter(|(due, _)| *due <= now && self.not_before <= now);
         let Some(key) = due.map(|(_, key)| key.clone()) else { return };
         let Some((client, own)) = self.client.clone().zip(self.own.clone()) else { return };
+        let verdict = self.ledger.verdict(&key);
+        if verdict.brings_credentials() && self.told.is_in_trouble(&Subject::Namespaces) {
+            return self.schedule.holds(&key, now, random());
+        }
         let (source, found) = (self.ledger.source(&key.0), self.ledger.found(&key));
-        let (write, done) = match (self.ledger.verdict(&key), source, found) {
+        let (write, done) = match (verdict, source, found) {
             (Verdict::Create, Some(source), None) => (Write::Create, copies::create(client, &key, &own, source).await),
             (Verdict::Update, Some(source), Some(found)) => {
                 (Write::Update, copies::update(client, &key, &own, source, found).await)

@@ -6,7 +6,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::schedule::Key;
-use super::seen::{Found, KEY, OWNER, Source, TYPE};
+use super::seen::{Found, KEY, OWNER, PLACE, Source, TYPE};
 use crate::cluster::call::{CallError, within_deadline};
 
 /// The manager of the fields of copies.
@@ -55,7 +55,7 @@ impl Done {
 }
 
 /// A copy of `source`, as a change of what has these `uid` and `version`.
-fn copy(name: &str, own: &str, source: &Source, uid: Option<&str>, version: &str) -> Value {
+fn copy((name, namespace): &Key, own: &str, source: &Source, uid: Option<&str>, version: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Secret",
@@ -64,6 +64,7 @@ fn copy(name: &str, own: &str, source: &Source, uid: Option<&str>, version: &str
             "uid": uid,
             "resourceVersion": version,
             "labels": {"app.kubernetes.io/managed-by": "quench", OWNER: own},
+            "annotations": {PLACE: namespace},
         },
         "type": TYPE,
         "data": {KEY: source.0},
@@ -71,18 +72,18 @@ fn copy(name: &str, own: &str, source: &Source, uid: Option<&str>, version: &str
 }
 
 /// Makes a copy where there is none. By server-side apply: the only way of making an object that a role can grant by the object's name.
-pub(super) async fn create(client: Client, (name, namespace): &Key, own: &str, source: &Source) -> Done {
-    let made = copy(name, own, source, None, NEVER);
-    apply(client, name, namespace, &made, &PatchParams::apply(MANAGER)).await
+pub(super) async fn create(client: Client, key: &Key, own: &str, source: &Source) -> Done {
+    let made = copy(key, own, source, None, NEVER);
+    apply(client, key, &made, &PatchParams::apply(MANAGER)).await
 }
 
 /// Makes what was found what the source is. It carries our label, so that whoever changed it since changed what is ours.
-pub(super) async fn update(client: Client, (name, namespace): &Key, own: &str, source: &Source, found: &Found) -> Done {
-    let changed = copy(name, own, source, Some(&found.uid), &found.version);
-    apply(client, name, namespace, &changed, &PatchParams::apply(MANAGER).force()).await
+pub(super) async fn update(client: Client, key: &Key, own: &str, source: &Source, found: &Found) -> Done {
+    let changed = copy(key, own, source, Some(&found.uid), &found.version);
+    apply(client, key, &changed, &PatchParams::apply(MANAGER).force()).await
 }
 
-async fn apply(client: Client, name: &str, namespace: &str, copy: &Value, params: &PatchParams) -> Done {
+async fn apply(client: Client, (name, namespace): &Key, copy: &Value, params: &PatchParams) -> Done {
     let secrets = Api::<Secret>::namespaced(client, namespace);
     done(within_deadline(secrets.patch(name, params, &Patch::Apply(copy))).await)
 }

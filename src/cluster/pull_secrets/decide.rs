@@ -27,6 +27,13 @@ pub(super) enum Verdict {
     Remove,
 }
 
+impl Verdict {
+    /// Whether a namespace gets credentials by it: only one that is known to want them still may.
+    pub(super) fn brings_credentials(self) -> bool {
+        matches!(self, Self::Create | Self::Update)
+    }
+}
+
 /// How a pull secret stands in a namespace where nothing is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -66,12 +73,12 @@ mod tests {
     use k8s_openapi::api::core::v1::Secret;
     use serde_json::json;
 
-    use super::super::seen::{KEY, OWNER, TYPE};
+    use super::super::seen::{KEY, OWNER, PLACE, TYPE};
     use super::*;
 
     fn found(owner: &str, type_: &str, is_immutable: bool, held: &str) -> Found {
         let secret: Secret = serde_json::from_value(json!({
-            "metadata": {"namespace": "shop", "uid": "u", "resourceVersion": "7", "labels": {OWNER: owner}},
+            "metadata": {"namespace": "shop", "uid": "u", "resourceVersion": "7", "labels": {OWNER: owner}, "annotations": {PLACE: "shop"}},
             "type": type_,
             "immutable": is_immutable,
             "data": {KEY: held},

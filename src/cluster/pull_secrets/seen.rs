@@ -14,6 +14,8 @@ pub(super) const TYPE: &str = "kubernetes.io/dockerconfigjson";
 pub(super) const KEY: &str = ".dockerconfigjson";
 /// The label of copies: the namespace of the quench that made them.
 pub(super) const OWNER: &str = "quench.dev/propagated-from";
+/// The annotation of copies: the namespace that they were made for. Whoever copies a copy by hand copies its label as well.
+pub(super) const PLACE: &str = "quench.dev/propagated-to";
 
 /// What a Secret pulls with, by its SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,7 +40,7 @@ impl fmt::Debug for Digest {
 /// Whose a Secret is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// It carries our label.
+    /// It carries our label, and was made for where it is.
     Us,
     /// It does not: it is never touched.
     SomebodyElse,
@@ -75,10 +77,12 @@ impl Found {
         let is_pull_secret = secret.type_.as_deref() == Some(TYPE);
         let held = secret.data.unwrap_or_default().remove(KEY).filter(|_| is_pull_secret);
         let label = metadata.labels.as_ref().and_then(|labels| labels.get(OWNER));
+        let place = metadata.annotations.as_ref().and_then(|annotations| annotations.get(PLACE));
+        let is_ours = label.is_some_and(|from| from == own) && place.is_some() && place == metadata.namespace.as_ref();
         Self {
             uid: metadata.uid.unwrap_or_default(),
             version: metadata.resource_version.unwrap_or_default(),
-            owner: if label.is_some_and(|from| from == own) { Owner::Us } else { Owner::SomebodyElse },
+            owner: if is_ours { Owner::Us } else { Owner::SomebodyElse },
             digest: held.as_ref().map(|held| Digest::of(&held.0)),
             is_fixed: !is_pull_secret || secret.immutable.unwrap_or(false),
             source: held.filter(|_| metadata.namespace.as_deref() == Some(own)).map(Source),
@@ -109,7 +113,10 @@ mod tests {
 
     fn found(namespace: &str, type_: &str, key: &str, labels: &Value) -> Found {
         let secret = json!({
-            "metadata": {"name": "hub", "namespace": namespace, "uid": "u", "resourceVersion": "7", "labels": labels},
+            "metadata": {
+                "name": "hub", "namespace": namespace, "uid": "u", "resourceVersion": "7",
+                "labels": labels, "annotations": {PLACE: "shop"},
+            },
             "type": type_,
             "data": {key: "aGVsbG8=", "more": "bW9yZQ=="},
         });
@@ -137,6 +144,11 @@ mod tests {
         ] {
             assert_eq!(found("shop", TYPE, KEY, &labels).owner, owner, "{labels}");
         }
+        // `kubectl get -o yaml` there and `kubectl apply` here.
+        assert_eq!(found("bank", TYPE, KEY, &json!({OWNER: "quench"})).owner, Owner::SomebodyElse);
+        let unmarked = json!({"metadata": {"namespace": "shop", "labels": {OWNER: "quench"}}, "type": TYPE});
+        let unmarked = Found::of(serde_json::from_value(unmarked).unwrap(), "quench");
+        assert_eq!(unmarked.owner, Owner::SomebodyElse, "the label alone says nothing");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::INTERVAL;
 use super::decide::Verdict;
 use super::ledger::Ledger;
 use super::schedule::{PATIENCE, Schedule};
-use super::seen::{Found, Home, KEY, OWNER, TYPE};
+use super::seen::{Found, Home, KEY, OWNER, PLACE, TYPE};
 
 const OWN: &str = "quench";
 
@@ -104,7 +104,7 @@ impl Cluster {
 fn found(namespace: &str, stored: &Stored) -> (String, Found) {
     let labels = if stored.is_ours { json!({OWNER: OWN}) } else { json!(null) };
     let secret: Secret = serde_json::from_value(json!({
-        "metadata": {"namespace": namespace, "uid": "u", "resourceVersion": stored.version.to_string(), "labels": labels},
+        "metadata": {"namespace": namespace, "uid": "u", "resourceVersion": stored.version.to_string(), "labels": labels, "annotations": {PLACE: namespace}},
         "type": TYPE,
         "data": {KEY: stored.held},
     }))

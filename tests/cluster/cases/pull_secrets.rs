@@ -70,6 +70,7 @@ pub(crate) fn two_replicas_keep_two_hundred_namespaces(cluster: &Cluster) {
     assert_eq!((copies.get(foreign).map(String::as_str), copies.get(plain)), (Some("their-password"), None));
     let copy = cluster.kubectl.within(&shops[0]).get(&["secret", &home.secret()]);
     let labels = json!({"app.kubernetes.io/managed-by": "quench", "quench.dev/propagated-from": home.name()});
+    assert_eq!(copy["metadata"]["annotations"], json!({"quench.dev/propagated-to": shops[0]}));
     assert_eq!((&copy["metadata"]["labels"], copy["type"].as_str()), (&labels, Some("kubernetes.io/dockerconfigjson")));
     for replica in &replicas {
         let log = replica.log();
@@ -102,11 +103,20 @@ pub(crate) fn two_replicas_keep_two_hundred_namespaces(cluster: &Cluster) {
     home.open_shops(200, 1);
     opening.until("a new namespace has a copy", 1, || has("second-password") == (199, 1));
 
+    // A copy that somebody copied to where none is wanted is theirs, with all that it carries.
+    let mut taken = cluster.kubectl.within(&shops[0]).get(&["secret", &home.secret()]);
+    for own in ["namespace", "uid", "resourceVersion", "creationTimestamp", "managedFields"] {
+        taken["metadata"].as_object_mut().unwrap().remove(own);
+    }
+    cluster.kubectl.within(plain).with(&taken.to_string(), &["create", "-f", "-"]);
+
     let leaving = Writes::of(&replicas);
     home.ask(&shops[1], false);
     home.ask(foreign, false);
-    leaving.until("a namespace without the label has none", 1, || has("second-password") == (198, 1));
-    assert!(home.copies().contains_key(foreign), "what is not ours stays");
+    leaving.until("a namespace without the label has none", 1, || has("second-password") == (199, 1));
+    let copies = home.copies();
+    assert!(copies.contains_key(foreign) && copies.contains_key(plain), "what is not ours stays");
+    cluster.kubectl.within(plain).run(&["delete", "secret", &home.secret()]);
 
     home.kubectl().run(&["delete", "secret", &home.secret()]);
     for replica in &replicas {

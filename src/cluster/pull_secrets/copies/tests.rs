@@ -53,6 +53,7 @@ fn copied(uid: Option<&str>, version: &str) -> Value {
             "uid": uid,
             "resourceVersion": version,
             "labels": {"app.kubernetes.io/managed-by": "quench", "quench.dev/propagated-from": "quench"},
+            "annotations": {"quench.dev/propagated-to": "shop"},
         },
         "type": "kubernetes.io/dockerconfigjson",
         "data": {".dockerconfigjson": "aGVsbG8="},

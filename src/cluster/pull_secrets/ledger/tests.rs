@@ -1,7 +1,7 @@
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::json;
 
-use super::super::seen::{KEY, OWNER, TYPE};
+use super::super::seen::{KEY, OWNER, PLACE, TYPE};
 use super::*;
 
 fn policy(secrets: &str) -> Policy {
@@ -13,7 +13,7 @@ const HUB: &str = "{name: hub, registries: [dhi.io], propagate: {namespaces: ['t
 
 fn secret(namespace: &str, owner: &str, held: &str) -> (String, Found) {
     let secret: Secret = serde_json::from_value(json!({
-        "metadata": {"name": "hub", "namespace": namespace, "uid": "u", "resourceVersion": "7", "labels": {OWNER: owner}},
+        "metadata": {"name": "hub", "namespace": namespace, "uid": "u", "resourceVersion": "7", "labels": {OWNER: owner}, "annotations": {PLACE: namespace}},
         "type": TYPE,
         "data": {KEY: held},
     }))
