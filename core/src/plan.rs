@@ -303,13 +303,20 @@ impl<'p> Plan<'p> {
 
     /// The first secret for the target, where the namespace is known to have none that would do. A pod that exists has pulled already.
     fn absent_secret(&self, target: &Reference) -> Option<&'p str> {
-        if self.request.absent_secrets.is_empty() || self.secrets_are_fixed() {
+        if self.request.absent_secrets.is_empty() || self.secrets_are_fixed() || self.has_other_secrets() {
             return None;
         }
         let is_absent = |secret: &str| self.request.absent_secrets.contains(&secret);
         let mut needed = self.policy.pull_secrets_for(target);
         let first = needed.next()?;
         (is_absent(first) && needed.all(is_absent)).then_some(first)
+    }
+
+    /// Whether the pod names pull secrets that the policy does not know: they may have the login.
+    fn has_other_secrets(&self) -> bool {
+        let pod = self.request.object.pod(self.request.kind).map(Object::spec);
+        let mut named = pod.and_then(|pod| pod.image_pull_secrets.as_ref()).into_iter().flatten();
+        named.any(|secret| self.policy.pull_secrets.iter().all(|known| *known.name != *secret.name))
     }
 
     /// The findings of a target, where a mirror stands in for it: that is pulled with a secret of its own.

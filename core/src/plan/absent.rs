@@ -12,12 +12,24 @@ fn outcome(
     (kind, operation): (Kind, Operation),
     existing: &Existing,
 ) -> String {
+    outcome_of(policy, absent_secrets, image, r#"[{"name":"m"},{"name":"dhi"}]"#, (kind, operation), existing)
+}
+
+/// The same of a pod that names these pull secrets.
+fn outcome_of(
+    policy: &str,
+    absent_secrets: &[&str],
+    image: &str,
+    named: &str,
+    (kind, operation): (Kind, Operation),
+    existing: &Existing,
+) -> String {
     let header = "apiVersion: quench.dev/v1alpha1\nkind: Policy\n";
     let secrets = "pullSecrets: [{name: dhi, registries: [dhi.io]}, {name: spare, registries: [dhi.io]}, {name: m, registries: [mirror.example.com]}]\n";
     let text = format!("{header}{secrets}mirrors: [{{from: docker.io, to: mirror.example.com/hub}}]\n{policy}");
     let (policy, catalog) = (Policy::parse(&text, "policy.yaml").unwrap(), Catalog::embedded());
     let spec = format!(
-        r#"{{"securityContext":{{"runAsUser":65532}},"containers":[{{"name":"c","image":"{image}"}}],"imagePullSecrets":[{{"name":"m"}},{{"name":"dhi"}}]}}"#
+        r#"{{"securityContext":{{"runAsUser":65532}},"containers":[{{"name":"c","image":"{image}"}}],"imagePullSecrets":{named}}}"#
     );
     let object = match kind {
         Kind::Pod => format!(r#"{{"spec":{spec}}}"#),
@@ -73,6 +85,23 @@ fn a_namespace_without_the_secret_is_told() {
     ] {
         let found = outcome(policy, absent_secrets, image, MADE, &Existing::declared());
         assert_eq!(found, expected, "{policy} {absent_secrets:?} {image}");
+    }
+}
+
+#[test]
+fn a_pod_with_a_secret_that_the_policy_does_not_know_may_have_its_own_login() {
+    for (named, told) in [
+        ("[]", true),
+        ("null", true),
+        (r#"[{"name":"m"}]"#, true),
+        (r#"[{"name":"theirs"}]"#, false),
+        (r#"[{"name":"dhi"},{"name":"theirs"}]"#, false),
+    ] {
+        for kind in [Kind::Pod, Kind::Deployment] {
+            let made = (kind, Operation::Create);
+            let found = outcome_of("", &["dhi", "spare"], "nginx:1.31.4", named, made, &Existing::declared());
+            assert_eq!(found.contains(ABSENT), told, "{kind:?} {named}: {found}");
+        }
     }
 }
 
