@@ -339,12 +339,7 @@ fn allow(findings: &[Finding<'_>], matched: Match) -> bool {
 /// about pulling it, counts.
 fn counts(finding: &Finding<'_>, matched: Match) -> bool {
     let code = finding.hazard.code();
-    matched != Match::Mirror || about_the_change(code) || code == Code::PullSecretAbsent
-}
-
-/// Whether a hazard is one of any change, whatever the images.
-fn about_the_change(code: Code) -> bool {
-    matches!(code, Code::ForeignOwner | Code::PullSecretMissing)
+    matched != Match::Mirror || candidate::about_the_change(code) || code == Code::PullSecretAbsent
 }
 
 /// What is done with objects of the request's kind.

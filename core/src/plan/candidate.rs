@@ -5,7 +5,7 @@ use std::fmt;
 use std::mem;
 use std::ops::Range;
 
-use super::{Choice, Finding, Item, Plan, about_the_change, allow, counts};
+use super::{Choice, Finding, Item, Plan, allow, counts};
 use crate::catalog::Facts;
 use crate::decision::{Decision, Match};
 use crate::existing::{Detail, Existing, Inquiry, Presence, Published};
@@ -305,4 +305,9 @@ impl<'p> Item<'p> {
         };
         findings
     }
+}
+
+/// Whether a hazard is one of any change, whatever the images.
+pub(super) fn about_the_change(code: Code) -> bool {
+    matches!(code, Code::ForeignOwner | Code::PullSecretMissing)
 }

@@ -10,7 +10,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 /// How long a watch may take to show what was written, before it is looked at again.
 const SHOWN: Duration = Duration::from_secs(5);
 /// How long a copy that is not wanted is left where it is, at first. Replicas do not change their policy at the same time: a kubelet brings
-/// a changed ConfigMap a minute or so after another does, and a rollout takes its time. Until then one would take away what the
+/// a changed `ConfigMap` a minute or so after another does, and a rollout takes its time. Until then one would take away what the
 /// other makes.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 /// What lasted that long is not counted as a try of what follows. Longer than [`PATIENCE`], so that replicas that never agree undo
