@@ -83,7 +83,8 @@ impl Asking {
 
     async fn inquire(&self, inquiry: &Inquiry, wait: Duration) -> Presence {
         let started = Instant::now();
-        let found = timeout(PATIENCE, self.registry.look_up([inquiry.clone()], wait, || self.trust.clone())).await.unwrap();
+        let found =
+            timeout(PATIENCE, self.registry.look_up([inquiry.clone()], wait, || self.trust.clone())).await.unwrap();
         let took = started.elapsed();
         assert!(took < wait + Duration::from_millis(300), "{inquiry:?} took {took:?}");
         found.presence(inquiry).unwrap().clone()
