@@ -55,6 +55,8 @@ pub use self::trust::Trust;
 
 /// Questions that are on their way or wait for their turn: what bounds the memory of a burst.
 const MAX_FLIGHTS: usize = 512;
+/// Those of one review, so that a pod with made-up images does not take all.
+const MAX_ASKED: usize = 64;
 /// Answers that are refreshed at a time.
 const MAX_REFRESHES: usize = 8;
 
@@ -158,7 +160,11 @@ impl Registry {
     /// Asks for what is missing, all at once, and waits.
     async fn find(&self, mut known: Known, missing: Vec<Inquiry>, now: Instant, wait: Duration, trust: Trust) -> Known {
         let trust = Arc::new(trust);
-        let asked: Vec<_> = missing.into_iter().map(|inquiry| (self.ask(&inquiry, &trust, now), inquiry)).collect();
+        let ask = |(count, inquiry): (usize, Inquiry)| {
+            let flight = if count < MAX_ASKED { self.ask(&inquiry, &trust, now) } else { None };
+            (flight, inquiry)
+        };
+        let asked: Vec<_> = missing.into_iter().enumerate().map(ask).collect();
         for (flight, inquiry) in asked {
             let answer = match flight {
                 // No review waits for a question longer than the first one that asked it would.
@@ -262,6 +268,9 @@ impl Shared {
         let patience = self.options.patience;
         let result = match timeout(patience, host.turn()).await {
             Err(_) => Err(Trouble::Refused("too many other images are being asked for".to_owned())),
+            Ok(_turn) if host.is_left_alone(Instant::now()) => {
+                Err(Trouble::Refused("it has come to be left alone".to_owned()))
+            }
             Ok(_turn) => {
                 let asked = Instant::now();
                 let looked_up = self.distribution.look_up(&inquiry, &trust, known.as_ref(), patience);

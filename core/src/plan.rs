@@ -91,6 +91,8 @@ pub struct Plan<'p> {
 #[derive(Debug)]
 pub(crate) struct Item<'p> {
     pub(crate) image: Image<'p, 'p>,
+    /// The image that stands there now, on an update.
+    stored: Option<&'p str>,
     pub(crate) decision: Decision<'p>,
     pub(crate) choice: Choice<'p>,
     /// The candidates that registries do not have, or could not say whether they do.
@@ -169,15 +171,16 @@ pub fn plan<'p>(request: &Request<'p>, policy: &'p Policy, catalog: &'p Catalog)
     plan.items.reserve_exact(pod.spec().container_count());
     for image in pod.spec().images() {
         let changeable = !request.ephemeral || image.place.list == ImageList::EphemeralContainers;
-        if changeable && !before.has(&image) && !skipped.has(&image) {
-            plan.add(image, &inherited, catalog);
+        let stored = before.reference(&image);
+        if changeable && stored != Some(image.reference) && !skipped.has(&image) {
+            plan.add(image, stored, &inherited, catalog);
         }
     }
     plan
 }
 
 impl<'p> Plan<'p> {
-    fn add(&mut self, image: Image<'p, 'p>, inherited: &Inherited<'p>, catalog: &'p Catalog) {
+    fn add(&mut self, image: Image<'p, 'p>, stored: Option<&'p str>, inherited: &Inherited<'p>, catalog: &'p Catalog) {
         let mut decision = Decision::of(image.reference, self.policy, catalog);
         let first = self.findings.len();
         let target = decision.target.as_ref().filter(|_| decision.rewrites);
@@ -190,14 +193,21 @@ impl<'p> Plan<'p> {
             Choice::Nothing
         } else if self.policy.verify.is_some() {
             let (choice, findings) = self.offer(&image, inherited, &mut decision, first);
-            self.items.push(Item { image, decision, choice, missing: Vec::new(), findings });
+            self.items.push(Item { image, stored, decision, choice, missing: Vec::new(), findings });
             return;
         } else if self.allows(first, decision.matched) {
             Choice::Target
         } else {
             self.other_candidate(&image, inherited, &mut decision, first)
         };
-        self.items.push(Item { image, decision, choice, missing: Vec::new(), findings: first..self.findings.len() });
+        self.items.push(Item {
+            image,
+            stored,
+            decision,
+            choice,
+            missing: Vec::new(),
+            findings: first..self.findings.len(),
+        });
     }
 
     /// What is left where hazards take the target away: its build with a shell, or the mirror.

@@ -49,7 +49,7 @@ impl Explain {
         let images: Vec<_> = self.images.iter().map(|image| image.to_string_lossy()).collect();
         let decisions: Vec<_> = images.iter().map(|image| Decision::of(image, &policy, &catalog)).collect();
         let inquiries = decisions.iter().filter_map(Decision::inquiry).collect();
-        let existing = self.verifying.existing(&policy, || inquiries)?;
+        let (existing, _) = self.verifying.existing(&policy, || inquiries)?;
         let mut out = io::stdout().lock();
         for (image, decision) in images.iter().zip(&decisions) {
             let presence = decision.inquiry().and_then(|inquiry| existing.presence(&inquiry));

@@ -78,6 +78,8 @@ struct Tally {
     images: usize,
     broken: usize,
     denied: usize,
+    /// Images whose registry could not say whether they exist.
+    unsaid: usize,
 }
 
 impl Rewrite {
@@ -108,8 +110,9 @@ impl Rewrite {
             existing: Existing::declared(),
         };
         let candidates = || read.iter().flat_map(|(_, bytes)| file::candidates(bytes, &rewriter)).collect();
-        rewriter.existing = self.verifying.existing(&policy, candidates)?;
-        let mut tally = Tally { files: read.len(), ..Tally::default() };
+        let (existing, unsaid) = self.verifying.existing(&policy, candidates)?;
+        rewriter.existing = existing;
+        let mut tally = Tally { files: read.len(), unsaid, ..Tally::default() };
         let mut out = io::stdout().lock();
         let mut boundary = Boundary::default();
         for (source, before) in read {
@@ -133,7 +136,7 @@ impl Rewrite {
             eprintln!("{images} images {would}rewritten in {changed} of {files} files");
         }
         Ok(ExitCode::from(match tally {
-            Tally { broken: 1.., .. } => 2,
+            Tally { broken: 1.., .. } | Tally { unsaid: 1.., .. } => 2,
             Tally { denied: 1.., .. } => 1,
             Tally { changed: 1.., .. } if self.check => 1,
             _ => 0,

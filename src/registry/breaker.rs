@@ -61,6 +61,11 @@ impl Breaker {
         }
     }
 
+    /// Whether nothing is to be asked now, not even to see how it is.
+    pub(super) fn is_left_alone(&self, now: Instant) -> bool {
+        matches!(self.state, State::Open { until } if now < until)
+    }
+
     #[cfg(test)]
     fn is_open(&self) -> bool {
         self.state != State::Closed

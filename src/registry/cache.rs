@@ -39,6 +39,12 @@ struct Answer {
     fresh_until: Instant,
 }
 
+impl Answer {
+    fn is_present(&self) -> bool {
+        matches!(*self.presence, Presence::Present(_))
+    }
+}
+
 /// A question on its way.
 #[derive(Debug, Clone)]
 pub(super) struct Flight {
@@ -71,11 +77,17 @@ impl Cache {
 
     /// What was published when the registry last could say, not longer than `keep` ago.
     pub(super) fn last_published(&self, inquiry: &Inquiry, keep: Duration, now: Instant) -> Option<&Published> {
-        let answer = self.entries.get(inquiry)?.answer.as_ref()?;
-        match &*answer.presence {
-            Presence::Present(published) if now < answer.learned + keep => Some(published),
+        match &*self.last_present(inquiry, keep, now)?.presence {
+            Presence::Present(published) => Some(published),
             _ => None,
         }
+    }
+
+    /// The answer that said so, which may say more than was asked.
+    fn last_present(&self, inquiry: &Inquiry, keep: Duration, now: Instant) -> Option<&Answer> {
+        let own = self.entries.get(inquiry).and_then(|entry| entry.answer.as_ref());
+        let lasts = |answer: &&Answer| answer.is_present() && now < answer.learned + keep;
+        own.filter(lasts).or_else(|| self.last_present(&inquiry.deeper()?, keep, now))
     }
 
     /// The question that is on its way, which may ask for more.
@@ -119,14 +131,15 @@ impl Cache {
         now: Instant,
         fresh_until: Instant,
     ) -> Presence {
-        let kept = self.last_published(inquiry, keep, now).cloned().map_or(Presence::Unknown, Presence::Present);
-        let Some(entry) = self.entries.get_mut(inquiry) else { return kept };
-        entry.flight = None;
-        match &mut entry.answer {
-            Some(answer) if kept != Presence::Unknown => answer.fresh_until = fresh_until.min(answer.learned + keep),
-            answer => *answer = Some(Answer { presence: Presence::Unknown.into(), learned: now, fresh_until }),
+        let kept = self.last_present(inquiry, keep, now).map(|answer| (answer.presence.clone(), answer.learned));
+        let (presence, learned) = kept.unwrap_or_else(|| (Presence::Unknown.into(), now));
+        let said = Presence::clone(&presence);
+        if let Some(entry) = self.entries.get_mut(inquiry) {
+            entry.flight = None;
+            let fresh_until = if said == Presence::Unknown { fresh_until } else { fresh_until.min(learned + keep) };
+            entry.answer = Some(Answer { presence, learned, fresh_until });
         }
-        kept
+        said
     }
 
     /// The published images whose answers end before `soon`, that a review asked for since `asked_since`, and the registry was
@@ -141,7 +154,7 @@ impl Cache {
                     && entry.flight.as_ref().is_none_or(|flight| !flight.is_alive())
             })
             .filter_map(|(inquiry, entry)| {
-                let answer = entry.answer.as_ref().filter(|answer| matches!(*answer.presence, Presence::Present(_)))?;
+                let answer = entry.answer.as_ref().filter(|answer| answer.is_present())?;
                 (answer.fresh_until < soon).then_some((answer.fresh_until, inquiry))
             })
             .collect();
@@ -154,13 +167,12 @@ impl Cache {
     fn make_room(&mut self, now: Instant) {
         let is_flying = |entry: &Entry| entry.flight.as_ref().is_some_and(Flight::is_alive);
         let is_fresh = |entry: &Entry| entry.answer.as_ref().is_some_and(|answer| now < answer.fresh_until);
-        self.entries.retain(|_, entry| is_flying(entry) || is_fresh(entry));
+        // What was published is needed most where its registry is away, when nothing of it is fresh.
+        let is_there = |entry: &Entry| entry.answer.as_ref().is_some_and(Answer::is_present);
+        self.entries.retain(|_, entry| is_flying(entry) || is_fresh(entry) || is_there(entry));
         if self.entries.len() < self.capacity {
             return;
         }
-        let is_there = |entry: &Entry| {
-            entry.answer.as_ref().is_some_and(|answer| matches!(*answer.presence, Presence::Present(_)))
-        };
         let worth = |entry: &Entry| (is_there(entry), entry.asked);
         let mut worths: Vec<_> = self.entries.values().filter(|entry| !is_flying(entry)).map(worth).collect();
         worths.sort_unstable();
@@ -319,5 +331,32 @@ mod tests {
         cache.arrive_without(&image(2), 60 * SECOND, now + SECOND, now + SECOND);
         assert_eq!(cache.due(soon, now, now), [image(1)]);
         assert_eq!(cache.due(soon, now, now + SECOND), [image(2), image(1)]);
+    }
+
+    #[test]
+    fn a_deeper_answer_outlives_an_outage_for_shallower_questions_too() {
+        let (mut cache, now) = (Cache::new(9), Instant::now());
+        let of = |detail| Inquiry { detail, ..image(1) };
+        let (_deep, departing) = flight(now);
+        assert!(cache.depart(&of(Detail::User), departing));
+        cache.arrive(&of(Detail::User), present("d"), now, now + SECOND);
+        let (keep, at) = (10 * SECOND, now + 2 * SECOND);
+        let (_shallow, departing) = flight(at);
+        assert!(cache.depart(&of(Detail::Existence), departing));
+        assert_eq!(cache.arrive_without(&of(Detail::Existence), keep, at, at + 60 * SECOND), present("d"));
+        // It is no younger than the answer that it is from.
+        assert_eq!(cache.recall(&of(Detail::Existence), now + keep - SECOND).as_deref(), Some(&present("d")));
+        assert_eq!(cache.recall(&of(Detail::Existence), now + keep), None);
+    }
+
+    #[test]
+    fn what_was_published_is_not_forgotten_in_an_outage_for_made_up_names() {
+        let (mut cache, now) = (Cache::new(10), Instant::now());
+        answered(&mut cache, 0, present("d"), now, SECOND);
+        let later = now + 5 * SECOND;
+        for number in 1..40 {
+            answered(&mut cache, number, Presence::Absent, later, SECOND);
+        }
+        assert!(cache.last_published(&image(0), 60 * SECOND, later).is_some());
     }
 }

@@ -85,6 +85,9 @@ impl Distribution {
         let question = Question::manifest(reference, trust)?;
         if let Some(known) = known.filter(|known| is_whole(known, detail)) {
             let answer = self.exchange.ask(Method::HEAD, &question).await?;
+            if matches!(answer.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+                return Err(Trouble::of_status(answer.status, &answer.headers));
+            }
             let is_known = || manifest::content_digest(&answer.headers) == Some(&*known.digest);
             if answer.status == StatusCode::OK && manifest::media_type(&answer.headers).is_some() && is_known() {
                 return Ok(Presence::Present(known.clone()));

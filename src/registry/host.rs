@@ -67,6 +67,11 @@ impl Host {
         lock(&self.breaker).admits(now, patience * 2)
     }
 
+    /// Whether it has come to be left alone since a question was admitted.
+    pub(super) fn is_left_alone(&self, now: Instant) -> bool {
+        lock(&self.breaker).is_left_alone(now)
+    }
+
     /// Waits until it is asked less.
     pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         // Never closed.

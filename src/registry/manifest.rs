@@ -1,11 +1,13 @@
 //! What a manifest or an index says, as the OCI image specification and Docker write them.
 
+use std::fmt;
+
 use aws_lc_rs::digest::{SHA256, SHA384, SHA512, digest};
 use hyper::HeaderMap;
 use hyper::header::CONTENT_TYPE;
 use quench_core::existing::Published;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// The header of the digest that a registry computed.
 const CONTENT_DIGEST: &str = "docker-content-digest";
@@ -24,6 +26,8 @@ const CONFIGURATIONS: [&str; 2] =
 /// Platforms that are kept of one image, and the longest name of one: more than there are, so that no image fills the memory.
 const MAX_PLATFORMS: usize = 64;
 const MAX_PLATFORM: usize = 64;
+/// Manifests of one index, attestations among them.
+const MAX_MANIFESTS: usize = 1000;
 
 /// Why an answer says nothing of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +47,7 @@ pub(super) enum Unreadable {
 #[serde(rename_all = "camelCase")]
 struct Index {
     media_type: Option<String>,
+    #[serde(deserialize_with = "few")]
     manifests: Vec<Descriptor>,
     config: Option<IgnoredAny>,
     layers: Option<IgnoredAny>,
@@ -54,6 +59,33 @@ struct Descriptor {
     media_type: Option<String>,
     digest: Option<Box<str>>,
     platform: Option<Platform>,
+}
+
+/// The manifests of an index, unless they are more than any image has: an answer of 4 MiB could name a million, which take many times
+/// that.
+fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Descriptor>, D::Error> {
+    struct Few;
+
+    impl<'de> Visitor<'de> for Few {
+        type Value = Vec<Descriptor>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {MAX_MANIFESTS} manifests")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut manifests: A) -> Result<Self::Value, A::Error> {
+            let mut few = Vec::new();
+            while let Some(manifest) = manifests.next_element()? {
+                if few.len() == MAX_MANIFESTS {
+                    return Err(A::Error::invalid_length(MAX_MANIFESTS + 1, &self));
+                }
+                few.push(manifest);
+            }
+            Ok(few)
+        }
+    }
+
+    deserializer.deserialize_seq(Few)
 }
 
 /// As a descriptor and a configuration have it.
@@ -250,6 +282,13 @@ mod tests {
         ] {
             assert_eq!(read(media_type, None, body, None), Err(error), "{media_type} {body}");
         }
+    }
+
+    #[test]
+    fn an_index_of_more_manifests_than_any_image_has_is_none() {
+        let index = |count| format!(r#"{{"manifests":[{}]}}"#, vec!["{}"; count].join(","));
+        assert!(read(INDEXES[0], None, &index(MAX_MANIFESTS), None).is_ok());
+        assert_eq!(read(INDEXES[0], None, &index(MAX_MANIFESTS + 1), None), Err(Unreadable::Body));
     }
 
     #[test]

@@ -9,4 +9,5 @@ mod verify {
     mod order;
     mod promises;
     mod published;
+    mod stored;
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use quench::registry::Options;
-use quench_core::existing::Presence;
+use quench_core::existing::{Inquiry, Presence};
 use tokio::time::sleep;
 
 use super::server::{Reply, Server};
@@ -27,7 +27,7 @@ async fn many_reviews_ask_once_and_those_after_them_not_at_all() {
     assert_eq!(server.seen().len(), 1);
     assert!(asking.counts(r#"quench_registry_lookups_total{result="present",source="registry"} 100"#));
     // Ready at once: nothing was awaited.
-    let inquiry = image.clone().into();
+    let inquiry: Inquiry = image.clone().into();
     let mut known = pin!(asking.registry.look_up([inquiry.clone()], REVIEW, || panic!("nothing is asked")));
     let Poll::Ready(found) = known.as_mut().poll(&mut Context::from_waker(Waker::noop())) else { panic!("it waits") };
     assert_eq!(found.presence(&inquiry), Some(&index()));
@@ -195,4 +195,16 @@ async fn a_registry_that_refuses_is_not_asked_again_and_again_to_keep_answers_wa
     // Each at most every fifth of the time that an answer lasts, from a fifth before its end on: three times, by HEAD and GET.
     let asked = server.seen().len() - before;
     assert!((24..=12 * 2 * 4).contains(&asked), "{asked}");
+}
+
+#[tokio::test]
+async fn one_review_with_made_up_images_does_not_take_all_questions() {
+    let server = always(|| Reply::status(404)).await;
+    let asking = Asking::of(&[&server]);
+    let inquiry = |number| -> Inquiry { server.image(&format!("app:{number}")).into() };
+    let inquiries: Vec<_> = (0..100).map(inquiry).collect();
+    let found = asking.registry.look_up(inquiries.clone(), REVIEW, || asking.trust.clone()).await;
+    let says = |presence| inquiries.iter().filter(|inquiry| found.presence(inquiry) == Some(&presence)).count();
+    assert_eq!((says(Presence::Absent), says(Presence::Unknown)), (64, 36));
+    assert_eq!(server.seen().len(), 64);
 }

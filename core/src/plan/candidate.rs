@@ -224,18 +224,28 @@ impl<'p> Plan<'p> {
                 let findings = self.answered(item, &candidate, to.digest().is_some(), published, &judge.inherited);
                 (to, findings)
             }
-            // A registry whose digest is none says nothing.
-            _ if asked && judge.verify.unknown == Unknown::Keep => return Answer::Unsaid(to.clone()),
-            _ if !is_declared => return Answer::Missing(Some(Missing::Unsaid(to.clone()))),
-            _ => {
-                let findings = self.found(&candidate.findings).to_vec();
-                (candidate.inquiry.reference, findings)
-            }
+            // A registry whose digest is none says nothing. What is stored was confirmed when it was: anything else would roll it.
+            _ => match item.stored_as(to, candidate.inquiry.newest.is_some()) {
+                Some(stored) => (stored, self.found(&candidate.findings).to_vec()),
+                None if asked && (judge.verify.unknown == Unknown::Keep || self.unpins(item, to)) => {
+                    return Answer::Unsaid(to.clone());
+                }
+                None if !is_declared => return Answer::Missing(Some(Missing::Unsaid(to.clone()))),
+                None => {
+                    let findings = self.found(&candidate.findings).to_vec();
+                    (candidate.inquiry.reference, findings)
+                }
+            },
         };
         if allow(&findings, matched) { Answer::Taken(to, findings) } else { Answer::Held(findings) }
     }
 
-    /// The candidate by the tag that it stands for, with its digest where the policy pins it.
+    /// Whether what was pinned would not be any more.
+    fn unpins(&self, item: &Item<'p>, to: &Reference) -> bool {
+        self.policy.digest == Digest::Pin && item.image.reference.contains('@') && to.digest().is_none()
+    }
+
+    /// The candidate by the tag that it stands for, with its digest where the policy pins it; as it is stored, where it is.
     fn pinned(&self, to: &Reference, item: &Item<'p>, published: &Published) -> Option<Reference> {
         let pins = match self.policy.digest {
             Digest::Pin => item.image.reference.contains('@'),
@@ -243,7 +253,11 @@ impl<'p> Plan<'p> {
             Digest::Drop => false,
         };
         let to = published.tag.as_ref().map_or_else(|| Ok(to.clone()), |newest| to.with_tag(newest)).ok()?;
-        if pins { to.pinned(&published.digest).ok() } else { Some(to) }
+        match item.stored_as(&to, false) {
+            Some(stored) => Some(stored),
+            None if pins => to.pinned(&published.digest).ok(),
+            None => Some(to),
+        }
     }
 
     /// The candidate's hazards, by what is published where that says more than the catalog.
@@ -288,6 +302,13 @@ struct Judge<'j, 'p> {
 }
 
 impl<'p> Item<'p> {
+    /// The image that stands there now, where that is `to`, pinned or not, or with `any_tag` another tag of it: whoever applies
+    /// the same manifest again means no other.
+    fn stored_as(&self, to: &Reference, any_tag: bool) -> Option<Reference> {
+        let stored: Reference = self.stored?.parse().ok()?;
+        (stored.is_or_pins(to) || any_tag && stored.name() == to.name()).then_some(stored)
+    }
+
     /// Takes a candidate; `held` says whether hazards took the target away. The hazards that are left.
     fn take(&mut self, rank: Rank, to: Reference, held: bool, mut findings: Vec<Finding<'p>>) -> Vec<Finding<'p>> {
         self.choice = match rank {

@@ -16,12 +16,12 @@ impl<'p> Before<'p> {
         Self { spec, by_name: None }
     }
 
-    /// Whether the same list had the same image under the same name. Most lists keep their order: the names are put in a map
-    /// only where one did not.
-    pub(super) fn has(&mut self, image: &Image<'p, 'p>) -> bool {
-        let Some(spec) = self.spec else { return false };
+    /// What the same list had under the same name. Most lists keep their order: the names are put in a map only where one did
+    /// not.
+    pub(super) fn reference(&mut self, image: &Image<'p, 'p>) -> Option<&'p str> {
+        let spec = self.spec?;
         if let Some(same) = spec.image_at(image.place).filter(|same| same.name == image.name) {
-            return same.reference == image.reference;
+            return Some(same.reference);
         }
         let by_name = self.by_name.get_or_insert_with(|| {
             let mut by_name = HashMap::new();
@@ -30,7 +30,7 @@ impl<'p> Before<'p> {
             }
             by_name
         });
-        by_name.get(&(image.place.list, image.name)) == Some(&image.reference)
+        by_name.get(&(image.place.list, image.name)).copied()
     }
 }
 

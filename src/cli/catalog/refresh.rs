@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use quench_core::catalog::Catalog;
-use quench_core::catalog::snapshot::{Answer, Refreshed, refresh};
+use quench_core::catalog::snapshot::{Refreshed, refresh};
 use quench_core::policy::Policy;
 use tokio::select;
 
@@ -101,7 +101,8 @@ impl Refresh {
         let mut answers = partial.answers().clone();
         answers.retain(|name, _| is_asked(name));
         self.check(&unanswered, answers.len(), names.len())?;
-        if answers.values().all(|answer| *answer == Answer::Absent) {
+        let refreshed = refresh(&text, &answers, &repository, &today())?;
+        if refreshed.absent.len() == answers.len() {
             // What is said of a wrong name is worth nothing.
             partial.remove()?;
             bail!(
@@ -110,8 +111,6 @@ impl Refresh {
                 self.out.display()
             );
         }
-
-        let refreshed = refresh(&text, &answers, &repository, &today())?;
         file::write(&self.out, &refreshed.text)?;
         self.report(&refreshed, &unanswered, [names.len(), answers.len(), known]);
         partial.remove()
