@@ -54,7 +54,11 @@ pub(crate) fn verify(node: &Node, policy: &[&str]) {
         let manifest = kubectl(node).run(&create).stdout;
         kubectl(node).apply(&manifest);
     }
-    let set = policy.iter().flat_map(|key| ["--set".to_owned(), format!("policy.{key}")]);
+    // The registry's images are of the node's architecture, and of no other.
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let platforms = format!("hardened.platforms={{linux/{architecture}}}");
+    let set = policy.iter().copied().chain([&*platforms]);
+    let set = set.flat_map(|key| ["--set".to_owned(), format!("policy.{key}")]);
     let set: Vec<_> = set.chain([format!("--set-string=podAnnotations.policy={}", policy.join(" "))]).collect();
     let upgrade =
         ["upgrade", NAMESPACE, CHART, "--values", VALUES, "--values", REGISTRIES, "--wait", "--timeout", "90s"];
