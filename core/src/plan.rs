@@ -2,6 +2,7 @@
 
 mod candidate;
 mod passed_over;
+mod secrets;
 
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -10,13 +11,14 @@ pub(crate) use self::candidate::Missing;
 
 use self::candidate::Candidate;
 use self::passed_over::{Before, Skipped};
+use self::secrets::named_secrets;
 use crate::catalog::Catalog;
 use crate::decision::{Decision, Match};
 use crate::hazard::{self, Action, Code, Counterpart, Hazard, Inherited};
 use crate::policy::{GitOps, Mode, OptOut, Policy, Treatment};
 use crate::reference::Reference;
 use crate::review::{self, Operation};
-use crate::workload::{Composer, Image, ImageList, Kind, Metadata, Object, OwnerReference, PodSpec, group};
+use crate::workload::{Composer, Image, ImageList, Kind, Metadata, Object, OwnerReference, group};
 
 /// What a decision is about: a pod, or the template of a workload.
 #[derive(Debug, Clone, Copy)]
@@ -294,50 +296,6 @@ impl<'p> Plan<'p> {
             self.findings.push(Finding { hazard, action });
         }
     }
-
-    /// The pull secrets of an existing pod cannot change.
-    fn secrets_are_fixed(&self) -> bool {
-        self.request.kind == Kind::Pod && self.request.operation == Operation::Update
-    }
-
-    /// The secret that the target needs, where the pod names none of those that would do and can be given none.
-    fn missing_secret(&self, target: &Reference) -> Option<&'p str> {
-        if !self.secrets_are_fixed() {
-            return None;
-        }
-        let named = |secret: &str| self.named_secrets.contains(&secret);
-        let mut needed = self.policy.pull_secrets_for(target);
-        let first = needed.next()?;
-        (!named(first) && !needed.any(named)).then_some(first)
-    }
-
-    /// The first secret for the target, where the namespace is known to have none that would do. A pod that exists has pulled already.
-    fn absent_secret(&self, target: &Reference) -> Option<&'p str> {
-        if self.request.absent_secrets.is_empty() || self.secrets_are_fixed() || self.has_other_secrets() {
-            return None;
-        }
-        let is_absent = |secret: &str| self.request.absent_secrets.contains(&secret);
-        let mut needed = self.policy.pull_secrets_for(target);
-        let first = needed.next()?;
-        (is_absent(first) && needed.all(is_absent)).then_some(first)
-    }
-
-    /// Whether the pod names pull secrets that the policy does not know: they may have the login.
-    fn has_other_secrets(&self) -> bool {
-        let pod = self.request.object.pod(self.request.kind).map(Object::spec);
-        let mut named = pod.and_then(|pod| pod.image_pull_secrets.as_ref()).into_iter().flatten();
-        named.any(|secret| self.policy.pull_secrets.iter().all(|known| *known.name != *secret.name))
-    }
-
-    /// The findings of a target, where a mirror stands in for it: that is pulled with a secret of its own.
-    fn of_mirror(&self, of_target: &[Finding<'p>], mirror: &Reference) -> Vec<Finding<'p>> {
-        let is_of_both = |finding: &&Finding<'p>| finding.hazard.code() != Code::PullSecretAbsent;
-        let mut findings: Vec<_> = of_target.iter().filter(is_of_both).cloned().collect();
-        let action = self.policy.action(Code::PullSecretAbsent);
-        let absent = self.absent_secret(mirror).filter(|_| action != Action::Ignore);
-        findings.extend(absent.map(|secret| Finding { hazard: Hazard::PullSecretAbsent { secret }, action }));
-        findings
-    }
 }
 
 /// Whether an image with these findings may become a target by a match.
@@ -388,18 +346,6 @@ fn is_not_ours(object: &Object<'_>, pod: &Object<'_>) -> bool {
     let metadata = object.metadata.as_ref();
     metadata.is_some_and(|metadata| metadata.annotations.mirror_pod || !metadata.deletion_timestamp.is_empty())
         || pod.spec().is_windows()
-}
-
-/// Those of the policy's pull secrets that the pod names.
-fn named_secrets<'p>(pod: &PodSpec<'_>, policy: &'p Policy) -> Vec<&'p str> {
-    let mut named = Vec::new();
-    for secret in pod.image_pull_secrets.iter().flatten() {
-        let known = policy.pull_secrets.iter().map(|known| known.name.as_str()).find(|known| **known == *secret.name);
-        if let Some(name) = known.filter(|name| !named.contains(name)) {
-            named.push(name);
-        }
-    }
-    named
 }
 
 #[cfg(test)]
