@@ -48,7 +48,7 @@ use crate::telemetry::{Metrics, Source};
 use crate::unwinding::unwinding;
 
 pub use self::credentials::{Credentials, Error as CredentialsError};
-pub use self::options::{Options, Proxies, authorities};
+pub use self::options::{Options, Proxies};
 pub use self::tags::TagsError;
 pub use self::trouble::Trouble;
 pub use self::trust::Trust;
@@ -84,11 +84,10 @@ impl fmt::Debug for Registry {
 }
 
 impl Registry {
-    /// Knows nothing yet, and nobody's password.
-    pub fn new(mut options: Options, metrics: Arc<Metrics>) -> Result<Self, rustls::Error> {
+    /// Knows nothing yet, nobody's password, and no authority but those of the web.
+    pub fn new(options: Options, metrics: Arc<Metrics>) -> Result<Self, rustls::Error> {
         let credentials = Arc::new(ArcSwap::default());
-        let authorities = std::mem::take(&mut options.authorities);
-        let client = Arc::new(ArcSwap::from_pointee(Client::new(authorities, options.proxies.into())?));
+        let client = Arc::new(ArcSwap::from_pointee(Client::new([], options.proxies.into())?));
         let shared = Shared {
             distribution: Distribution::new(client.clone(), credentials.clone()),
             client,

@@ -45,17 +45,19 @@ struct Asking {
 }
 
 impl Asking {
-    #[expect(clippy::needless_pass_by_value, reason = "options are made where they are given")]
     fn with(options: Options, servers: &[&Server]) -> Self {
-        Self::trusting(Options { authorities: vec![server::authority()], ..options }, servers)
+        let asking = Self::web(options, servers);
+        asking.registry.replace_authorities(vec![server::authority()]).unwrap();
+        asking
     }
 
     /// Trusts the authorities of the web alone.
     fn strangers_to(servers: &[&Server]) -> Self {
-        Self::trusting(Options::default(), servers)
+        Self::web(Options::default(), servers)
     }
 
-    fn trusting(options: Options, servers: &[&Server]) -> Self {
+    #[expect(clippy::needless_pass_by_value, reason = "options are made where they are given")]
+    fn web(options: Options, servers: &[&Server]) -> Self {
         let metrics = Arc::new(Metrics::new());
         let options = Options { proxies: Proxies::None, ..options };
         let trust = Trust { contacted: hosts(servers), ..Trust::default() };

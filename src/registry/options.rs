@@ -1,18 +1,12 @@
 //! How long answers last, and how registries are reached.
 
-use std::path::Path;
 use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::Matcher;
-use rustls::pki_types::CertificateDer;
-
-use crate::tls;
 
 /// How long answers last, and how registries are reached.
 #[derive(Debug)]
 pub struct Options {
-    /// Who may sign registries' certificates, besides the authorities of the web.
-    pub authorities: Vec<CertificateDer<'static>>,
     /// By whom registries are reached.
     pub proxies: Proxies,
     /// How long an image that exists is not asked for again.
@@ -53,7 +47,6 @@ impl From<Proxies> for Matcher {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            authorities: Vec::new(),
             proxies: Proxies::Environment,
             present: Duration::from_secs(300),
             absent: Duration::from_secs(30),
@@ -64,9 +57,4 @@ impl Default for Options {
             capacity: 4096,
         }
     }
-}
-
-/// The certificate authorities in a PEM file.
-pub fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, tls::Error> {
-    tls::certificates(path, &tls::read(path)?)
 }
