@@ -29,6 +29,12 @@ pub(crate) fn api_server(cluster: &Cluster) -> SocketAddr {
     server.strip_prefix("https://").unwrap().parse().unwrap()
 }
 
+/// The `ClusterRole` in a page of docs/, and what stands with it: what a home is granted, and no more.
+pub(crate) fn documented_rights(page: &str) -> &str {
+    let mut blocks = page.split("```yaml\n").skip(1).map(|block| block.split_once("```").unwrap().0);
+    blocks.find(|block| block.contains("kind: ClusterRole\n")).expect("the documented rights")
+}
+
 fn admins(cluster: &Cluster) -> Value {
     cluster.kubectl.run(&["config", "view", "--raw", "--minify", "-o", "json"]).json()
 }

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use quench_certs::Bundle;
 use serde_json::{Value, json};
 
-use crate::account::{ACCOUNT, api_server, kubeconfig};
+use crate::account::{ACCOUNT, api_server, documented_rights, kubeconfig};
 use crate::cluster::Cluster;
 use crate::kubectl::{Kubectl, Said, eventually};
 use crate::namespace::{Namespace, Served};
@@ -42,10 +42,7 @@ impl<'a> Home<'a> {
 
     /// Grants the documented rights, as changed, in the place of those before.
     pub(super) fn grant(&self, change: &dyn Fn(&str) -> String) {
-        let mut blocks = DOCUMENTED.split("```yaml\n").skip(1).map(|block| block.split_once("```").unwrap().0);
-        let documented = blocks.find(|block| block.contains("kind: ClusterRole\n")).expect("the documented rights");
-        let changed = change(documented);
-        let rights = changed
+        let rights = change(documented_rights(DOCUMENTED))
             .replace("namespace: quench", &format!("namespace: {}", self.name()))
             .replace("name: quench-certificates", &format!("name: {}", self.configuration()))
             .replace("resourceNames: [quench]", &format!("resourceNames: [{}]", self.configuration()));

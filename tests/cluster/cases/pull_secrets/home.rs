@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use crate::account::{ACCOUNT, api_server, kubeconfig};
+use crate::account::{ACCOUNT, api_server, documented_rights, kubeconfig};
 use crate::cluster::Cluster;
 use crate::kubectl::{Kubectl, Said};
 use crate::namespace::{Namespace, Served};
@@ -43,9 +43,7 @@ impl<'a> Home<'a> {
 
     /// Grants the documented rights, as changed.
     pub(super) fn grant(&self, change: &dyn Fn(&str) -> String) {
-        let mut blocks = DOCUMENTED.split("```yaml\n").skip(1).map(|block| block.split_once("```").unwrap().0);
-        let documented = blocks.find(|block| block.contains("kind: ClusterRole\n")).expect("the documented rights");
-        let rights = change(documented)
+        let rights = change(documented_rights(DOCUMENTED))
             .replace("namespace: quench", &format!("namespace: {}", self.name()))
             .replace(": quench-pull-secrets", &format!(": quench-{}", self.secret()))
             .replace("[dhi-pull-secret]", &format!("[{}]", self.secret()))
