@@ -18,7 +18,7 @@ use quench_core::outcome::{Change, Outcome};
 use quench_core::plan::{self, Plan, plan};
 use quench_core::policy::{Mode, Policy};
 use quench_core::review::{self, reply};
-use quench_core::warning::printable;
+use quench_core::text::printable;
 use tracing::{info, warn};
 
 use crate::cluster::pull_secrets::{Absences, Known};

@@ -8,7 +8,7 @@ use crate::decision::Match;
 use crate::hazard::Code;
 use crate::json::{push_quoted, push_string};
 use crate::reference::Reference;
-use crate::warning::printable;
+use crate::text::printable;
 
 /// The most that one annotation of ours may hold.
 const MAX_ANNOTATION: usize = 16 << 10;

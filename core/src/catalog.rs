@@ -13,6 +13,7 @@ mod facts;
 mod format;
 mod image;
 mod pattern;
+mod platform;
 mod read;
 mod registries;
 mod resolution;
@@ -23,6 +24,7 @@ use std::collections::HashMap;
 
 pub use self::facts::{Contents, Facts, NoPort, OwnedDirectory, Port, Protocol};
 pub use self::image::{Image, Role, Upstream};
+pub use self::platform::Platform;
 pub use self::resolution::{Class, Reason, Resolution};
 pub use self::tag::Declared;
 

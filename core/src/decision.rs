@@ -40,10 +40,10 @@ impl<'c> Decision<'c> {
     /// Decides for the image that is written `image`.
     pub fn of(image: &str, policy: &'c Policy, catalog: &'c Catalog) -> Self {
         let reference: Reference = match image.parse() {
-            Ok(_) if image == INJECTED => return Self::kept(Match::None, Why::Placeholder),
+            Ok(_) if image == INJECTED => return Self::kept(Match::NONE, Why::Placeholder),
             Ok(reference) => reference,
-            Err(_) if is_placeholder(image) => return Self::kept(Match::None, Why::Placeholder),
-            Err(error) => return Self::kept(Match::None, Why::Unparsable(error)),
+            Err(_) if is_placeholder(image) => return Self::kept(Match::NONE, Why::Placeholder),
+            Err(error) => return Self::kept(Match::NONE, Why::Unparsable(error)),
         };
         let mut decision = Self::about(&reference, policy, catalog, Pass::First);
         // A mirror that is an alias as well was looked up, and is a target for all that.
@@ -143,23 +143,23 @@ impl<'c> Decision<'c> {
         pass: Pass,
     ) -> Self {
         let name = resolution.image.map(Image::name);
-        let used = |matched: &Match| policy.matches.contains(matched);
-        let (class, tag) = match (Match::from(resolution.class), &resolution.reason) {
+        let used = |class: Class| policy.matches.contains(&class);
+        let (class, tag) = match (resolution.class, &resolution.reason) {
             // A version that is gone, where the policy would rather have the live patch of its line.
-            (Match::Past, Reason::Withdrawn { live: Some(live) }) if !used(&Match::Past) && used(&Match::Line) => {
-                (Match::Line, Some(Cow::Owned(live.to_string())))
+            (Class::Past, Reason::Withdrawn { live: Some(live) }) if !used(Class::Past) && used(Class::Line) => {
+                (Class::Line, Some(Cow::Owned(live.to_string())))
             }
-            (matched, _) => (matched, resolution.tag.as_deref().map(Cow::Borrowed)),
+            (class, _) => (class, resolution.tag.as_deref().map(Cow::Borrowed)),
         };
         let target = name.zip(tag).map(|(name, tag)| policy.repository.reference(name, &tag)).transpose();
         let (target, invalid) = target.map_or_else(|error| (None, Some(error)), |target| (target, None));
-        let usable = target.as_ref().filter(|_| used(&class));
+        let usable = target.as_ref().filter(|_| used(class));
         let (mirror, broken) = mirror_of(reference, usable, policy, catalog, pass);
         let counterpart = resolution.facts().map_or(Counterpart::None, Counterpart::Candidate);
         let digest = reference.digest().is_some();
         let why = |mirror| Why::Resolved(Resolved { resolution, class, digest, invalid, mirror });
         if usable.is_some() {
-            return Self { target, rewrites: true, counterpart, mirror, name, ..Self::kept(class, why(broken)) };
+            return Self { target, rewrites: true, counterpart, mirror, name, ..Self::kept(class.into(), why(broken)) };
         }
         if mirror.is_some() {
             // The same bytes: nothing about the image changes.
@@ -170,7 +170,7 @@ impl<'c> Decision<'c> {
                 ..Self::kept(Match::Mirror, why(Some(Mirrored::Used)))
             };
         }
-        Self { target, counterpart, name, ..Self::kept(class, why(broken)) }
+        Self { target, counterpart, name, ..Self::kept(class.into(), why(broken)) }
     }
 
     /// The build of the target with a shell and the upstream's ways, where the policy allows it and the catalog declares it.
@@ -186,11 +186,7 @@ impl<'c> Decision<'c> {
     /// Which tag of its repository the target stands for, or its build with a shell: the newest of its line, or of all.
     pub(crate) fn newest(&self, compat: bool) -> Option<Newest> {
         let Why::Resolved(resolved) = &self.why else { return None };
-        let class = match self.matched {
-            Match::Line => Class::Line,
-            Match::Floating => Class::Floating,
-            _ => return None,
-        };
+        let Match::Catalog(class @ (Class::Line | Class::Floating)) = self.matched else { return None };
         let live = resolved.resolution.build?;
         Newest::of(class, &if compat { live.compat()? } else { live })
     }

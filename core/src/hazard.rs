@@ -17,9 +17,8 @@ pub use self::code::{Action, Code};
 pub(crate) use self::platform::platform_missing_of;
 pub(crate) use self::reference::{of_reference, operator_managed};
 pub(crate) use self::user::named_user_of;
-use crate::catalog::Facts;
-use crate::policy::Platform;
-use crate::warning::printable;
+use crate::catalog::{Facts, Platform};
+use crate::text::printable;
 use crate::workload::{Container, Opened, PodSpec, group};
 
 /// The most of a name from the object that a message repeats.

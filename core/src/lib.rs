@@ -24,6 +24,7 @@ pub mod review;
 pub mod rewrite;
 mod settle;
 pub mod tag;
+pub mod text;
 pub mod warning;
 pub mod wire;
 pub mod workload;

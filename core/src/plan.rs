@@ -256,7 +256,7 @@ impl<'p> Plan<'p> {
             }
         }
         let has_candidate = target.is_some() || matches!(counterpart, Counterpart::Candidate(_));
-        for hazard in hazard::of_reference(image.reference, counterpart, target, self.policy) {
+        for hazard in hazard::of_reference(image.reference, counterpart, target, self.policy.is_public(target)) {
             self.find(hazard);
         }
         let managed = name.filter(|_| has_candidate);

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::json::push_string;
 use crate::outcome::Outcome;
-use crate::warning::printable;
+use crate::text::printable;
 use crate::wire::{self, Cursor, Read, Text, WireError, fields};
 use crate::workload::{Kind, Object};
 

@@ -14,7 +14,8 @@ use crate::plan::{Choice, Finding, Item, Missing, Plan, Purpose};
 use crate::policy::{Mode, Treatment};
 use crate::reference::Reference;
 use crate::review::Operation;
-use crate::warning::{Lines, line, printable};
+use crate::text::printable;
+use crate::warning::{Lines, line};
 use crate::workload::{Kind, Object};
 
 /// The longest written image that a warning repeats: the reason must fit behind it.

@@ -1,9 +1,9 @@
 //! Lines that the API server passes on to people: short, on one line, and safe whatever the object holds.
 
-use std::borrow::Cow;
-use std::fmt::{self, Display, Write};
+use std::fmt::{Display, Write};
 
 use crate::hazard::Code;
+use crate::text::Line;
 use crate::workload::{Image, ImageList};
 
 /// The API server cuts warnings at 256 characters; this still fits a terminal.
@@ -14,9 +14,6 @@ const MAX_WARNINGS: usize = 10;
 const MAX_NAME: usize = 63;
 /// A name of this length is shown whole, whatever the message.
 const SHORT_NAME: usize = 20;
-/// What stands where text was cut.
-const ELLIPSIS: &str = "...";
-
 /// A line about one image, such as ``container `agent`: port 80 may be refused as uid 65532 [privileged-port]``.
 pub(crate) fn line(image: &Image<'_, '_>, message: impl Display, code: Option<Code>) -> String {
     let tail = code.map_or(0, |code| code.name().len() + 3);
@@ -72,98 +69,10 @@ impl Lines {
     }
 }
 
-/// `text` as printable ASCII of at most `limit` characters: control, bidirectional and other characters are escaped.
-pub fn printable(text: &str, limit: usize) -> Cow<'_, str> {
-    if text.len() <= limit && text.bytes().all(is_printable) {
-        return Cow::Borrowed(text);
-    }
-    let mut line = Line::new(limit);
-    line.put(text);
-    Cow::Owned(line.finish())
-}
-
-/// Printable ASCII up to a limit; what does not fit is replaced by an ellipsis.
-struct Line {
-    text: String,
-    limit: usize,
-    cut: bool,
-}
-
-impl Line {
-    fn new(limit: usize) -> Self {
-        Self { text: String::with_capacity(limit.min(MAX_LINE)), limit, cut: false }
-    }
-
-    fn room(&self) -> usize {
-        self.limit.saturating_sub(self.text.len())
-    }
-
-    fn put(&mut self, text: &str) {
-        if !self.cut && self.text.len() + text.len() <= self.limit && text.bytes().all(is_printable) {
-            self.text.push_str(text);
-            return;
-        }
-        for character in text.chars() {
-            if self.cut {
-                return;
-            }
-            if character.is_ascii() && is_printable(character as u8) {
-                self.put_whole(&[character]);
-            } else {
-                let mut escaped = ['\0'; 10];
-                let mut length = 0;
-                for (slot, part) in escaped.iter_mut().zip(character.escape_default()) {
-                    *slot = part;
-                    length += 1;
-                }
-                self.put_whole(escaped.get(..length).unwrap_or_default());
-            }
-        }
-    }
-
-    /// Puts all of it or none.
-    fn put_whole(&mut self, characters: &[char]) {
-        if self.text.len() + characters.len() > self.limit {
-            self.cut = true;
-        } else {
-            self.text.extend(characters);
-        }
-    }
-
-    fn put_cut(&mut self, text: &str, limit: usize) {
-        match text.char_indices().nth(limit) {
-            Some((end, _)) => {
-                self.put(text.get(..end).unwrap_or_default());
-                self.put(ELLIPSIS);
-            }
-            None => self.put(text),
-        }
-    }
-
-    fn finish(mut self) -> String {
-        if self.cut {
-            self.text.truncate(self.limit.saturating_sub(ELLIPSIS.len()));
-            self.text.push_str(ELLIPSIS);
-        }
-        self.text
-    }
-}
-
-impl Write for Line {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.put(text);
-        // Stops a long message early.
-        if self.cut { Err(fmt::Error) } else { Ok(()) }
-    }
-}
-
-fn is_printable(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::is_printable;
     use crate::workload::Place;
 
     fn image(name: &str) -> Image<'_, '_> {

@@ -10,7 +10,7 @@ use quench_core::decision::{Decision, Match};
 use quench_core::existing::{Presence, Published};
 use quench_core::policy::Policy;
 use quench_core::reference::Reference;
-use quench_core::warning::printable;
+use quench_core::text::printable;
 use serde::Serialize;
 
 use super::RuleFiles;

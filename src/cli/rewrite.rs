@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use quench_core::existing::Existing;
 use quench_core::inventory::Surroundings;
 use quench_core::rewrite::{Rewriter, RewrittenObject};
-use quench_core::warning::printable;
+use quench_core::text::printable;
 use serde::Serialize;
 use similar::TextDiff;
 

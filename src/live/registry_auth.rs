@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use quench_core::warning::printable;
+use quench_core::text::printable;
 use tracing::warn;
 
 use super::watched::{Refusal, Watched, at_rest};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use humantime::format_rfc3339_seconds;
-use quench_core::warning::printable;
+use quench_core::text::printable;
 use tracing::{info, warn};
 
 use crate::telemetry::{File, Metrics};

@@ -211,6 +211,14 @@ fn object(fields: &[(impl AsRef<str>, String)]) -> String {
     format!("{{{}}}", fields.join(","))
 }
 
+/// Replaces a field where it stands, or adds it.
+fn set(fields: &mut Fields, key: &str, value: String) {
+    match fields.iter_mut().find(|(known, _)| **known == *key) {
+        Some(field) => field.1 = value,
+        None => fields.push((key.into(), value)),
+    }
+}
+
 fn list(items: &[Value]) -> String {
     json!(items).to_string()
 }

@@ -9,20 +9,8 @@ use crate::catalog::Class;
 /// How an image relates to what is hardened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Match {
-    /// The catalog declares this version.
-    Exact,
-    /// The catalog declares this short tag.
-    Alias,
-    /// An earlier revision of the catalog declared this version.
-    Past,
-    /// The catalog declares the minor line only.
-    Line,
-    /// No version is asked for; the newest line would be a guess.
-    Floating,
-    /// Newer than the catalog: only a registry knows.
-    Unlisted,
-    /// Nothing hardened corresponds.
-    None,
+    /// The catalog's answer for the image's repository and tag.
+    Catalog(Class),
     /// The image is hardened already.
     Hardened,
     /// The same image from a mirror.
@@ -32,30 +20,25 @@ pub enum Match {
 }
 
 impl Match {
-    /// Every class.
-    pub const ALL: [Self; 10] = [
-        Self::Exact,
-        Self::Alias,
-        Self::Past,
-        Self::Line,
-        Self::Floating,
-        Self::Unlisted,
-        Self::None,
-        Self::Hardened,
-        Self::Mirror,
-        Self::Rule,
-    ];
+    /// Every match.
+    pub const ALL: [Self; Class::ALL.len() + 3] = {
+        let mut all = [Self::Rule; Class::ALL.len() + 3];
+        let mut at = 0;
+        while at < Class::ALL.len() {
+            all[at] = Self::Catalog(Class::ALL[at]);
+            at += 1;
+        }
+        all[at] = Self::Hardened;
+        all[at + 1] = Self::Mirror;
+        all
+    };
+    /// No hardened image corresponds.
+    pub const NONE: Self = Self::Catalog(Class::None);
 
-    /// The class as policies, `explain` and metrics spell it.
+    /// The word in policies, `explain` and metrics.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Exact => "exact",
-            Self::Alias => "alias",
-            Self::Past => "past",
-            Self::Line => "line",
-            Self::Floating => "floating",
-            Self::Unlisted => "unlisted",
-            Self::None => "none",
+            Self::Catalog(class) => class.name(),
             Self::Hardened => "hardened",
             Self::Mirror => "mirror",
             Self::Rule => "rule",
@@ -65,15 +48,7 @@ impl Match {
 
 impl From<Class> for Match {
     fn from(class: Class) -> Self {
-        match class {
-            Class::Exact => Self::Exact,
-            Class::Alias => Self::Alias,
-            Class::Past => Self::Past,
-            Class::Line => Self::Line,
-            Class::Floating => Self::Floating,
-            Class::Unlisted => Self::Unlisted,
-            Class::None => Self::None,
-        }
+        Self::Catalog(class)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::{Decision, Match};
-use crate::catalog::{Catalog, Image, Resolution};
+use super::Decision;
+use crate::catalog::{Catalog, Class, Image, Resolution};
 use crate::policy::{Digest, ReplaceError, Rule};
 use crate::reference::{ParseError, Reference};
 
@@ -37,7 +37,7 @@ pub(super) enum Ruled {
 #[derive(Debug)]
 pub(super) struct Resolved<'c> {
     pub(super) resolution: Resolution<'c>,
-    pub(super) class: Match,
+    pub(super) class: Class,
     pub(super) digest: bool,
     /// Why the policy's repository gives no target.
     pub(super) invalid: Option<ParseError>,

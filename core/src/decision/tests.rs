@@ -143,7 +143,7 @@ fn placeholders_are_no_mistakes() {
         ("Nginx:1", false),
     ] {
         let decision = Decision::of(image, &policy, &catalog);
-        assert_eq!((decision.matched, decision.parse_error().is_none()), (Match::None, placeholder), "{image:?}");
+        assert_eq!((decision.matched, decision.parse_error().is_none()), (Match::NONE, placeholder), "{image:?}");
     }
 }
 

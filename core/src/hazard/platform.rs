@@ -1,9 +1,8 @@
 //! Nodes that a pod may run on and that a hardened image has no build for.
 
 use super::{Hazard, Inherited};
-use crate::catalog::Facts;
+use crate::catalog::{Facts, Platform};
 use crate::existing::Published;
-use crate::policy::Platform;
 use crate::workload::PodSpec;
 
 /// An architecture of `nodes` that the pod does not rule out and the image lacks. An image whose architectures are unknown has all.

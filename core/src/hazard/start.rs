@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use self::inside::{Inside, Presence, is_standard};
 use self::wrapper::{Words, started};
 use super::{Candidate, Hazard};
-use crate::warning::printable;
+use crate::text::printable;
 use crate::wire::Text;
 use crate::workload::{Mount, VolumeKind};
 

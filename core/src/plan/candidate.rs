@@ -6,7 +6,7 @@ use std::mem;
 use std::ops::Range;
 
 use super::{Choice, Finding, Item, Plan, allow, counts};
-use crate::catalog::Facts;
+use crate::catalog::{Class, Facts};
 use crate::decision::{Decision, Match};
 use crate::existing::{Detail, Existing, Inquiry, Presence, Published};
 use crate::hazard::{self, About, Action, Code, Counterpart, Inherited};
@@ -208,7 +208,7 @@ impl<'p> Plan<'p> {
     fn answer(&self, item: &Item<'p>, candidate: Candidate<'p>, judge: &Judge<'_, 'p>) -> Answer<'p> {
         let matched = candidate.matched(&item.decision);
         // An image is rewritten only to what is known to exist: the catalog does not know of these.
-        let is_declared = !matches!(matched, Match::Past | Match::Unlisted);
+        let is_declared = !matches!(matched, Match::Catalog(Class::Past | Class::Unlisted));
         let presence = judge.existing.presence(&candidate.inquiry);
         let (asked, to) = (presence.is_some(), &candidate.inquiry.reference);
         let published = match presence {

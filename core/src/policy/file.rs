@@ -12,10 +12,10 @@ use super::problem::{Misplaced, PolicyError, Problem, shown};
 use super::secret::check_secret;
 use super::syntax;
 use super::written::{
-    MatchName, RuleAction, Written, WrittenHardened, WrittenMapping, WrittenNamespace, WrittenOwners, WrittenRule,
+    RuleAction, Written, WrittenHardened, WrittenMapping, WrittenNamespace, WrittenOwners, WrittenRule,
 };
-use super::{Effect, Mapping, NamespaceMode, Owners, Platform, Policy, Prefix, Replacement, Repository, Rule, Verify};
-use crate::decision::Match;
+use super::{Effect, Mapping, NamespaceMode, Owners, Policy, Prefix, Replacement, Repository, Rule, Verify};
+use crate::catalog::{Class, Platform};
 
 const API_VERSION: &str = "quench.dev/v1alpha1";
 
@@ -69,7 +69,7 @@ impl Policy {
             Some(matches) => {
                 self.matches = matches.iter().map(|written| check_match(written, asks)).collect::<Result<_, _>>()?;
             }
-            None if asks => self.matches.extend([Match::Past, Match::Unlisted]),
+            None if asks => self.matches.extend([Class::Past, Class::Unlisted]),
             None => {}
         }
         if let Some(platforms) = written.platforms {
@@ -92,16 +92,11 @@ impl Policy {
     }
 }
 
-/// A class; `asks` says whether a registry can confirm what only it knows.
-fn check_match(written: &Spanned<MatchName>, asks: bool) -> Result<Match, Misplaced> {
+/// Checks one entry of `matches`: `unlisted` needs a registry that can be asked.
+fn check_match(written: &Spanned<Class>, asks: bool) -> Result<Class, Misplaced> {
     match written.value {
-        MatchName::Exact => Ok(Match::Exact),
-        MatchName::Alias => Ok(Match::Alias),
-        MatchName::Past => Ok(Match::Past),
-        MatchName::Line => Ok(Match::Line),
-        MatchName::Floating => Ok(Match::Floating),
-        MatchName::Unlisted if asks => Ok(Match::Unlisted),
-        MatchName::Unlisted => Err((written.referenced, Problem::Unlisted)),
+        Class::Unlisted if !asks => Err((written.referenced, Problem::Unlisted)),
+        class => Ok(class),
     }
 }
 

@@ -7,6 +7,7 @@ use serde_saphyr::Spanned;
 
 use super::maps::{WrittenHazards, WrittenWorkloads};
 use super::{Compat, Digest, Misspelt, Mode, OptOut, Unknown};
+use crate::catalog::Class;
 
 /// What quench may rewrite to what, and what each hazard means.
 #[derive(serde::Deserialize, JsonSchema)]
@@ -56,8 +57,8 @@ pub(super) struct WrittenHardened {
     pub(super) repository: Option<Spanned<String>>,
     /// The match classes whose candidates are used; the list is final. Without one, `verify` adds `past` and `unlisted`, where the
     /// registry has them; `unlisted` needs `verify`.
-    #[schemars(with = "Option<Vec<MatchName>>")]
-    pub(super) matches: Option<Vec<Spanned<MatchName>>>,
+    #[schemars(with = "Option<Vec<Class>>")]
+    pub(super) matches: Option<Vec<Spanned<Class>>>,
     /// `auto` takes the `-compat` build where it takes away a hazard that keeps the image, `never` only plain builds.
     pub(super) compat: Option<Compat>,
     /// What becomes of misspelt hardened images (`dhi.io/dhi/nginx`, `dhi.io/dhi-nginx`), which nobody publishes: `keep` leaves them
@@ -214,16 +215,4 @@ enum ApiVersion {
 enum PolicyKind {
     #[expect(dead_code, reason = "only its name is used, in the schema")]
     Policy,
-}
-
-/// A match class that a policy may use.
-#[derive(Clone, Copy, serde::Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum MatchName {
-    Exact,
-    Alias,
-    Past,
-    Line,
-    Floating,
-    Unlisted,
 }

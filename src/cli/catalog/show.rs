@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use quench_core::catalog::{Catalog, Declared, Facts, Image, Upstream};
-use quench_core::warning::printable;
+use quench_core::text::printable;
 use serde::Serialize;
 
 use super::{Shown, distinct, or_none};

@@ -8,7 +8,7 @@ use serde_saphyr::{Location, Spanned};
 use crate::catalog::Port;
 use crate::manifest::path_at;
 use crate::reference::Reference;
-use crate::warning::printable;
+use crate::text::printable;
 
 /// The comment that every definition begins with; other YAML beside them, such as an application's configuration, has none.
 const MARK: &str = "# syntax=dhi.io/build";

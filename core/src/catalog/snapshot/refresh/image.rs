@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::super::carried::EarlierImage;
 use super::super::tags::by_version;
-use super::super::{Fields, object};
+use super::super::{Fields, object, set};
 use super::fields;
 use super::variant::Variant;
 
@@ -99,13 +99,5 @@ impl<'r> Refreshing<'r> {
             };
             other.map_or_else(|| default.clone(), of)
         })
-    }
-}
-
-/// Replaces a field where it stands, or adds it.
-pub(super) fn set(fields: &mut Fields, key: &str, value: String) {
-    match fields.iter_mut().find(|(known, _)| **known == *key) {
-        Some(field) => field.1 = value,
-        None => fields.push((key.into(), value)),
     }
 }

@@ -8,9 +8,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::super::tags::by_version;
-use super::super::{Fields, object};
+use super::super::{Fields, object, set};
 use super::fields;
-use super::image::set;
 use crate::catalog::format;
 use crate::catalog::read::{is_runtime, release};
 use crate::tag::version::Version;
