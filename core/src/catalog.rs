@@ -9,24 +9,27 @@
 //! # Ok::<(), quench_core::reference::ParseError>(())
 //! ```
 
+mod declared;
 mod facts;
-mod format;
+pub(crate) mod format;
 mod image;
+mod matched;
 mod pattern;
 mod platform;
-mod read;
+pub(crate) mod read;
 mod registries;
 mod resolution;
-pub mod snapshot;
-mod tag;
+pub mod tag;
 
 use std::collections::HashMap;
 
+pub use self::declared::Declared;
 pub use self::facts::{Contents, Facts, NoPort, OwnedDirectory, Port, Protocol};
 pub use self::image::{Image, Role, Upstream};
+pub use self::matched::Match;
 pub use self::platform::Platform;
 pub use self::resolution::{Class, Reason, Resolution};
-pub use self::tag::Declared;
+pub use self::tag::Newest;
 
 pub(crate) use self::image::Build;
 

@@ -1,7 +1,6 @@
 //! The user's file: what may be rewritten to what, and what each hazard means.
 
 mod check;
-mod covered;
 mod file;
 mod glob;
 mod maps;
@@ -10,13 +9,14 @@ mod owners;
 mod pattern;
 mod prefix;
 mod problem;
+mod raw;
 mod repository;
 mod rule;
 mod schema;
 mod secret;
+mod shadowed;
 mod syntax;
 mod verify;
-mod written;
 
 use std::collections::HashSet;
 
@@ -32,8 +32,8 @@ pub use self::secret::{Propagate, PullSecret};
 pub use self::verify::{Unknown, Verify};
 use crate::catalog::{Class, Platform};
 use crate::hazard::{Action, Code};
+use crate::read::workload::Kind;
 use crate::reference::{ParseError, Reference, is_host_and_port};
-use crate::workload::Kind;
 
 /// Where hardened images are published.
 pub(crate) const PUBLIC_REGISTRY: &str = "dhi.io";

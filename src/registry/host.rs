@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use quench_core::existing::Presence;
+use quench_core::presence::Presence;
 use quench_core::reference::Reference;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;

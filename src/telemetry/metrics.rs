@@ -1,7 +1,7 @@
 //! The metrics that `/metrics` shows. Label values come from fixed lists only, whatever a request says.
 
 use std::sync::atomic::AtomicU64;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -291,8 +291,10 @@ impl Default for Metrics {
 
 #[cfg(test)]
 mod tests {
-    use quench_core::decision::Match;
+    use quench_core::catalog::Match;
     use quench_core::hazard::Code;
+
+    use std::time::UNIX_EPOCH;
 
     use super::*;
 

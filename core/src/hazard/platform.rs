@@ -2,8 +2,8 @@
 
 use super::{Hazard, Inherited};
 use crate::catalog::{Facts, Platform};
-use crate::existing::Published;
-use crate::workload::PodSpec;
+use crate::presence::Published;
+use crate::read::workload::PodSpec;
 
 /// An architecture of `nodes` that the pod does not rule out and the image lacks. An image whose architectures are unknown has all.
 pub(super) fn platform_missing<'p>(
@@ -49,7 +49,7 @@ mod tests {
             // Nothing is known.
             ("{}", &[], None),
         ] {
-            let spec: PodSpec<'_> = crate::wire::read(pod).unwrap();
+            let spec: PodSpec<'_> = crate::read::wire::read(pod).unwrap();
             let platforms: Vec<Box<str>> = built.iter().map(|built| Box::from(*built)).collect();
             let facts = Facts { platforms: &platforms, ..crate::hazard::tests::runs_as(65532) };
             let found = platform_missing(&spec, &nodes, &facts);

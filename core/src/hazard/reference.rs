@@ -1,8 +1,8 @@
 //! What the change of a reference itself brings, whatever container it is in.
 
 use super::{Counterpart, Hazard};
+use crate::read::workload::Composer;
 use crate::reference::Reference;
-use crate::workload::Composer;
 
 /// The hazards of an image that is written `written` and would become `target`, which has a digest or not. `is_public`: whether
 /// hardened images come from the public catalog.
