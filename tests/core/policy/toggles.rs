@@ -151,26 +151,26 @@ fn rows() -> Vec<Row> {
             &[("auto", "=dhi.io/nginx:1.31.4-compat +dhi-pull-secret"), ("never", "!no-shell")],
         ),
         Row {
-            existing: Existing::of(["dhi.io/nginx:1.31.4", "dhi.io/redis:8.10.1"].map(published)),
+            existing: Existing::of(["dhi.io/nginx:1.31.4", "dhi.io/memcached:1.6.45"].map(published)),
             ..row(
                 "hardened.digest",
                 "verify: {}",
                 &with(
                     pod(&format!("nginx:1.31.4@sha256:{}", "0".repeat(64)), &json!({})),
-                    &json!({"spec": {"initContainers": [{"name": "i", "image": "redis:8.10.1"}]}}),
+                    &json!({"spec": {"initContainers": [{"name": "i", "image": "memcached:1.6.45"}]}}),
                 ),
                 &[
                     (
                         "pin",
-                        "=dhi.io/redis:8.10.1 \
+                        "=dhi.io/memcached:1.6.45 \
                          =dhi.io/nginx:1.31.4@sha256:1111111111111111111111111111111111111111111111111111111111111111 +dhi-pull-secret",
                     ),
                     (
                         "always",
-                        "=dhi.io/redis:8.10.1@sha256:1111111111111111111111111111111111111111111111111111111111111111 \
+                        "=dhi.io/memcached:1.6.45@sha256:1111111111111111111111111111111111111111111111111111111111111111 \
                          =dhi.io/nginx:1.31.4@sha256:1111111111111111111111111111111111111111111111111111111111111111 +dhi-pull-secret",
                     ),
-                    ("drop", "=dhi.io/redis:8.10.1 =dhi.io/nginx:1.31.4 +dhi-pull-secret"),
+                    ("drop", "=dhi.io/memcached:1.6.45 =dhi.io/nginx:1.31.4 +dhi-pull-secret"),
                 ],
             )
         },
@@ -197,7 +197,10 @@ fn rows() -> Vec<Row> {
             "rules[].match",
             "rules: [{match: x, action: keep}]",
             &nginx,
-            &[("docker.io/library/nginx", ""), ("docker.io/library/redis", "=dhi.io/nginx:1.31.4 +dhi-pull-secret")],
+            &[
+                ("docker.io/library/nginx", ""),
+                ("docker.io/library/memcached", "=dhi.io/nginx:1.31.4 +dhi-pull-secret"),
+            ],
         ),
         row(
             "rules[].tag",
