@@ -17,13 +17,20 @@ mod read;
 mod registries;
 mod resolution;
 pub mod snapshot;
+mod start;
 mod tag;
+mod vendor;
 
 use std::collections::HashMap;
 
-pub use self::facts::{Contents, Facts, NoPort, OwnedDirectory, Port, Protocol};
+pub use self::facts::{BuildId, Contents, Facts, NoPort, OwnedDirectory, Port, Protocol};
 pub use self::image::{Image, Role, Upstream};
 pub use self::resolution::{Class, Reason, Resolution};
+pub use self::start::{
+    Arguments, BuildStart, ChangedDefault, Condition, ConditionError, Data, Effect, FirstWord, Folders, Form, Passing, Pattern,
+    Place, Root, Start, StartProblem, Sure, UpstreamStart, User, Variables, Word,
+};
+pub use self::vendor::Vendor;
 pub use self::tag::Declared;
 
 pub(crate) use self::image::Build;
@@ -43,6 +50,7 @@ pub struct Catalog {
     /// The same for Amazon's regional registries, by the repository alone.
     amazon: HashMap<Box<str>, Vec<Source>>,
     registries: Registries,
+    vendor: Option<Vendor>,
 }
 
 /// Where an image names an upstream repository.
@@ -105,6 +113,17 @@ pub enum CatalogError {
         /// What was written.
         port: Box<str>,
     },
+    /// Facts about a start that cannot be read.
+    #[error("image `{image}`: `start` must be as docs/starts.md says")]
+    Start {
+        /// The hardened image.
+        image: Box<str>,
+        /// What is wrong with them.
+        source: serde_json::Error,
+    },
+    /// A vendor that cannot be read.
+    #[error("`vendor` must be as docs/catalog.md says")]
+    Vendor(#[source] serde_json::Error),
 }
 
 impl Catalog {
@@ -134,11 +153,12 @@ impl Catalog {
             return Err(CatalogError::Duplicate(image.name().into()));
         }
         let registries = Registries::new(file.copies, file.amazon_accounts)?;
-        Ok(Self::index(images, registries))
+        let vendor = file.vendor.map(|raw| serde_json::from_str(raw.get())).transpose().map_err(CatalogError::Vendor)?;
+        Ok(Self { vendor, ..Self::index(images, registries) })
     }
 
     fn index(images: Vec<Image>, registries: Registries) -> Self {
-        let mut catalog = Self { images, upstreams: HashMap::new(), amazon: HashMap::new(), registries };
+        let mut catalog = Self { images, upstreams: HashMap::new(), amazon: HashMap::new(), registries, vendor: None };
         for (at, image) in catalog.images.iter().enumerate() {
             for (upstream, source) in image.upstreams().iter().enumerate() {
                 let (registry, repository) = source.name().split_once('/').unwrap_or_default();
@@ -157,6 +177,11 @@ impl Catalog {
     pub fn get(&self, name: &str) -> Option<&Image> {
         let at = self.images.binary_search_by(|image| image.name().cmp(name)).ok()?;
         self.images.get(at)
+    }
+
+    /// Who publishes the images, where the catalog says so.
+    pub fn vendor(&self) -> Option<&Vendor> {
+        self.vendor.as_ref()
     }
 
     /// Every hardened image, by name.

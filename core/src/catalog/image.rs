@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::facts::{Contents, Facts, Sheet};
 use super::pattern::TagPattern;
+use super::start::Start;
 use super::tag::Declared;
 
 /// A hardened image.
@@ -21,6 +22,8 @@ pub struct Image {
     pub(crate) vocabulary: Vocabulary,
     pub(super) sheet: Sheet,
     pub(super) contents: Vec<Contents>,
+    pub(super) start: Option<Box<Start>>,
+    pub(super) repository: Option<Box<str>>,
 }
 
 /// The words that an image's own tags are made of.
@@ -109,6 +112,16 @@ impl Image {
         !self.builds.is_empty()
     }
 
+    /// What upstream's start does that the hardened one does not, where the catalog knows. Nothing is judged by it where it does not.
+    pub fn start(&self) -> Option<&Start> {
+        self.start.as_deref()
+    }
+
+    /// The repository that has the image, where its name does not say.
+    pub fn repository(&self) -> Option<&str> {
+        self.repository.as_deref()
+    }
+
     /// Every runtime tag that the catalog declares.
     pub fn tags(&self) -> impl Iterator<Item = Declared<'_>> {
         self.builds.iter().flat_map(move |build| {
@@ -134,7 +147,8 @@ impl Image {
 
     /// The facts of the default build.
     pub fn facts(&self) -> Facts<'_> {
-        let whole = || Sheet::facts(&[Some(&self.sheet)], self.contents.first());
+        let whole =
+            || Facts { start: self.start(), ..Sheet::facts(&[Some(&self.sheet)], self.contents.first()) };
         self.default_build().map_or_else(whole, |build| build.facts())
     }
 

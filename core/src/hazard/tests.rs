@@ -13,6 +13,8 @@ pub(super) fn runs_as(run_as: u32) -> Facts<'static> {
         platforms: &[],
         workdir: None,
         contents: None,
+        start: None,
+        build: crate::catalog::BuildId::default(),
     }
 }
 

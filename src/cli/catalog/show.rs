@@ -165,7 +165,7 @@ impl<'c> Source<'c> {
 
 impl<'c> Build<'c> {
     fn of(tag: &Declared<'c>) -> Self {
-        let Facts { run_as, run_as_name, ports, entrypoint, cmd, shell, platforms, workdir, contents } = tag.facts();
+        let Facts { run_as, run_as_name, ports, entrypoint, cmd, shell, platforms, workdir, contents, .. } = tag.facts();
         Self {
             version: tag.version(),
             os: tag.os(),
