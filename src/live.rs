@@ -10,13 +10,14 @@
 //!                                                                  one load a request to a registry
 //! ```
 
+mod absences;
 mod certificates;
 mod files;
 mod registry_auth;
 mod registry_authorities;
+mod reload;
 mod rules;
-mod standing;
-mod watched;
+mod status;
 
 use std::fs;
 use std::path::Path;
@@ -27,12 +28,13 @@ use arc_swap::{ArcSwap, Guard};
 use quench_core::catalog::Catalog;
 use quench_core::policy::Policy;
 
+pub use absences::{Absences, Known, Where};
 pub use certificates::Certificates;
 pub use files::Files;
 pub use registry_auth::RegistryAuth;
 pub use registry_authorities::RegistryAuthorities;
 pub use rules::Rules;
-pub use standing::{SelfManaged, Standing};
+pub use status::{SelfManaged, Standing};
 
 /// What a review is decided by.
 #[derive(Debug, Clone)]

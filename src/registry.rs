@@ -18,14 +18,14 @@ mod client;
 mod config;
 mod credentials;
 mod distribution;
+mod error;
 mod exchange;
-mod grant;
 mod host;
 mod manifest;
 mod options;
-mod question;
+mod request;
 mod tags;
-mod trouble;
+mod token;
 mod trust;
 
 use std::fmt;
@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use quench_core::existing::{Existing, Inquiry, Presence, Published};
+use quench_core::presence::{Existing, Inquiry, Presence, Published};
 use quench_core::reference::Reference;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::watch;
@@ -44,13 +44,13 @@ use self::cache::{Cache, Flight};
 use self::client::Client;
 use self::distribution::Distribution;
 use self::host::{Host, Hosts};
+use crate::panics::unwinding;
 use crate::telemetry::{Metrics, Source};
-use crate::unwinding::unwinding;
 
 pub use self::credentials::{Credentials, Error as CredentialsError};
+pub use self::error::Trouble;
 pub use self::options::{Options, Proxies};
 pub use self::tags::TagsError;
-pub use self::trouble::Trouble;
 pub use self::trust::Trust;
 
 /// Questions that are on their way or wait for their turn: what bounds the memory of a burst.

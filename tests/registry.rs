@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use quench::registry::{Credentials, Options, Proxies, Registry, Trust};
 use quench::telemetry::Metrics;
-use quench_core::existing::{Inquiry, Presence, Published};
+use quench_core::presence::{Inquiry, Presence, Published};
 use quench_core::reference::Reference;
 use server::{Endless, Reply, Seen, Server, Speaks};
 use tokio::time::{sleep, timeout};

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use alloc_counter::count_alloc;
 use anyhow::{Context, Result};
+use quench_core::answer::outcome::Outcome;
+use quench_core::answer::reply::reply;
 use quench_core::catalog::Catalog;
-use quench_core::existing::Existing;
-use quench_core::outcome::Outcome;
-use quench_core::plan::{self, Plan, plan};
+use quench_core::decide::plan::{self, Plan, plan};
 use quench_core::policy::{Mode, Policy};
-use quench_core::review;
+use quench_core::presence::Existing;
+use quench_core::read::review;
 
 use crate::reviews::{Review, Reviews};
 use crate::rounds::median;
@@ -63,7 +64,7 @@ impl Decider {
             }
             None => Outcome::nothing(),
         };
-        Ok(review::reply(&review.uid, &outcome))
+        Ok(reply(&review.uid, &outcome))
     }
 
     /// What a decision about `review` costs: the median of batches that take `span` together.

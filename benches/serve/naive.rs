@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use kube::core::DynamicObject;
 use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview};
-use quench_core::decision::Decision;
+use quench_core::decide::decision::Decision;
 use quench_core::reference::Reference;
 use serde_json::{Value, json};
 

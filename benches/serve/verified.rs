@@ -14,8 +14,8 @@ use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use quench::registry::{Options, Proxies, Registry, Trust};
 use quench::telemetry::Metrics;
-use quench_core::existing::Existing;
 use quench_core::policy::Policy;
+use quench_core::presence::Existing;
 use tokio::net::TcpListener;
 
 use crate::client::CONNECTIONS;
@@ -103,7 +103,7 @@ async fn allocations(policies: &Policies, review: &Review) -> Result<usize> {
     ensure!(!candidates.is_empty(), "a policy with `verify` asks for nothing");
     registry.look_up(candidates, PATIENCE, || Trust::of(&verifying.policy)).await;
 
-    let known = |plan: &quench_core::plan::Plan<'_>| {
+    let known = |plan: &quench_core::decide::plan::Plan<'_>| {
         // As the webhook does it.
         let candidates: Vec<_> = plan.candidates().cloned().collect();
         let known = pin!(registry.look_up(candidates, Duration::ZERO, Trust::default));

@@ -9,29 +9,34 @@
 //! # Ok::<(), quench_core::reference::ParseError>(())
 //! ```
 
+mod declared;
 mod facts;
-mod format;
+pub(crate) mod format;
 mod image;
+mod matched;
 mod pattern;
-mod read;
+mod platform;
+pub(crate) mod read;
 mod registries;
 mod resolution;
-pub mod snapshot;
 mod start;
-mod tag;
+pub mod tag;
 mod vendor;
 
 use std::collections::HashMap;
 
+pub use self::declared::Declared;
 pub use self::facts::{BuildId, Contents, Facts, NoPort, OwnedDirectory, Port, Protocol};
 pub use self::image::{Image, Role, Upstream};
+pub use self::matched::Match;
+pub use self::platform::Platform;
 pub use self::resolution::{Class, Reason, Resolution};
 pub use self::start::{
-    Arguments, BuildStart, ChangedDefault, Condition, ConditionError, Data, Effect, FirstWord, Folders, Form, Passing, Pattern,
-    Place, Root, Start, StartProblem, Sure, UpstreamStart, User, Variables, Word,
+    Arguments, BuildStart, ChangedDefault, Condition, ConditionError, Data, Effect, FirstWord, Folders, Form, Passing,
+    Pattern, Place, Root, Start, StartProblem, Sure, UpstreamStart, User, Variables, Word,
 };
+pub use self::tag::Newest;
 pub use self::vendor::Vendor;
-pub use self::tag::Declared;
 
 pub(crate) use self::image::Build;
 
@@ -153,7 +158,8 @@ impl Catalog {
             return Err(CatalogError::Duplicate(image.name().into()));
         }
         let registries = Registries::new(file.copies, file.amazon_accounts)?;
-        let vendor = file.vendor.map(|raw| serde_json::from_str(raw.get())).transpose().map_err(CatalogError::Vendor)?;
+        let vendor =
+            file.vendor.map(|raw| serde_json::from_str(raw.get())).transpose().map_err(CatalogError::Vendor)?;
         Ok(Self { vendor, ..Self::index(images, registries) })
     }
 

@@ -17,10 +17,9 @@ pub use self::code::{Action, Code};
 pub(crate) use self::platform::platform_missing_of;
 pub(crate) use self::reference::{of_reference, operator_managed};
 pub(crate) use self::user::named_user_of;
-use crate::catalog::Facts;
-use crate::policy::Platform;
-use crate::warning::printable;
-use crate::workload::{Container, Opened, PodSpec, group};
+use crate::catalog::{Facts, Platform};
+use crate::read::workload::{Container, ParsedContainer, PodSpec, group};
+use crate::text::printable;
 
 /// The most of a name from the object that a message repeats.
 const MAX_NAME: usize = 63;
@@ -314,7 +313,7 @@ impl<'p> Inherited<'p> {
 /// A container that has a hardened candidate, or at least an image of that name, and what is known of both.
 struct Candidate<'c, 'f> {
     container: &'c Container<'c>,
-    opened: Opened<'c>,
+    opened: ParsedContainer<'c>,
     pod: &'f Inherited<'c>,
     /// What the hardened image is like to run.
     facts: &'f Facts<'f>,
@@ -337,7 +336,7 @@ pub fn of_container<'c>(
     let of_candidate = match counterpart {
         Counterpart::None | Counterpart::Hardened(_) => Vec::new(),
         Counterpart::Candidate(facts) => {
-            let candidate = Candidate { container, opened: Opened::of(container), pod, facts, name };
+            let candidate = Candidate { container, opened: ParsedContainer::of(container), pod, facts, name };
             let mut found = Vec::new();
             found.extend(user::named_user(&candidate));
             found.extend(user::needs_root(&candidate));
@@ -352,6 +351,6 @@ pub fn of_container<'c>(
 }
 
 #[cfg(test)]
-mod table;
+mod table_tests;
 #[cfg(test)]
 mod tests;

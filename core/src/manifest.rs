@@ -15,6 +15,7 @@ mod json;
 mod path;
 mod scalar;
 mod share;
+mod splice;
 mod stream;
 mod text;
 mod tree;
@@ -99,7 +100,7 @@ impl Parsed<'_> {
     pub fn patched(&self, patch: &Patch) -> Result<String, ManifestError> {
         let text = self.tree.document.text;
         let Some(first) = patch.first() else { return Ok(text.to_owned()) };
-        let edited = edit::apply(text, edit::edits(&self.tree, patch)?);
+        let edited = splice::apply(text, edit::edits(&self.tree, patch)?);
         let unverified =
             || ManifestError::Unverified { line: self.tree.document.line, pointer: first.path().as_str().to_owned() };
         edited.filter(|edited| self.verify(edited, patch).is_some()).ok_or_else(unverified)

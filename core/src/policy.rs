@@ -1,7 +1,6 @@
 //! The user's file: what may be rewritten to what, and what each hazard means.
 
 mod check;
-mod covered;
 mod file;
 mod glob;
 mod maps;
@@ -10,13 +9,14 @@ mod owners;
 mod pattern;
 mod prefix;
 mod problem;
+mod raw;
 mod repository;
 mod rule;
 mod schema;
 mod secret;
+mod shadowed;
 mod syntax;
 mod verify;
-mod written;
 
 use std::collections::HashSet;
 
@@ -30,10 +30,10 @@ pub use self::repository::{Repository, RepositoryError};
 pub use self::rule::{Effect, ReplaceError, Replacement, ReplacementError, Rule};
 pub use self::secret::{Propagate, PullSecret};
 pub use self::verify::{Unknown, Verify};
-use crate::decision::Match;
+use crate::catalog::{Class, Platform};
 use crate::hazard::{Action, Code};
+use crate::read::workload::Kind;
 use crate::reference::{ParseError, Reference, is_host_and_port};
-use crate::workload::Kind;
 
 /// Where hardened images are published.
 pub(crate) const PUBLIC_REGISTRY: &str = "dhi.io";
@@ -54,7 +54,7 @@ pub struct Policy {
     /// How hardened images are named here.
     pub repository: Repository,
     /// The match classes whose candidates are used.
-    pub matches: Vec<Match>,
+    pub matches: Vec<Class>,
     /// Whether builds with a shell take the place of those that would not run.
     pub compat: Compat,
     /// What becomes of misspelt hardened images.
@@ -90,7 +90,7 @@ impl Default for Policy {
         Self {
             mode: Mode::Enforce,
             repository: Repository::public(),
-            matches: vec![Match::Exact, Match::Alias],
+            matches: vec![Class::Exact, Class::Alias],
             compat: Compat::Auto,
             misspelt: Misspelt::Keep,
             platforms: Platform::default_list(),
@@ -200,6 +200,11 @@ impl Policy {
         named.filter(move |registry| is_host_and_port(registry) && seen.insert(*registry))
     }
 
+    /// Whether `target` is in the public catalog; without a target, whether [`Policy::repository`] is.
+    pub fn is_public(&self, target: Option<&Reference>) -> bool {
+        target.map_or_else(|| self.repository.registry(), Reference::registry) == PUBLIC_REGISTRY
+    }
+
     /// Whether an image may be what a rule gave for another.
     pub fn is_given_by_rule(&self, image: &Reference) -> bool {
         self.rules.iter().any(|rule| match rule.effect() {
@@ -240,32 +245,4 @@ pub enum Digest {
     Always,
     /// Targets have a tag only.
     Drop,
-}
-
-/// What a node may be: an operating system, which is Linux, and an architecture.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Platform {
-    architecture: Box<str>,
-}
-
-impl Platform {
-    /// What hardened images are built for.
-    fn default_list() -> Vec<Self> {
-        ["amd64", "arm64"].map(|architecture| Self { architecture: architecture.into() }).into()
-    }
-
-    /// Reads `linux/amd64`, or `linux/arm/v7`; None for what is not like that.
-    fn parse(written: &str) -> Option<Self> {
-        let written = written.strip_prefix("linux/")?;
-        let (architecture, variant) = written.split_once('/').map_or((written, None), |(a, v)| (a, Some(v)));
-        let known = |part: &str| {
-            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-        };
-        (known(architecture) && variant.is_none_or(known)).then(|| Self { architecture: architecture.into() })
-    }
-
-    /// The architecture as image indexes and node labels spell it.
-    pub fn architecture(&self) -> &str {
-        &self.architecture
-    }
 }

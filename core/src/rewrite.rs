@@ -1,16 +1,18 @@
 //! Manifests in, rewritten manifests out: the webhook's decisions before any cluster sees the objects.
 
+pub mod inventory;
+
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation, ReplaceOperation};
 
+use self::inventory::{NotAWorkload, Surroundings, Workload};
 use crate::catalog::Catalog;
-use crate::existing::{Existing, Inquiry};
-use crate::inventory::{self, NotAWorkload, Surroundings, Workload};
+use crate::decide::plan::{Purpose, Request, plan};
 use crate::manifest::{ManifestError, Parsed};
-use crate::plan::{Purpose, Request, plan};
 use crate::policy::Policy;
-use crate::review::Operation;
-use crate::workload::{Kind, Object, PodSpec};
+use crate::presence::{Existing, Inquiry};
+use crate::read::review::Operation;
+use crate::read::workload::{Kind, Object, PodSpec};
 
 /// The service account of pods that name none.
 const DEFAULT_ACCOUNT: &str = "default";

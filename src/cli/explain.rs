@@ -6,15 +6,16 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use quench_core::decision::{Decision, Match};
-use quench_core::existing::{Presence, Published};
+use quench_core::catalog::Match;
+use quench_core::decide::decision::Decision;
 use quench_core::policy::Policy;
+use quench_core::presence::{Presence, Published};
 use quench_core::reference::Reference;
-use quench_core::warning::printable;
+use quench_core::text::printable;
 use serde::Serialize;
 
 use super::RuleFiles;
-use super::verifying::Verifying;
+use super::verification::Verifying;
 
 /// The longest image that text output repeats.
 const MAX_SHOWN: usize = 512;

@@ -8,16 +8,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use quench_core::existing::Existing;
-use quench_core::inventory::Surroundings;
+use quench_core::presence::Existing;
+use quench_core::rewrite::inventory::Surroundings;
 use quench_core::rewrite::{Rewriter, RewrittenObject};
-use quench_core::warning::printable;
+use quench_core::text::printable;
 use serde::Serialize;
 use similar::TextDiff;
 
 use self::file::RewrittenFile;
 use self::input::Source;
-use super::verifying::Verifying;
+use super::verification::Verifying;
 use super::{RuleFiles, dns_label};
 
 /// The longest name that a message repeats (Kubernetes' longest names).

@@ -10,12 +10,12 @@
 //!    -> verdict -> wanted -> Secret -> caBundle of every entry -> certificate to show
 //! ```
 
+mod ca_secret;
 mod clock;
 mod decide;
-mod kept;
+mod intervals;
 mod objects;
-mod pace;
-mod spread;
+mod trust_history;
 
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -27,16 +27,16 @@ use quench_certs::{Authority, Bundle, Trusted};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use self::ca_secret::{Found, Kept};
 use self::clock::Clock;
 use self::decide::{NAME, Shown, Verdict, is_to_be_replaced, verdict, wanted};
-use self::kept::{Found, Kept};
+use self::intervals::Pace;
 use self::objects::{Objects, Problem, Seen};
-use self::pace::Pace;
-use self::spread::{Entry, Spread};
+use self::trust_history::{Entry, Spread};
 use crate::live::{SelfManaged, Standing};
+use crate::panics::unwinding;
 use crate::telemetry::Metrics;
 use crate::tls::{Certificate, Identity};
-use crate::unwinding::unwinding;
 
 /// The shortest life of an authority: its successor has to reach everybody in a third of it.
 pub const MIN_AUTHORITY_LIFETIME: Duration = Duration::from_secs(10);

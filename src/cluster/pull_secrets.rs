@@ -12,14 +12,13 @@
 
 mod copies;
 mod decide;
-mod known;
 mod ledger;
-mod listed;
+mod logged_once;
+mod objects;
 mod schedule;
-mod seen;
 #[cfg(test)]
 mod simulation;
-mod told;
+mod watch_cache;
 mod watches;
 
 use std::collections::BTreeSet;
@@ -36,15 +35,15 @@ use tracing::{debug, info, warn};
 
 use self::copies::{Done, Write};
 use self::decide::{Original, State, Verdict};
-pub use self::known::{Absences, Known, Where};
 use self::ledger::Ledger;
+use self::logged_once::Told;
 pub use self::schedule::PATIENCE;
 use self::schedule::{Key, Schedule};
-use self::told::Told;
 use self::watches::{Seen, Subject, Watches};
+use crate::live::Known;
 use crate::live::Live;
+use crate::panics::unwinding;
 use crate::telemetry::Metrics;
-use crate::unwinding::unwinding;
 
 /// How often the policy in force is looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -274,7 +273,7 @@ impl Keeper {
                 warn!(secret, namespace, "the source does not exist: make it to have it copied");
             }
             (Original::Unusable, _) => {
-                warn!(secret, namespace, "the source is no {}: it is not copied, and copies stay", seen::TYPE);
+                warn!(secret, namespace, "the source is no {}: it is not copied, and copies stay", objects::TYPE);
             }
         }
     }

@@ -14,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelecto
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, Preconditions};
 use kube::{Api, Client};
 use quench_core::policy::{Treatment, Workloads};
-use quench_core::workload::Kind;
+use quench_core::read::workload::Kind;
 use tokio::time::timeout;
 use tracing::{info, warn};
 

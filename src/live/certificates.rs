@@ -7,7 +7,7 @@ use anyhow::Chain;
 use tokio::sync::watch;
 
 use super::Standing;
-use super::watched::{Refusal, Watched, at_rest};
+use super::reload::{Refusal, Watched, at_rest};
 use crate::telemetry::File;
 use crate::tls::{self, Acceptor, Certificate, ClientAuthorities, Error, Identity, Pair};
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use quench_core::warning::printable;
+use quench_core::text::printable;
 use tracing::warn;
 
-use super::watched::{Refusal, Watched, at_rest};
+use super::reload::{Refusal, Watched, at_rest};
 use super::{Standing, read};
 use crate::registry::{Credentials, Registry};
 use crate::telemetry::File;

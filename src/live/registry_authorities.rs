@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 
 use super::Standing;
-use super::watched::{Refusal, Watched, at_rest};
+use super::reload::{Refusal, Watched, at_rest};
 use crate::registry::Registry;
 use crate::telemetry::File;
 use crate::tls;

@@ -8,7 +8,7 @@ use anyhow::Result;
 use quench_core::catalog::Catalog;
 use quench_core::policy::{Mode, Policy};
 
-use super::watched::{Refusal, Watched, at_rest};
+use super::reload::{Refusal, Watched, at_rest};
 use super::{Live, Standing, parse_catalog, parse_policy, read};
 use crate::telemetry::File;
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quench_core::existing::{Inquiry, Presence, Published};
+use quench_core::presence::{Inquiry, Presence, Published};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -183,7 +183,7 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use quench_core::existing::Detail;
+    use quench_core::presence::Detail;
     use quench_core::reference::Reference;
 
     use super::*;

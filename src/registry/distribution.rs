@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use hyper::{Method, StatusCode};
-use quench_core::existing::{Detail, Inquiry, Newest, Presence, Published};
+use quench_core::presence::{Detail, Inquiry, Newest, Presence, Published};
 use quench_core::reference::Reference;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -15,7 +15,7 @@ use super::config::{self, Config};
 use super::credentials::Credentials;
 use super::exchange::Exchange;
 use super::manifest::{self, Content, Read};
-use super::question::Question;
+use super::request::Question;
 use super::tags::{self, MAX_PAGES, MAX_TAGS};
 use super::trust::Trust;
 

@@ -9,8 +9,8 @@ use hyper::{Method, StatusCode, Uri};
 use super::challenge::Challenge;
 use super::client::{Answer, Client};
 use super::credentials::{Credentials, Login};
-use super::grant::{Grant, Grants};
-use super::question::{Question, asked, resolved};
+use super::request::{Question, asked, resolved};
+use super::token::{Grant, Grants};
 use super::trust::Route;
 use super::{Trouble, lock};
 

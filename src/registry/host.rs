@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use quench_core::existing::Presence;
+use quench_core::presence::Presence;
 use quench_core::reference::Reference;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
@@ -94,7 +94,7 @@ impl Host {
         let registry = &*self.name;
         if let Err(trouble) = result {
             let reason = trouble.to_string();
-            let reason = &*quench_core::warning::printable(&reason, MAX_REASON);
+            let reason = &*quench_core::text::printable(&reason, MAX_REASON);
             // Tags are chosen by whoever makes pods: many of them must not fill the log.
             if self.may_warn(now) {
                 warn!(registry, image = reference.as_str(), reason, "could not look up an image");

@@ -5,7 +5,7 @@ use std::fmt;
 use aws_lc_rs::digest::{SHA256, SHA384, SHA512, digest};
 use hyper::HeaderMap;
 use hyper::header::CONTENT_TYPE;
-use quench_core::existing::Published;
+use quench_core::presence::Published;
 use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use hyper::HeaderMap;
 use hyper::header::LINK;
-use quench_core::warning::printable;
+use quench_core::text::printable;
 use serde::Deserialize;
 
 use super::Trouble;

@@ -25,9 +25,9 @@ use tracing::{debug, warn};
 
 use super::Options;
 use super::activity::{Activity, Observed, drive};
+use crate::panics::unwinding;
 use crate::telemetry::{Handshake, Metrics};
 use crate::tls::Acceptor;
-use crate::unwinding::unwinding;
 
 /// An HTTP/1.1 connection has one body at a time: up to this size the number of connections bounds them well enough.
 const SMALL_BODY: u64 = 64 << 10;

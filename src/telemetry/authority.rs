@@ -8,7 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::counters::Counters;
-use super::metrics::unix_seconds;
+use super::counters::unix_seconds;
 
 const CALLS: &[&str] = &["read_secret", "make_secret", "write_secret", "read_webhooks", "write_webhooks"];
 const RESULTS: &[&str] = &["ok", "failed", "lost_race"];

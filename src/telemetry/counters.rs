@@ -2,6 +2,7 @@
 
 use std::array;
 use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -50,4 +51,9 @@ impl<const N: usize> Counters<N> {
 
 fn position(known: &[&str], value: &str) -> usize {
     known.iter().position(|known| *known == value).unwrap_or(known.len() - 1)
+}
+
+/// The seconds from the Unix epoch to `time`, as Prometheus counts them; 0 before the epoch.
+pub(super) fn unix_seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

@@ -1,7 +1,7 @@
 //! The metrics that `/metrics` shows. Label values come from fixed lists only, whatever a request says.
 
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -11,7 +11,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::authority::AuthorityMetrics;
-use super::counters::Counters;
+use super::counters::{Counters, unix_seconds};
 use super::file::{FILES, File};
 use super::pull_secrets::PullSecretMetrics;
 use super::registry::RegistryMetrics;
@@ -289,14 +289,12 @@ impl Default for Metrics {
     }
 }
 
-pub(super) fn unix_seconds(time: SystemTime) -> f64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
-}
-
 #[cfg(test)]
 mod tests {
-    use quench_core::decision::Match;
+    use quench_core::catalog::Match;
     use quench_core::hazard::Code;
+
+    use std::time::UNIX_EPOCH;
 
     use super::*;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use quench_core::existing::Presence;
+use quench_core::presence::Presence;
 
 use super::counters::Counters;
 

@@ -2,11 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
+use quench_core::answer::reply::reply;
 use quench_core::catalog::Catalog;
-use quench_core::existing::Existing;
-use quench_core::plan::{self, plan};
+use quench_core::decide::plan::{self, plan};
 use quench_core::policy::{Mode, Policy};
-use quench_core::review::{self, reply};
+use quench_core::presence::Existing;
+use quench_core::read::review;
 use serde_json::{Value, json};
 
 /// The whole answer to a body: the reply, or the error with its causes.

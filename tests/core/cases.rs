@@ -6,12 +6,12 @@
 use std::fs;
 use std::path::Path;
 
-use quench_core::audit::Annotation;
+use quench_core::answer::audit::Annotation;
 use quench_core::catalog::Catalog;
-use quench_core::existing::{Existing, Inquiry, Presence, Published};
-use quench_core::plan::{self, plan};
+use quench_core::decide::plan::{self, plan};
 use quench_core::policy::Policy;
-use quench_core::review;
+use quench_core::presence::{Existing, Inquiry, Presence, Published};
+use quench_core::read::review;
 use serde_json::{Map, Value, json};
 
 #[test]

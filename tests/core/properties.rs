@@ -9,11 +9,12 @@ use std::cell::Cell;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use quench_core::answer::reply::reply;
 use quench_core::catalog::Catalog;
-use quench_core::existing::Existing;
-use quench_core::plan::{self, plan};
+use quench_core::decide::plan::{self, plan};
 use quench_core::policy::{Mode, Policy};
-use quench_core::review::{self, reply};
+use quench_core::presence::Existing;
+use quench_core::read::review;
 use serde_json::{Map, Value, json};
 
 /// What one review's answer comes to.

@@ -4,11 +4,12 @@
 
 use std::time::{Duration, Instant};
 
+use quench_core::answer::reply::reply;
 use quench_core::catalog::Catalog;
-use quench_core::existing::Existing;
-use quench_core::plan::{self, plan};
+use quench_core::decide::plan::{self, plan};
 use quench_core::policy::{Mode, Policy};
-use quench_core::review::{self, reply};
+use quench_core::presence::Existing;
+use quench_core::read::review;
 
 /// Time for a whole review; the least of three, so that a busy machine counts less.
 fn time(body: &str, policy: &Policy, catalog: &Catalog) -> Duration {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use quench::registry::Options;
-use quench_core::existing::{Detail, Inquiry, Presence, Published};
+use quench_core::presence::{Detail, Inquiry, Presence, Published};
 use quench_core::reference::Reference;
 
 use super::server::{Endless, Reply, Seen, Server, Speaks, sha256};

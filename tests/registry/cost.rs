@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use quench::registry::Options;
-use quench_core::existing::{Inquiry, Presence};
+use quench_core::presence::{Inquiry, Presence};
 use tokio::time::sleep;
 
 use super::server::{Reply, Server};

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use quench::registry::Options;
 use quench_core::catalog::Catalog;
-use quench_core::existing::{Detail, Inquiry, Presence};
-use quench_core::plan::{self, plan};
+use quench_core::decide::plan::{self, plan};
 use quench_core::policy::{Mode, Policy};
-use quench_core::review;
+use quench_core::presence::{Detail, Inquiry, Presence};
+use quench_core::read::review;
 use serde_json::json;
 
 use super::server::{Reply, Server, Speaks};

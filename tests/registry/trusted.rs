@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use quench::live::{RegistryAuth, RegistryAuthorities, Standing};
 use quench::registry::Credentials;
-use quench_core::existing::Presence;
+use quench_core::presence::Presence;
 
 use super::server::{self, DAY, Reply, Seen, Server, Speaks};
 use super::{Asking, INDEX, always, hosts, index};

@@ -13,26 +13,26 @@ use super::facts::{Contents, OwnedDirectory, Sheet};
 use super::registries::Copied;
 
 /// What `schema` says.
-pub(super) const SCHEMA: &str = "dhi-images/1";
+pub(crate) const SCHEMA: &str = "dhi-images/1";
 
 #[derive(Deserialize)]
-pub(super) struct File {
-    pub(super) schema: Option<Box<str>>,
-    pub(super) images: Images,
+pub(crate) struct File {
+    pub(crate) schema: Option<Box<str>>,
+    pub(crate) images: Images,
     pub(super) copies: Option<Vec<Copied>>,
-    pub(super) amazon_accounts: Option<Vec<Box<str>>>,
+    pub(crate) amazon_accounts: Option<Vec<Box<str>>>,
     pub(super) vendor: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Image {
-    pub(super) name: Box<str>,
-    pub(super) upstream: Option<Vec<Upstream>>,
-    pub(super) default: Option<Default>,
-    pub(super) variants: Option<Vec<Variant>>,
-    pub(super) past_versions: Option<Vec<Box<str>>>,
-    pub(super) scheme: Option<Box<str>>,
-    pub(super) contents: Option<Ordered<PartialContents>>,
+pub(crate) struct Image {
+    pub(crate) name: Box<str>,
+    pub(crate) upstream: Option<Vec<Upstream>>,
+    pub(crate) default: Option<Default>,
+    pub(crate) variants: Option<Vec<Variant>>,
+    pub(crate) past_versions: Option<Vec<Box<str>>>,
+    pub(crate) scheme: Option<Box<str>>,
+    pub(crate) contents: Option<Ordered<PartialContents>>,
     /// Read apart, so that an error names the image.
     pub(super) start: Option<Box<RawValue>>,
     pub(super) repository: Option<Box<str>>,
@@ -48,31 +48,31 @@ pub(super) struct Image {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Upstream {
+pub(crate) struct Upstream {
     #[serde(rename = "ref")]
-    pub(super) reference: Box<str>,
-    pub(super) role: Option<Box<str>>,
-    pub(super) confidence: Option<Box<str>>,
-    pub(super) tag_match: Option<Box<str>>,
-    pub(super) flavor: Option<Box<str>>,
-    pub(super) note: Option<Box<str>>,
+    pub(crate) reference: Box<str>,
+    pub(crate) role: Option<Box<str>>,
+    pub(crate) confidence: Option<Box<str>>,
+    pub(crate) tag_match: Option<Box<str>>,
+    pub(crate) flavor: Option<Box<str>>,
+    pub(crate) note: Option<Box<str>>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Default {
-    pub(super) os: Option<Box<str>>,
-    pub(super) version: Option<Box<str>>,
+pub(crate) struct Default {
+    pub(crate) os: Option<Box<str>>,
+    pub(crate) version: Option<Box<str>>,
 }
 
 /// Builds of several version lines for one operating system.
 #[derive(Deserialize)]
-pub(super) struct Variant {
-    pub(super) os: Option<Box<str>>,
-    pub(super) flavor: Option<Box<str>>,
-    pub(super) dev: Option<Box<str>>,
-    pub(super) suffix: Option<Vec<Box<str>>>,
-    pub(super) lines: Option<Vec<Vec<Box<str>>>>,
-    pub(super) bare_only: Option<Vec<Box<str>>>,
+pub(crate) struct Variant {
+    pub(crate) os: Option<Box<str>>,
+    pub(crate) flavor: Option<Box<str>>,
+    pub(crate) dev: Option<Box<str>>,
+    pub(crate) suffix: Option<Vec<Box<str>>>,
+    pub(crate) lines: Option<Vec<Vec<Box<str>>>>,
+    pub(crate) bare_only: Option<Vec<Box<str>>>,
     has_shell: Option<bool>,
     run_as: Option<u32>,
     run_as_name: Option<Box<str>>,
@@ -99,11 +99,11 @@ type ByLine<T> = Option<HashMap<Box<str>, T>>;
 
 /// What is inside an image, as far as it differs from the default build's.
 #[derive(Default, Clone, Deserialize)]
-pub(super) struct PartialContents {
+pub(crate) struct PartialContents {
     programs: Option<Vec<Box<str>>>,
     packages: Option<Vec<Box<str>>>,
     owned_directories: Option<Vec<Owned>>,
-    pub(super) user: Option<Box<str>>,
+    pub(crate) user: Option<Box<str>>,
 }
 
 /// Path, owner, group and mode.
@@ -158,14 +158,14 @@ impl Variant {
         })
     }
 
-    pub(super) fn suffixes_of(&mut self, version: &str) -> Option<Vec<Box<str>>> {
+    pub(crate) fn suffixes_of(&mut self, version: &str) -> Option<Vec<Box<str>>> {
         self.suffix_by_line.as_mut()?.remove(version)
     }
 }
 
 impl PartialContents {
     /// The contents of a build; what it does not list is as in `default`.
-    pub(super) fn over(self, default: Option<&Contents>) -> Contents {
+    pub(crate) fn over(self, default: Option<&Contents>) -> Contents {
         let owned = |(path, uid, gid, mode)| OwnedDirectory { path, uid, gid, mode };
         Contents {
             programs: self.programs.or_else(|| Some(default?.programs.clone())).unwrap_or_default(),
@@ -189,7 +189,7 @@ fn shell(shell: Option<Vec<Box<str>>>, has_shell: Option<bool>) -> Option<Vec<Bo
 }
 
 /// The images of a file, each taken apart before the next one is read: all at once they would need as much memory again.
-pub(super) struct Images(pub(super) Result<Vec<super::Image>, CatalogError>);
+pub(crate) struct Images(pub(super) Result<Vec<super::Image>, CatalogError>);
 
 impl<'de> Deserialize<'de> for Images {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -217,7 +217,7 @@ impl<'de> Deserialize<'de> for Images {
 }
 
 /// An object in the order of the file.
-pub(super) struct Ordered<T>(pub(super) Vec<(Box<str>, T)>);
+pub(crate) struct Ordered<T>(pub(crate) Vec<(Box<str>, T)>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use super::facts::{Contents, Facts, Sheet};
+use super::facts::{Contents, Sheet};
 use super::pattern::TagPattern;
 use super::start::Start;
-use super::tag::Declared;
 
 /// A hardened image.
 pub struct Image {
@@ -122,41 +121,6 @@ impl Image {
         self.repository.as_deref()
     }
 
-    /// Every runtime tag that the catalog declares.
-    pub fn tags(&self) -> impl Iterator<Item = Declared<'_>> {
-        self.builds.iter().flat_map(move |build| {
-            let bare = build.bare_only.iter().filter_map(move |stem| Some((build.line_of_bare(stem)?, stem, "")));
-            let lines = build.lines.iter().flat_map(move |line| {
-                let tags = move |stem| build.suffixes(line).iter().map(move |suffix| (line, stem, &**suffix));
-                line.stems.iter().flat_map(tags)
-            });
-            lines.chain(bare).map(move |(line, stem, suffix)| Declared { image: self, build, line, stem, suffix })
-        })
-    }
-
-    /// The runtime build that a tag of this image names.
-    pub fn tag(&self, tag: &str) -> Option<Declared<'_>> {
-        self.tags().find(|declared| declared.is(tag))
-    }
-
-    /// The build that the image stands for: the default version on the default operating system, of the plainest flavor.
-    pub fn default_build(&self) -> Option<Declared<'_>> {
-        let plain = |build: &&Build| build.flavor.is_none() && self.is_default(&build.os);
-        self.newest(plain).or_else(|| self.newest(|build| self.is_default(&build.os))).or_else(|| self.newest(|_| true))
-    }
-
-    /// The facts of the default build.
-    pub fn facts(&self) -> Facts<'_> {
-        let whole =
-            || Facts { start: self.start(), ..Sheet::facts(&[Some(&self.sheet)], self.contents.first()) };
-        self.default_build().map_or_else(whole, |build| build.facts())
-    }
-
-    /// The newest version of the catalog, as it writes it.
-    pub fn newest_version(&self) -> &str {
-        self.default_build().map_or(&*self.default_version, |build| build.version())
-    }
-
     pub(crate) fn default_os(&self) -> &str {
         &self.default_os
     }
@@ -167,16 +131,6 @@ impl Image {
 
     pub(crate) fn is_default(&self, os: &str) -> bool {
         *self.default_os == *os
-    }
-
-    /// The full version of the default version's line among some builds; of their first line where none has it.
-    fn newest(&self, among: impl Fn(&&Build) -> bool) -> Option<Declared<'_>> {
-        let lines =
-            || self.builds.iter().filter(&among).flat_map(|build| build.lines.iter().map(move |line| (build, line)));
-        let (build, line) =
-            lines().find(|(_, line)| line.version() == &*self.default_version).or_else(|| lines().next())?;
-        let suffix = build.suffixes(line).first()?;
-        Some(Declared { image: self, build, line, stem: line.version(), suffix })
     }
 }
 

@@ -143,7 +143,7 @@ impl Vocabulary {
 }
 
 /// A development build is no counterpart of anything: it runs as root and holds a package manager.
-pub(super) fn is_runtime(variant: &format::Variant) -> bool {
+pub(crate) fn is_runtime(variant: &format::Variant) -> bool {
     variant.dev.as_deref() != Some("only")
 }
 
@@ -159,7 +159,7 @@ fn bare_os(variants: &[format::Variant]) -> Option<Box<str>> {
 }
 
 /// Orders operating systems: `alpine-3.24` is newer than `alpine-3.9`.
-pub(super) fn release(os: &str) -> Vec<u32> {
+pub(crate) fn release(os: &str) -> Vec<u32> {
     let release = os.rsplit('-').next().unwrap_or_default();
     release.split('.').map(|number| number.parse().unwrap_or_default()).collect()
 }

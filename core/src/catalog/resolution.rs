@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Declared, Facts, Image};
 
 /// How sure the counterpart is, the surest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Class {
     /// The same version is declared.
     Exact,
@@ -22,6 +24,7 @@ pub enum Class {
     /// Newer than what the catalog declares: only a registry knows whether it is published.
     Unlisted,
     /// Nothing corresponds.
+    #[serde(skip)]
     None,
 }
 

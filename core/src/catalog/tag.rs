@@ -1,114 +1,14 @@
-//! One declared tag.
+//! From an upstream tag to the tag of its hardened counterpart.
+//!
+//! `request` reads what an upstream tag asks for: a stem (the version, with words that belong to it), an operating system, a
+//! flavor. `resolve` finds that among what the image declares, `newest` among the tags that a registry lists. `version` compares.
 
-use std::fmt;
+mod distribution;
+mod find;
+mod newer;
+mod newest;
+mod request;
+mod resolve;
+pub(crate) mod version;
 
-use super::facts::{BuildId, Facts, Sheet};
-use super::image::{Build, Image, Line};
-
-/// The flavor with a shell and the upstream's ways.
-const COMPAT: &str = "compat";
-
-/// A runtime tag that the catalog declares: `STEM[-OS][-FLAVOR]`. It displays as the tag.
-#[derive(Clone, Copy)]
-pub struct Declared<'c> {
-    pub(crate) image: &'c Image,
-    pub(crate) build: &'c Build,
-    pub(crate) line: &'c Line,
-    pub(crate) stem: &'c str,
-    pub(crate) suffix: &'c str,
-}
-
-impl<'c> Declared<'c> {
-    /// The full version that it names today.
-    pub fn version(&self) -> &'c str {
-        self.line.version()
-    }
-
-    /// The operating system, such as `debian-13`.
-    pub fn os(&self) -> &'c str {
-        &self.build.os
-    }
-
-    /// The flavor, such as `contrib`.
-    pub fn flavor(&self) -> Option<&'c str> {
-        self.build.flavor.as_deref()
-    }
-
-    /// Whether the tag names a full version, so that it stays where it is: the first stem of its line, also without what the
-    /// build adds to it (`26.6.0` of `26.6.0-0`).
-    pub fn is_full(&self) -> bool {
-        self.line.is_full(self.stem)
-    }
-
-    /// What the image is like to run.
-    pub fn facts(&self) -> Facts<'c> {
-        let sheets = [self.line.sheet.as_deref(), Some(&self.build.sheet), Some(&self.image.sheet)];
-        let contents = self.build.contents.or((!self.image.contents.is_empty()).then_some(0));
-        let build =
-            BuildId { os: self.os(), flavor: self.flavor().unwrap_or_default(), version: self.version() };
-        let facts = Sheet::facts(&sheets, contents.and_then(|at| self.image.contents.get(at)));
-        Facts { start: self.image.start(), build, ..facts }
-    }
-
-    /// The same version on the same operating system with a shell and the upstream's ways, where it is published.
-    pub fn compat(&self) -> Option<Self> {
-        let other = |build: &&Build| build.flavor.as_deref() == Some(COMPAT) && build.os == self.build.os;
-        let Self { image, stem, suffix, .. } = *self;
-        if self.flavor().is_some() {
-            return None;
-        }
-        image.builds.iter().filter(other).find_map(|build| {
-            let line = build.lines.iter().find(|line| line.version() == self.version() && line.has(stem))?;
-            build.suffixes(line).iter().any(|known| **known == *suffix).then_some(Self {
-                image,
-                build,
-                line,
-                stem,
-                suffix,
-            })
-        })
-    }
-
-    pub(super) fn is(&self, tag: &str) -> bool {
-        let rest = || tag.strip_prefix(self.stem)?.strip_prefix(self.suffix);
-        match (rest(), self.flavor()) {
-            (Some(""), None) => true,
-            (Some(rest), Some(flavor)) => rest.strip_prefix('-') == Some(flavor),
-            _ => false,
-        }
-    }
-}
-
-impl Line {
-    pub(crate) fn has(&self, stem: &str) -> bool {
-        self.stems.iter().any(|known| **known == *stem)
-    }
-
-    pub(crate) fn is_full(&self, stem: &str) -> bool {
-        let added = || self.version().strip_prefix(stem)?.strip_prefix('-');
-        stem == self.version() || stem.starts_with(|first: char| first.is_ascii_digit()) && added().is_some()
-    }
-}
-
-impl PartialEq for Declared<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        (&*self.image.name, self.stem, self.suffix, self.flavor())
-            == (&*other.image.name, other.stem, other.suffix, other.flavor())
-    }
-}
-
-impl Eq for Declared<'_> {}
-
-impl fmt::Display for Declared<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.stem)?;
-        f.write_str(self.suffix)?;
-        self.flavor().map_or(Ok(()), |flavor| write!(f, "-{flavor}"))
-    }
-}
-
-impl fmt::Debug for Declared<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Declared({}:{self})", self.image.name)
-    }
-}
+pub use self::newest::Newest;

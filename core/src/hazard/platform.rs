@@ -1,10 +1,9 @@
 //! Nodes that a pod may run on and that a hardened image has no build for.
 
 use super::{Hazard, Inherited};
-use crate::catalog::Facts;
-use crate::existing::Published;
-use crate::policy::Platform;
-use crate::workload::PodSpec;
+use crate::catalog::{Facts, Platform};
+use crate::presence::Published;
+use crate::read::workload::PodSpec;
 
 /// An architecture of `nodes` that the pod does not rule out and the image lacks. An image whose architectures are unknown has all.
 pub(super) fn platform_missing<'p>(
@@ -50,7 +49,7 @@ mod tests {
             // Nothing is known.
             ("{}", &[], None),
         ] {
-            let spec: PodSpec<'_> = crate::wire::read(pod).unwrap();
+            let spec: PodSpec<'_> = crate::read::wire::read(pod).unwrap();
             let platforms: Vec<Box<str>> = built.iter().map(|built| Box::from(*built)).collect();
             let facts = Facts { platforms: &platforms, ..crate::hazard::tests::runs_as(65532) };
             let found = platform_missing(&spec, &nodes, &facts);

@@ -3,7 +3,7 @@
 use super::user::{effective_user, is_capability};
 use super::{Candidate, Counterpart, Hazard, Inherited};
 use crate::catalog::Protocol;
-use crate::workload::{Container, Handler, Opened, PodSpec, Volume, VolumeKind, is_below};
+use crate::read::workload::{Container, Handler, ParsedContainer, PodSpec, Volume, VolumeKind, is_below};
 
 /// The first port that any user may bind (Linux, `ip_unprivileged_port_start`).
 const FIRST_UNPRIVILEGED: i64 = 1024;
@@ -59,7 +59,7 @@ pub(super) fn ports_differ<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'
 }
 
 /// Whether a variable holds one of the ports, or a port that comes from elsewhere.
-fn has_port_variable(opened: &Opened<'_>, ports: impl Iterator<Item = i64>) -> bool {
+fn has_port_variable(opened: &ParsedContainer<'_>, ports: impl Iterator<Item = i64>) -> bool {
     let mut ports: Vec<i64> = ports.collect();
     ports.sort_unstable();
     let is_asked = |number: &str| number.parse().is_ok_and(|number| ports.binary_search(&number).is_ok());

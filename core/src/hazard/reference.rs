@@ -1,20 +1,20 @@
 //! What the change of a reference itself brings, whatever container it is in.
 
 use super::{Counterpart, Hazard};
-use crate::policy::{PUBLIC_REGISTRY, Policy};
+use crate::read::workload::Composer;
 use crate::reference::Reference;
-use crate::workload::Composer;
 
-/// The hazards of an image that is written `written` and would become `target`, which has a digest or not.
+/// The hazards of an image that is written `written` and would become `target`, which has a digest or not. `is_public`: whether
+/// hardened images come from the public catalog.
 pub(crate) fn of_reference(
     written: &str,
     counterpart: &Counterpart<'_>,
     target: Option<&Reference>,
-    policy: &Policy,
+    is_public: bool,
 ) -> impl Iterator<Item = Hazard<'static>> {
     let has_candidate = target.is_some() || matches!(counterpart, Counterpart::Candidate(_));
     let tag = tag(written);
-    let fips = has_candidate && is_fips(tag) && is_public(target, policy);
+    let fips = has_candidate && is_public && is_fips(tag);
     let digest = target.is_some_and(|target| target.digest().is_none()) && written.contains('@');
     let development = matches!(counterpart, Counterpart::Hardened(_)) && tag.ends_with("-dev");
     [
@@ -33,12 +33,6 @@ fn is_fips(tag: &str) -> bool {
             && word.iter().skip(4).all(u8::is_ascii_digit)
     };
     tag.as_bytes().split(|byte| matches!(byte, b'-' | b'.' | b'_')).any(is_fips)
-}
-
-/// Whether targets are in the public catalog. Where no tag corresponds, the repository tells.
-fn is_public(target: Option<&Reference>, policy: &Policy) -> bool {
-    let is_public = |target: &Reference| target.registry() == PUBLIC_REGISTRY;
-    target.map_or_else(|| policy.repository.reference("name", "tag").is_ok_and(|sample| is_public(&sample)), is_public)
 }
 
 /// The tag of an image as it is written; empty where it has none.

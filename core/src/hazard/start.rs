@@ -10,9 +10,9 @@ use std::borrow::Cow;
 use self::inside::{Inside, Presence, is_standard};
 use self::wrapper::{Words, started};
 use super::{Candidate, Hazard};
-use crate::warning::printable;
-use crate::wire::Text;
-use crate::workload::{Mount, VolumeKind};
+use crate::read::wire::Text;
+use crate::read::workload::{Mount, VolumeKind};
+use crate::text::printable;
 
 /// What Kubernetes manifests call shells by.
 const SHELLS: [&str; 9] = ["sh", "bash", "ash", "dash", "zsh", "ksh", "csh", "tcsh", "fish"];

@@ -1,5 +1,5 @@
 use super::*;
-use crate::workload::ImageList;
+use crate::read::workload::ImageList;
 
 /// The facts of an image that runs as `uid` and of which nothing else is known.
 pub(super) fn runs_as(run_as: u32) -> Facts<'static> {
@@ -26,7 +26,7 @@ fn candidate(uid: u32) -> Counterpart<'static> {
 fn codes(container: &str, pod: &str, counterpart: Counterpart<'_>) -> Vec<&'static str> {
     let comma = if pod.is_empty() { "" } else { "," };
     let json = format!(r#"{{"containers":[{{"name":"c","image":"i"{container}}}]{comma}{pod}}}"#);
-    let spec: PodSpec<'_> = crate::wire::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
+    let spec: PodSpec<'_> = crate::read::wire::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
     let image = spec.images().find(|image| image.place.list == ImageList::Containers).unwrap();
     let inherited = Inherited::of(&spec, &[]);
     let codes =
@@ -70,7 +70,7 @@ fn missing_nonroot_settings() {
         (r#"{"runAsNonRoot":false,"runAsUser":0}"#, r#"{"runAsNonRoot":true}"#, false),
     ] {
         let json = format!(r#"{{"containers":[{{"securityContext":{container}}}],"securityContext":{pod}}}"#);
-        let spec: PodSpec<'_> = crate::wire::read(&json).unwrap();
+        let spec: PodSpec<'_> = crate::read::wire::read(&json).unwrap();
         let image = spec.images().next().unwrap();
         assert_eq!(
             user::missing_nonroot(image.container.unwrap(), &Inherited::of(&spec, &[])).is_some(),

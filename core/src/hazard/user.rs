@@ -6,7 +6,7 @@ use super::start::base_name;
 use super::words::Words;
 use super::{Candidate, Counterpart, Hazard, Inherited};
 use crate::catalog::Facts;
-use crate::workload::Container;
+use crate::read::workload::Container;
 
 /// The user that the pod specification asks for; a container's setting goes before its pod's, as in the kubelet.
 pub(super) fn effective_user(container: &Container<'_>, pod: &Inherited<'_>) -> Option<i64> {

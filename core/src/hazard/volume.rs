@@ -8,7 +8,7 @@ use std::cell::LazyCell;
 use self::storage::Storage;
 use super::user::effective_user;
 use super::{Candidate, Hazard};
-use crate::workload::{Mount, NodePath, Volume, VolumeKind};
+use crate::read::workload::{Mount, NodePath, Volume, VolumeKind};
 
 /// Adds the hazards of a candidate's volumes, the first of each kind.
 pub(super) fn hazards<'c>(candidate: &Candidate<'c, '_>, found: &mut Vec<Hazard<'c>>) {

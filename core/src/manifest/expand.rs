@@ -6,7 +6,7 @@ use super::error::ManifestError;
 use super::scalar::Resolved;
 use super::tree::{Content, NodeId, Tree, VALUE_COST};
 use super::{MAX_DEPTH, MAX_EXPANSION};
-use crate::json::push_string;
+use crate::text::json::push_string;
 
 /// The document as JSON.
 pub(super) fn json<'t>(tree: &Tree<'t>) -> Result<Cow<'t, str>, ManifestError> {

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::block::BlockText;
 use super::change::What;
-use super::edit::Edit;
 use super::error::ManifestError;
+use super::splice::Edit;
 use super::text::{break_length, column, line_end, next_line, skip_properties, skip_space};
 use super::tree::{Content, Entry, NodeId, Style, Tree};
 use super::write::{Dialect, Layout};

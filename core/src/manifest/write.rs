@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::scalar::{self, Resolved};
-use crate::json::push_string;
+use crate::text::json::push_string;
 
 /// How values in braces and brackets are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

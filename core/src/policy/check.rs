@@ -7,7 +7,7 @@ use std::num::NonZeroU64;
 use serde_saphyr::Location;
 
 use super::problem::{PolicyError, Problem, position, shown};
-use super::written::{Written, WrittenSecret};
+use super::raw::{RawPolicy, RawSecret};
 use super::{Effect, Policy, Prefix, syntax};
 
 /// A policy, and what its writer should know.
@@ -129,11 +129,11 @@ struct Places {
 }
 
 impl Places {
-    fn of(written: &Written) -> Self {
+    fn of(written: &RawPolicy) -> Self {
         let hardened = written.hardened.as_ref();
         let rules = written.rules.iter().flatten();
-        let registries = |secrets: &Vec<WrittenSecret>| {
-            let of = |secret: &WrittenSecret| secret.registries.iter().map(|at| at.referenced).collect();
+        let registries = |secrets: &Vec<RawSecret>| {
+            let of = |secret: &RawSecret| secret.registries.iter().map(|at| at.referenced).collect();
             secrets.iter().map(of).collect()
         };
         Self {

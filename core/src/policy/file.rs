@@ -4,18 +4,16 @@ use std::collections::HashSet;
 
 use serde_saphyr::Spanned;
 
-use super::covered::Earlier;
 use super::glob::{Glob, GlobError};
-use super::maps::WrittenWorkloads;
+use super::maps::RawWorkloads;
 use super::owners::GroupKind;
 use super::problem::{Misplaced, PolicyError, Problem, shown};
+use super::raw::{RawHardened, RawMapping, RawNamespace, RawOwners, RawPolicy, RawRule, RuleAction};
 use super::secret::check_secret;
+use super::shadowed::Earlier;
 use super::syntax;
-use super::written::{
-    MatchName, RuleAction, Written, WrittenHardened, WrittenMapping, WrittenNamespace, WrittenOwners, WrittenRule,
-};
-use super::{Effect, Mapping, NamespaceMode, Owners, Platform, Policy, Prefix, Replacement, Repository, Rule, Verify};
-use crate::decision::Match;
+use super::{Effect, Mapping, NamespaceMode, Owners, Policy, Prefix, Replacement, Repository, Rule, Verify};
+use crate::catalog::{Class, Platform};
 
 const API_VERSION: &str = "quench.dev/v1alpha1";
 
@@ -31,7 +29,7 @@ impl Policy {
     }
 
     /// Takes over what a file says, key by key.
-    pub(super) fn take(&mut self, written: Written) -> Result<(), Misplaced> {
+    pub(super) fn take(&mut self, written: RawPolicy) -> Result<(), Misplaced> {
         for (key, field, expected) in
             [("apiVersion", written.api_version, API_VERSION), ("kind", written.kind, "Policy")]
         {
@@ -58,7 +56,7 @@ impl Policy {
         Ok(())
     }
 
-    fn take_hardened(&mut self, written: WrittenHardened) -> Result<(), Misplaced> {
+    fn take_hardened(&mut self, written: RawHardened) -> Result<(), Misplaced> {
         if let Some(repository) = written.repository {
             let written = repository.value;
             self.repository = Repository::parse(&written)
@@ -69,7 +67,7 @@ impl Policy {
             Some(matches) => {
                 self.matches = matches.iter().map(|written| check_match(written, asks)).collect::<Result<_, _>>()?;
             }
-            None if asks => self.matches.extend([Match::Past, Match::Unlisted]),
+            None if asks => self.matches.extend([Class::Past, Class::Unlisted]),
             None => {}
         }
         if let Some(platforms) = written.platforms {
@@ -84,7 +82,7 @@ impl Policy {
         Ok(())
     }
 
-    fn take_workloads(&mut self, written: WrittenWorkloads) {
+    fn take_workloads(&mut self, written: RawWorkloads) {
         for (kind, treatment) in written.kinds {
             self.workloads.set(kind, treatment);
         }
@@ -92,20 +90,15 @@ impl Policy {
     }
 }
 
-/// A class; `asks` says whether a registry can confirm what only it knows.
-fn check_match(written: &Spanned<MatchName>, asks: bool) -> Result<Match, Misplaced> {
+/// Checks one entry of `matches`: `unlisted` needs a registry that can be asked.
+fn check_match(written: &Spanned<Class>, asks: bool) -> Result<Class, Misplaced> {
     match written.value {
-        MatchName::Exact => Ok(Match::Exact),
-        MatchName::Alias => Ok(Match::Alias),
-        MatchName::Past => Ok(Match::Past),
-        MatchName::Line => Ok(Match::Line),
-        MatchName::Floating => Ok(Match::Floating),
-        MatchName::Unlisted if asks => Ok(Match::Unlisted),
-        MatchName::Unlisted => Err((written.referenced, Problem::Unlisted)),
+        Class::Unlisted if !asks => Err((written.referenced, Problem::Unlisted)),
+        class => Ok(class),
     }
 }
 
-fn check_rules(written: Vec<WrittenRule>) -> Result<Vec<Rule>, Misplaced> {
+fn check_rules(written: Vec<RawRule>) -> Result<Vec<Rule>, Misplaced> {
     let mut rules: Vec<Rule> = Vec::with_capacity(written.len());
     let mut earlier = Earlier::default();
     for rule in written {
@@ -121,7 +114,7 @@ fn check_rules(written: Vec<WrittenRule>) -> Result<Vec<Rule>, Misplaced> {
     Ok(rules)
 }
 
-fn check_rule(written: WrittenRule) -> Result<Rule, Misplaced> {
+fn check_rule(written: RawRule) -> Result<Rule, Misplaced> {
     let pattern = |key, written: &Spanned<String>, glob: fn(&str) -> Result<Glob, GlobError>| {
         glob(&written.value).map_err(|source| {
             (written.referenced, Problem::RulePattern { key, written: shown(&written.value), source })
@@ -147,10 +140,10 @@ fn check_rule(written: WrittenRule) -> Result<Rule, Misplaced> {
     Ok(Rule { repositories, tags, effect })
 }
 
-fn check_mappings(key: &'static str, written: Option<Vec<WrittenMapping>>) -> Result<Vec<Mapping>, Misplaced> {
+fn check_mappings(key: &'static str, written: Option<Vec<RawMapping>>) -> Result<Vec<Mapping>, Misplaced> {
     let mut mappings: Vec<Mapping> = Vec::new();
     let mut seen = HashSet::new();
-    for WrittenMapping { from, to } in written.into_iter().flatten() {
+    for RawMapping { from, to } in written.into_iter().flatten() {
         let location = from.referenced;
         let [from, to] = [from, to].map(|end| {
             Prefix::parse(&end.value).ok_or((end.referenced, Problem::MappingEnd { key, written: shown(&end.value) }))
@@ -167,10 +160,10 @@ fn check_mappings(key: &'static str, written: Option<Vec<WrittenMapping>>) -> Re
     Ok(mappings)
 }
 
-fn check_namespaces(written: Vec<WrittenNamespace>) -> Result<Vec<NamespaceMode>, Misplaced> {
+fn check_namespaces(written: Vec<RawNamespace>) -> Result<Vec<NamespaceMode>, Misplaced> {
     let mut namespaces: Vec<NamespaceMode> = Vec::with_capacity(written.len());
     let mut earlier = Earlier::default();
-    for WrittenNamespace { names: Spanned { value, referenced, .. }, mode } in written {
+    for RawNamespace { names: Spanned { value, referenced, .. }, mode } in written {
         let names = match Glob::of_namespaces(&value) {
             Ok(names) => names,
             Err(source) => return Err((referenced, Problem::NamespacePattern { written: shown(&value), source })),
@@ -185,7 +178,7 @@ fn check_namespaces(written: Vec<WrittenNamespace>) -> Result<Vec<NamespaceMode>
     Ok(namespaces)
 }
 
-fn check_owners(written: WrittenOwners) -> Result<Owners, Misplaced> {
+fn check_owners(written: RawOwners) -> Result<Owners, Misplaced> {
     let tolerated = written
         .tolerate
         .into_iter()

@@ -11,23 +11,23 @@ use serde_saphyr::Spanned;
 
 use super::{GitOps, Treatment};
 use crate::hazard::{Action, Code};
-use crate::workload::Kind;
+use crate::read::workload::Kind;
 
 const GITOPS: &str = "gitops";
 
 /// `workloads`: a map from kind to treatment, and `gitops`.
 #[derive(Default)]
-pub(super) struct WrittenWorkloads {
+pub(super) struct RawWorkloads {
     pub(super) kinds: Vec<(Kind, Treatment)>,
     pub(super) gitops: Option<GitOps>,
 }
 
-impl<'de> Deserialize<'de> for WrittenWorkloads {
+impl<'de> Deserialize<'de> for RawWorkloads {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct WorkloadsVisitor;
 
         impl<'de> Visitor<'de> for WorkloadsVisitor {
-            type Value = WrittenWorkloads;
+            type Value = RawWorkloads;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a map from kind to rewrite, warn or off")
@@ -36,7 +36,7 @@ impl<'de> Deserialize<'de> for WrittenWorkloads {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 static NAMES: LazyLock<Vec<&str>> =
                     LazyLock::new(|| Kind::ALL.map(Kind::name).into_iter().chain([GITOPS]).collect());
-                let mut workloads = WrittenWorkloads::default();
+                let mut workloads = RawWorkloads::default();
                 while let Some(name) = map.next_key::<String>()? {
                     match Kind::ALL.into_iter().find(|kind| kind.name() == name) {
                         Some(kind) => workloads.kinds.push((kind, map.next_value()?)),
@@ -52,7 +52,7 @@ impl<'de> Deserialize<'de> for WrittenWorkloads {
     }
 }
 
-impl JsonSchema for WrittenWorkloads {
+impl JsonSchema for RawWorkloads {
     fn schema_name() -> Cow<'static, str> {
         "Workloads".into()
     }
@@ -74,14 +74,14 @@ impl JsonSchema for WrittenWorkloads {
 
 /// `hazards`: a map from code to action.
 #[derive(Default)]
-pub(super) struct WrittenHazards(pub(super) Vec<(Code, Spanned<Action>)>);
+pub(super) struct RawHazards(pub(super) Vec<(Code, Spanned<Action>)>);
 
-impl<'de> Deserialize<'de> for WrittenHazards {
+impl<'de> Deserialize<'de> for RawHazards {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct HazardsVisitor;
 
         impl<'de> Visitor<'de> for HazardsVisitor {
-            type Value = WrittenHazards;
+            type Value = RawHazards;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a map from hazard code to deny, keep, warn or ignore")
@@ -94,7 +94,7 @@ impl<'de> Deserialize<'de> for WrittenHazards {
                     let code = Code::named(&name).ok_or_else(|| A::Error::unknown_field(&name, &NAMES))?;
                     actions.push((code, map.next_value()?));
                 }
-                Ok(WrittenHazards(actions))
+                Ok(RawHazards(actions))
             }
         }
 
@@ -102,7 +102,7 @@ impl<'de> Deserialize<'de> for WrittenHazards {
     }
 }
 
-impl JsonSchema for WrittenHazards {
+impl JsonSchema for RawHazards {
     fn schema_name() -> Cow<'static, str> {
         "Hazards".into()
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::workload::{Kind, group};
+use crate::read::workload::{Kind, group};
 
 /// The controllers that do not mind changed pods, beside those of Kubernetes itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use serde_saphyr::Location;
 
 use super::{GlobError, Prefix, ReplacementError, RepositoryError};
-use crate::warning::printable;
+use crate::text::printable;
 
 /// The most that a message repeats of what is written.
 const MAX_SHOWN: usize = 100;

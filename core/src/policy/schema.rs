@@ -4,12 +4,12 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
 use super::Policy;
-use super::written::Written;
+use super::raw::RawPolicy;
 
 impl Policy {
     /// The JSON Schema of a policy file (draft 2020-12), for editors and for charts; `docs/policy.schema.json` is the same.
     pub fn schema() -> Value {
-        let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Written>().into();
+        let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RawPolicy>().into();
         if let Ok(Value::Object(defaults)) = serde_saphyr::from_str(Self::DEFAULT_TEXT) {
             set_defaults(&mut schema, "", &defaults);
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_saphyr::Spanned;
 
 use super::problem::{Misplaced, Problem, shown};
-use super::written::{WrittenPropagate, WrittenSecret};
+use super::raw::{RawPropagate, RawSecret};
 use super::{Glob, Prefix};
 
 /// The longest name of a label, and the longest value.
@@ -55,7 +55,7 @@ impl Propagate {
     }
 }
 
-pub(super) fn check_secret(written: WrittenSecret) -> Result<PullSecret, Misplaced> {
+pub(super) fn check_secret(written: RawSecret) -> Result<PullSecret, Misplaced> {
     let name = written.name.value;
     if !is_subdomain(&name) {
         return Err((written.name.referenced, Problem::SecretName(shown(&name))));
@@ -71,8 +71,8 @@ pub(super) fn check_secret(written: WrittenSecret) -> Result<PullSecret, Misplac
     Ok(PullSecret { name, registries, propagate, check: written.check.unwrap_or(false) })
 }
 
-fn check_propagate(written: Spanned<WrittenPropagate>) -> Result<Propagate, Misplaced> {
-    let Spanned { value: WrittenPropagate { namespaces, selector }, referenced, .. } = written;
+fn check_propagate(written: Spanned<RawPropagate>) -> Result<Propagate, Misplaced> {
+    let Spanned { value: RawPropagate { namespaces, selector }, referenced, .. } = written;
     // Neither would be an end of copying that nobody asked for, or a key that was lost: `namespaces: []` says it.
     if namespaces.is_none() && selector.as_ref().is_none_or(BTreeMap::is_empty) {
         return Err((referenced, Problem::PropagateNowhere));

@@ -3,7 +3,7 @@
 use serde_saphyr::{Error, Location};
 
 use super::problem::{Misplaced, Problem, shown};
-use super::written::Written;
+use super::raw::RawPolicy;
 use crate::manifest::path_at;
 
 /// What the parser calls things, and what we do.
@@ -27,7 +27,7 @@ const ADVICE: [(&str, &str); 10] = [
 ];
 
 /// Reads keys and values; their meaning is for others to check.
-pub(super) fn read(text: &str) -> Result<Written, Misplaced> {
+pub(super) fn read(text: &str) -> Result<RawPolicy, Misplaced> {
     if is_blank(text) {
         return Err((Location::UNKNOWN, Problem::Empty));
     }

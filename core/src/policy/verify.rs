@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_saphyr::Spanned;
 
 use super::problem::{Misplaced, Problem, shown};
-use super::written::WrittenVerify;
+use super::raw::RawVerify;
 use crate::reference::is_host_and_port;
 
 /// How registries are asked which targets exist.
@@ -39,7 +39,7 @@ impl Verify {
     /// The longest wait: the API server waits for the webhook for 3 s.
     const LONGEST: Duration = Duration::from_secs(2);
 
-    pub(super) fn check(written: WrittenVerify) -> Result<Self, Misplaced> {
+    pub(super) fn check(written: RawVerify) -> Result<Self, Misplaced> {
         let mut verify = Self::default();
         if let Some(timeout) = written.timeout {
             let read = duration(&timeout.value).filter(|read| (Self::SHORTEST..=Self::LONGEST).contains(read));

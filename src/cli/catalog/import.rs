@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use quench_core::catalog::snapshot::{Definition, Snapshot, Written};
+use quench_core::snapshot::{Definition, Snapshot, Written};
 
 use super::{count, file, names};
 use crate::cli::rewrite::input::{Source, sources};

@@ -1,7 +1,7 @@
 //! `quench catalog refresh`: a catalog file, brought up to date by the tags that a registry lists.
 
-mod asking;
-mod partial;
+mod requests;
+mod state_file;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,12 +10,12 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use quench_core::catalog::Catalog;
-use quench_core::catalog::snapshot::{Refreshed, refresh};
 use quench_core::policy::Policy;
+use quench_core::snapshot::{Refreshed, refresh};
 use tokio::select;
 
-use self::asking::{Asking, Unanswered};
-use self::partial::{Asked, Earlier, Partial};
+use self::requests::{Asking, Unanswered};
+use self::state_file::{Asked, Earlier, Partial};
 use super::show::unknown;
 use super::{count, file, names};
 use crate::cli::RuleFiles;

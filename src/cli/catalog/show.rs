@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use quench_core::catalog::{Catalog, Declared, Facts, Image, Upstream};
-use quench_core::warning::printable;
+use quench_core::text::printable;
 use serde::Serialize;
 
 use super::{Shown, distinct, or_none};
@@ -165,7 +165,8 @@ impl<'c> Source<'c> {
 
 impl<'c> Build<'c> {
     fn of(tag: &Declared<'c>) -> Self {
-        let Facts { run_as, run_as_name, ports, entrypoint, cmd, shell, platforms, workdir, contents, .. } = tag.facts();
+        let Facts { run_as, run_as_name, ports, entrypoint, cmd, shell, platforms, workdir, contents, .. } =
+            tag.facts();
         Self {
             version: tag.version(),
             os: tag.os(),

@@ -6,9 +6,9 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use quench_core::existing::Inquiry;
-use quench_core::inventory::Surroundings;
 use quench_core::manifest::{Document, documents};
+use quench_core::presence::Inquiry;
+use quench_core::rewrite::inventory::Surroundings;
 use quench_core::rewrite::{RewriteError, Rewriter, RewrittenObject};
 use tempfile::NamedTempFile;
 

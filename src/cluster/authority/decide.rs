@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use quench_certs::{Authority, Bundle, Error, Trusted};
 
-use super::kept::{Found, Kept};
+use super::ca_secret::{Found, Kept};
 
 /// The name of the authorities that are made here.
 pub(super) const NAME: &str = "quench certificate authority";

@@ -16,9 +16,9 @@ use serde_json::json;
 use tower::util::MapResponseLayer;
 
 use super::Settings;
+use super::ca_secret::{Found, Kept};
 use super::clock::Clock;
-use super::kept::{Found, Kept};
-use super::spread::Entry;
+use super::trust_history::Entry;
 use crate::cluster::call::{CallError, within_deadline};
 use crate::telemetry::Metrics;
 

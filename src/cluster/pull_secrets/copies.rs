@@ -5,8 +5,8 @@ use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
+use super::objects::{Found, KEY, OWNER, PLACE, Source, TYPE};
 use super::schedule::Key;
-use super::seen::{Found, KEY, OWNER, PLACE, Source, TYPE};
 use crate::cluster::call::{CallError, within_deadline};
 
 /// The manager of the fields of copies.

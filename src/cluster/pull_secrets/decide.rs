@@ -1,6 +1,6 @@
 //! What is to be done about one pull secret in one namespace. No IO.
 
-use super::seen::{Digest, Found, Home, Owner};
+use super::objects::{Digest, Found, Home, Owner};
 
 /// What is there to copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ mod tests {
     use k8s_openapi::api::core::v1::Secret;
     use serde_json::json;
 
-    use super::super::seen::{KEY, OWNER, PLACE, TYPE};
+    use super::super::objects::{KEY, OWNER, PLACE, TYPE};
     use super::*;
 
     fn found(owner: &str, type_: &str, is_immutable: bool, held: &str) -> Found {

@@ -6,10 +6,10 @@ use kube::runtime::watcher::Event;
 use quench_core::policy::{Policy, Propagate};
 
 use super::decide::{Original, State, Verdict, verdict};
-use super::known::{Absences, Where};
-use super::listed::Listed;
+use super::objects::{Found, Home, Owner, Source};
 use super::schedule::{Key, Schedule};
-use super::seen::{Found, Home, Owner, Source};
+use super::watch_cache::Listed;
+use crate::live::{Absences, Where};
 use crate::telemetry::CopyCounts;
 
 /// What is known of namespaces and of the pull secrets that the policy names.

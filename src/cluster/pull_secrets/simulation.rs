@@ -13,8 +13,8 @@ use serde_json::json;
 use super::INTERVAL;
 use super::decide::Verdict;
 use super::ledger::Ledger;
+use super::objects::{Found, Home, KEY, OWNER, PLACE, TYPE};
 use super::schedule::{PATIENCE, Schedule};
-use super::seen::{Found, Home, KEY, OWNER, PLACE, TYPE};
 
 const OWN: &str = "quench";
 

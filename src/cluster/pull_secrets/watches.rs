@@ -14,9 +14,9 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
+use super::objects::{Found, Home};
 use super::random;
 use super::schedule::growing;
-use super::seen::{Found, Home};
 use crate::cluster::call::said;
 
 /// What may wait for us: a list of this many namespaces, or as many changes at once, makes watches wait instead.

@@ -1,11 +1,11 @@
 //! What a policy makes of an object.
 
+use quench_core::answer::outcome::Change;
 use quench_core::catalog::Catalog;
-use quench_core::existing::Existing;
-use quench_core::outcome::Change;
-use quench_core::plan::{self, plan};
+use quench_core::decide::plan::{self, plan};
 use quench_core::policy::Policy;
-use quench_core::review;
+use quench_core::presence::Existing;
+use quench_core::read::review;
 use serde_json::{Value, json};
 
 /// What a policy makes of an object.

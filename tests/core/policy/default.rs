@@ -2,7 +2,7 @@
 
 use quench_core::hazard::Code;
 use quench_core::policy::{Checked, Policy};
-use quench_core::workload::Kind;
+use quench_core::read::workload::Kind;
 use serde_json::Value;
 
 use super::keys::keys;

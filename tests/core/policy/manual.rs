@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 
 use quench_core::catalog::Catalog;
-use quench_core::decision::Decision;
+use quench_core::decide::decision::Decision;
 use quench_core::hazard::Code;
 use quench_core::policy::Policy;
 use serde_json::Value;

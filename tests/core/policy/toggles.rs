@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use quench_core::catalog::Catalog;
-use quench_core::existing::{Detail, Existing, Inquiry, Presence, Published};
 use quench_core::policy::Policy;
+use quench_core::presence::{Detail, Existing, Inquiry, Presence, Published};
 use quench_core::reference::Reference;
 use serde_json::{Map, Value, json};
 

@@ -1,13 +1,13 @@
 //! What becomes of a pod where registries said what exists.
 
-use quench_core::audit::Annotation;
+use quench_core::answer::audit::Annotation;
+use quench_core::answer::outcome::{Change, Outcome};
 use quench_core::catalog::Catalog;
-use quench_core::existing::{Existing, Inquiry, Presence, Published};
-use quench_core::outcome::{Change, Outcome};
-use quench_core::plan::{self, plan};
+use quench_core::decide::plan::{self, plan};
 use quench_core::policy::{Mode, Policy};
+use quench_core::presence::{Existing, Inquiry, Presence, Published};
+use quench_core::read::review;
 use quench_core::reference::Reference;
-use quench_core::review;
 use serde_json::{Value, json};
 
 pub(super) fn digest(digit: u8) -> String {

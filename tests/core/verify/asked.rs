@@ -1,11 +1,11 @@
 //! What is asked for, and what is said where nobody was asked.
 
 use quench_core::catalog::Catalog;
-use quench_core::decision::Decision;
-use quench_core::existing::{Detail, Existing, Inquiry, Presence};
-use quench_core::inventory::Surroundings;
+use quench_core::decide::decision::Decision;
 use quench_core::manifest::documents;
+use quench_core::presence::{Detail, Existing, Inquiry, Presence};
 use quench_core::rewrite::Rewriter;
+use quench_core::rewrite::inventory::Surroundings;
 use serde_json::{Value, json};
 
 use super::answer::{COMPAT, HUB, MIRRORED, NGINX, ask, known, pod, policy, presence};

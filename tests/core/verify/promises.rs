@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use quench_core::catalog::Catalog;
-use quench_core::existing::{Existing, Inquiry, Presence, Published};
 use quench_core::policy::{Digest, Policy, Unknown};
+use quench_core::presence::{Existing, Inquiry, Presence, Published};
 use quench_core::reference::Reference;
 use serde_json::json;
 

@@ -1,10 +1,10 @@
 //! What an update finds stored: the same manifest, applied again, rolls nothing.
 
+use quench_core::answer::outcome::Change;
 use quench_core::catalog::Catalog;
-use quench_core::outcome::Change;
-use quench_core::plan::{self, plan};
+use quench_core::decide::plan::{self, plan};
 use quench_core::policy::Mode;
-use quench_core::review;
+use quench_core::read::review;
 use serde_json::json;
 
 use super::answer::{NGINX, digest, known, policy, presence};

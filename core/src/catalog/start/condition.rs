@@ -185,7 +185,8 @@ pub struct Pattern {
 impl Pattern {
     /// Whether a variable is meant.
     pub fn matches(&self, name: &str) -> bool {
-        let Some((before, after)) = self.star.and_then(|at| Some((self.text.get(..at)?, self.text.get(at + 1..)?))) else {
+        let Some((before, after)) = self.star.and_then(|at| Some((self.text.get(..at)?, self.text.get(at + 1..)?)))
+        else {
             return *self.text == *name;
         };
         name.strip_prefix(before).is_some_and(|rest| rest.ends_with(after))

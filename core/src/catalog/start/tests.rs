@@ -117,15 +117,47 @@ fn a_catalog_may_have_no_facts_and_facts_may_outlive_builds() {
 #[test]
 fn conditions_are_written_as_they_are_read() {
     for text in [
-        "start:upstream", "data:new", "args:none", "args:has:--config", "args:lacks:^-", "args:first:^-",
-        "args:file-after:redis-server", "env:NAME", "env:KAFKA_*", "env:!NAME", "env:NAME=a=b", "env:NAME=",
-        "mount:at:/etc", "mount:below:/etc", "mount:none:/etc", "versions:>=8", "os:alpine", "flavor:", "flavor:compat",
+        "start:upstream",
+        "data:new",
+        "args:none",
+        "args:has:--config",
+        "args:lacks:^-",
+        "args:first:^-",
+        "args:file-after:redis-server",
+        "env:NAME",
+        "env:KAFKA_*",
+        "env:!NAME",
+        "env:NAME=a=b",
+        "env:NAME=",
+        "mount:at:/etc",
+        "mount:below:/etc",
+        "mount:none:/etc",
+        "versions:>=8",
+        "os:alpine",
+        "flavor:",
+        "flavor:compat",
     ] {
         let condition: Condition = text.parse().unwrap();
         assert_eq!(condition.to_string(), text);
     }
-    let wrong = ["", "start", "start:", "start:own", "args", "args:", "args:is:x", "args:has:^", "env:", "env:!", "mount:at:",
-        "mount:in:/x", "versions:8", "versions:>=", "os:plan9", "args:none:"];
+    let wrong = [
+        "",
+        "start",
+        "start:",
+        "start:own",
+        "args",
+        "args:",
+        "args:is:x",
+        "args:has:^",
+        "env:",
+        "env:!",
+        "mount:at:",
+        "mount:in:/x",
+        "versions:8",
+        "versions:>=",
+        "os:plan9",
+        "args:none:",
+    ];
     for text in wrong {
         assert!(text.parse::<Condition>().is_err(), "{text}");
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::catalog::{Facts, Port};
-use crate::hazard::table::{assert_fits, codes, warned};
+use crate::hazard::table_tests::{assert_fits, codes, warned};
 use crate::hazard::tests::runs_as;
 
 #[test]

@@ -1,8 +1,8 @@
-use crate::audit::Annotation;
-use crate::existing::Existing;
+use crate::answer::audit::Annotation;
 use crate::hazard::Hazard;
-use crate::hazard::table::{assert_fits, settled};
-use crate::workload::Kind;
+use crate::hazard::table_tests::{assert_fits, settled};
+use crate::presence::Existing;
+use crate::read::workload::Kind;
 
 const PIN: &str = "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
@@ -117,20 +117,20 @@ fn images_of_operators() {
         let object = format!(
             r#"{{"metadata":{{{workload}}},"spec":{{"template":{{"metadata":{{{pod}}},"spec":{{"containers":[{{"name":"c","image":"{image}"}}]}}}}}}}}"#
         );
-        let object: crate::workload::Object<'_> = crate::wire::read(&object).unwrap();
+        let object: crate::read::workload::Object<'_> = crate::read::wire::read(&object).unwrap();
         let (policy, catalog) = (crate::policy::Policy::default(), crate::catalog::Catalog::embedded());
-        let request = crate::plan::Request {
+        let request = crate::decide::plan::Request {
             absent_secrets: &[],
             object: &object,
             old: None,
             kind: Kind::DaemonSet,
-            operation: crate::review::Operation::Create,
+            operation: crate::read::review::Operation::Create,
             ephemeral: false,
             mode: crate::policy::Mode::Enforce,
-            purpose: crate::plan::Purpose::Review,
+            purpose: crate::decide::plan::Purpose::Review,
         };
         // Nobody hears what a controller is warned of; the audit log has it.
-        let outcome = crate::plan::plan(&request, &policy, &catalog).settle(&Existing::declared());
+        let outcome = crate::decide::plan::plan(&request, &policy, &catalog).settle(&Existing::declared());
         let hazards = outcome.audit_annotations().hazards.as_ref().map(Annotation::json).unwrap_or_default();
         assert_eq!(hazards.contains("operator-managed"), speaks, "{image} {workload} {pod}");
     }

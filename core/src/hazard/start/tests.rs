@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use super::super::tests::runs_as;
 use super::super::{Code, Counterpart, Hazard, Inherited, of_container};
 use crate::catalog::{Catalog, Contents, Facts};
-use crate::decision::Decision;
+use crate::decide::decision::Decision;
 use crate::policy::Policy;
-use crate::workload::PodSpec;
+use crate::read::workload::PodSpec;
 
 static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::embedded);
 
@@ -28,7 +28,7 @@ const MOUNTS: &str =
 /// What the hazards of a container's starts say, each with its code.
 fn lines(container: &str, counterpart: &Counterpart<'_>, name: &str) -> Vec<(&'static str, String)> {
     let json = format!(r#"{{"containers":[{{"name":"c"{container}}}]{VOLUMES}}}"#);
-    let spec: PodSpec<'_> = crate::wire::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
+    let spec: PodSpec<'_> = crate::read::wire::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
     let image = spec.images().next().unwrap();
     let inherited = Inherited::of(&spec, &[]);
     let found = of_container(image.container.unwrap(), &inherited, counterpart, name);

@@ -1,8 +1,8 @@
 use super::*;
 use crate::catalog::Facts;
-use crate::hazard::table::{assert_fits, codes, settled, warned};
+use crate::hazard::table_tests::{assert_fits, codes, settled, warned};
 use crate::hazard::tests::runs_as;
-use crate::workload::Kind;
+use crate::read::workload::Kind;
 
 #[test]
 fn users_that_the_kubelet_cannot_check() {

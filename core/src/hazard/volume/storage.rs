@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::workload::Mount;
+use crate::read::workload::Mount;
 
 /// By the names of the catalog. It is a fact about upstream's images, and a catalog file says nothing about those.
 const BUILT_IN: &str = include_str!("../../../data/storage.json");

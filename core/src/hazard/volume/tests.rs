@@ -1,7 +1,7 @@
 use crate::hazard::Hazard;
-use crate::hazard::table::{assert_fits, codes, settled, warned};
+use crate::hazard::table_tests::{assert_fits, codes, settled, warned};
 use crate::hazard::tests::runs_as;
-use crate::workload::Kind;
+use crate::read::workload::Kind;
 
 const VOLUMES: &str = r#""volumes":[{"name":"data","persistentVolumeClaim":{"claimName":"data"}},{"name":"tmp","emptyDir":{}},
     {"name":"log","hostPath":{"path":"/var/log"}},{"name":"clock","hostPath":{"path":"/etc/localtime"}},{"name":"sys","hostPath":{"path":"/sys"}},

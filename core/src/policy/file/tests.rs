@@ -24,7 +24,7 @@ fn every_key_is_read() {
          pullSecrets: [{name: hub, registries: [index.docker.io/acme, ghcr.io/]}]\nhazards: {needs-root: warn}\n",
     )
     .unwrap();
-    assert_eq!((policy.mode, &*policy.matches), (Mode::Off, &[Match::Exact, Match::Past][..]));
+    assert_eq!((policy.mode, &*policy.matches), (Mode::Off, &[Class::Exact, Class::Past][..]));
     let target = policy.repository.reference("nginx", "1").unwrap();
     assert_eq!(target.as_str(), "docker.io/acme/dhi-nginx:1");
     assert_eq!(policy.repository.name_in(target.name()), Some("nginx"));

@@ -7,7 +7,7 @@ use k8s_openapi::ByteString;
 use kube::client::Body;
 use tower::service_fn;
 
-use super::super::seen::Owner;
+use super::super::objects::Owner;
 use super::*;
 
 /// Method and address of a call, and its body.

@@ -1,7 +1,7 @@
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::json;
 
-use super::super::seen::{KEY, OWNER, PLACE, TYPE};
+use super::super::objects::{KEY, OWNER, PLACE, TYPE};
 use super::*;
 
 fn policy(secrets: &str) -> Policy {

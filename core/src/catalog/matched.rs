@@ -1,0 +1,65 @@
+//! How an image relates to what is hardened.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::Class;
+
+/// How an image relates to what is hardened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Match {
+    /// The catalog's answer for the image's repository and tag.
+    Catalog(Class),
+    /// The image is hardened already.
+    Hardened,
+    /// The same image from a mirror.
+    Mirror,
+    /// What a rule of the policy says.
+    Rule,
+}
+
+impl Match {
+    /// Every match.
+    pub const ALL: [Self; Class::ALL.len() + 3] = {
+        let mut all = [Self::Rule; Class::ALL.len() + 3];
+        let mut at = 0;
+        while at < Class::ALL.len() {
+            all[at] = Self::Catalog(Class::ALL[at]);
+            at += 1;
+        }
+        all[at] = Self::Hardened;
+        all[at + 1] = Self::Mirror;
+        all
+    };
+    /// No hardened image corresponds.
+    pub const NONE: Self = Self::Catalog(Class::None);
+
+    /// The word in policies, `explain` and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Catalog(class) => class.name(),
+            Self::Hardened => "hardened",
+            Self::Mirror => "mirror",
+            Self::Rule => "rule",
+        }
+    }
+}
+
+impl From<Class> for Match {
+    fn from(class: Class) -> Self {
+        Self::Catalog(class)
+    }
+}
+
+impl fmt::Display for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Match {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}

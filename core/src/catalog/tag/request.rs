@@ -1,0 +1,186 @@
+//! What an upstream tag asks for, in the words of the image that answers for it.
+
+use std::borrow::Cow;
+
+use super::distribution::{Distribution, Word, is_release};
+use super::version::is_numeric;
+use crate::catalog::{Image, Reason, Upstream};
+
+/// A tag, taken apart.
+#[derive(Debug)]
+pub(super) struct Request<'c, 't> {
+    /// The version, with the words that belong to it: `21-jre` asks for `21`, `11.0.25-jdk25` for all of it.
+    pub(super) stem: Cow<'t, str>,
+    pub(super) base: Distribution<'t>,
+    pub(super) flavor: Option<&'c str>,
+    /// A distribution that no hardened image is built on.
+    pub(super) foreign: Option<&'t str>,
+    pub(super) platform: Option<&'static str>,
+}
+
+/// Why a tag asks for nothing that there could be.
+#[derive(Debug)]
+pub(super) enum Refusal<'t> {
+    /// For this reason, whatever the version.
+    Reason(Reason<'static>),
+    /// A word that the image does not know, after this stem.
+    Word { word: &'t str, stem: Cow<'t, str> },
+}
+
+impl<'c, 't> Request<'c, 't> {
+    /// Reads a tag, without its leading `v`.
+    pub(super) fn read(tag: &'t str, image: &'c Image, upstream: &'c Upstream) -> Result<Self, Refusal<'t>> {
+        let words = &image.vocabulary;
+        let (head, mut rest) = split(tag);
+        let mut ask =
+            Self { stem: head.into(), base: Distribution::Default, flavor: None, foreign: None, platform: None };
+        if let Some((stem, after)) = respelt(head, rest, image) {
+            (ask.stem, rest) = (stem.into(), after);
+        } else if !is_numeric(head) && !image.knows_stem(head) {
+            return Err(Refusal::Reason(nameless(tag, head)));
+        }
+        ask.flavor = words.flavors.iter().map(|flavor| &**flavor).find(|known| Some(*known) == upstream.flavor());
+        let consumed = upstream.tag_match.as_ref().and_then(|pattern| pattern.word());
+        while let Some(text) = rest {
+            let (word, after) = split(text);
+            rest = after;
+            if Some(word) == consumed {
+                continue;
+            }
+            if let Some(flavor) = words.flavors.iter().map(|flavor| &**flavor).find(|flavor| begins_with(text, flavor))
+            {
+                if ask.flavor.is_some_and(|other| other != flavor) {
+                    return Err(ask.unknown(word));
+                }
+                (ask.flavor, rest) = (Some(flavor), text.get(flavor.len() + 1..));
+                continue;
+            }
+            if words.stem.iter().any(|known| **known == *word) || is_numeric(word) && image.numbers_builds() {
+                ask.lengthen(tag, word);
+                continue;
+            }
+            if words.development.iter().any(|known| **known == *word) && !is_numeric(word) || word == "dev" {
+                return Err(Refusal::Reason(Reason::DevelopmentOnly));
+            }
+            match Word::of(word) {
+                Word::Distribution(Distribution::Alpine) => {
+                    let release = rest.map(split).filter(|(next, _)| is_release(next) && next.contains('.'));
+                    let base = release.map_or(Distribution::Alpine, |(release, after)| {
+                        rest = after;
+                        Distribution::AlpineRelease(release)
+                    });
+                    ask.set_base(base, word)?;
+                }
+                Word::Distribution(base) => ask.set_base(base.plain(image), word)?,
+                Word::Foreign if ask.base == Distribution::Default => ask.foreign = Some(word),
+                Word::Covered => {}
+                Word::Platform(platform) => ask.platform = Some(platform),
+                Word::Windows => return Err(Refusal::Reason(Reason::Windows)),
+                Word::Fips => return Err(Refusal::Reason(Reason::Fips)),
+                Word::Other if word == "linux" && rest.is_some_and(|rest| is_platform(split(rest).0)) => {}
+                // A first build of a version upstream, where the image does not count builds.
+                Word::Other if word == "0" => {}
+                Word::Other if word == "jre" && image.is_runtime_of("jdk") => {}
+                Word::Foreign | Word::Other => return Err(ask.unknown(word)),
+            }
+        }
+        ask.add_kind(upstream)?;
+        Ok(ask)
+    }
+
+    fn unknown(&self, word: &'t str) -> Refusal<'t> {
+        Refusal::Word { word, stem: self.stem.clone() }
+    }
+
+    fn set_base(&mut self, base: Distribution<'t>, word: &'t str) -> Result<(), Refusal<'t>> {
+        if self.foreign.is_some() || self.base != Distribution::Default && self.base != base {
+            return Err(self.unknown(word));
+        }
+        self.base = base;
+        Ok(())
+    }
+
+    /// Adds a word of the version: a longer part of the tag where it stands right behind the stem.
+    fn lengthen(&mut self, tag: &'t str, word: &'t str) {
+        let end = self.stem.len();
+        let next = tag.get(end..).and_then(|rest| rest.strip_prefix('-')).is_some_and(|rest| split(rest).0 == word);
+        self.stem = match (&self.stem, tag.get(..end + 1 + word.len())) {
+            (Cow::Borrowed(stem), Some(longer)) if next && tag.starts_with(stem) => Cow::Borrowed(longer),
+            (stem, _) => Cow::Owned(format!("{stem}-{word}")),
+        };
+    }
+
+    /// What upstream puts into the repository's name and the catalog behind the version: `dotnet/sdk:10.0` is `10.0-sdk`.
+    fn add_kind(&mut self, upstream: &'c Upstream) -> Result<(), Refusal<'t>> {
+        let Some(kind) = upstream.flavor().filter(|kind| self.flavor != Some(kind)) else { return Ok(()) };
+        if self.flavor.is_some() {
+            return Err(Refusal::Reason(Reason::NoBuild { word: kind.into(), stem: self.stem.as_ref().into() }));
+        }
+        if !self.stem.split('-').any(|word| word == kind) {
+            self.stem = Cow::Owned(format!("{}-{kind}", self.stem));
+        }
+        Ok(())
+    }
+}
+
+impl Image {
+    /// Whether some stem, of now or of the past, begins with the word.
+    fn knows_stem(&self, head: &str) -> bool {
+        let stems = self
+            .builds
+            .iter()
+            .flat_map(|build| build.lines.iter().flat_map(|line| &line.stems).chain(&build.bare_only));
+        stems.map(|stem| &**stem).chain(self.past_versions()).any(|stem| split(stem).0 == head)
+    }
+
+    /// Whether versions end with the number of a build: `26.6.0-0`.
+    fn numbers_builds(&self) -> bool {
+        self.vocabulary.stem.iter().any(|word| is_numeric(word))
+    }
+
+    /// Whether the image without a word is what runs the builds of that word: a runtime beside its development kit.
+    fn is_runtime_of(&self, kit: &str) -> bool {
+        let words = &self.vocabulary;
+        let has = |words: &[Box<str>]| words.iter().any(|word| **word == *kit);
+        has(&words.stem) || has(&words.development)
+    }
+}
+
+/// The first word, and what follows its dash.
+fn split(text: &str) -> (&str, Option<&str>) {
+    text.split_once('-').map_or((text, None), |(word, rest)| (word, Some(rest)))
+}
+
+/// Whether a text begins with a flavor, which may have dashes.
+fn begins_with(text: &str, flavor: &str) -> bool {
+    text.strip_prefix(flavor).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+fn is_platform(word: &str) -> bool {
+    matches!(Word::of(word), Word::Platform(_))
+}
+
+/// Where upstream spells a build number with a character that the catalog does not use: `21.0.12_8` is `21.0.12.8`, and
+/// `8u502-b07` is `8u502.b07` where an image knows that.
+fn respelt<'t>(head: &str, rest: Option<&'t str>, image: &Image) -> Option<(String, Option<&'t str>)> {
+    if head.contains('_') {
+        let dotted = head.replace('_', ".");
+        return is_numeric(&dotted).then_some((dotted, rest));
+    }
+    let (build, after) = split(rest?);
+    let is_build = build.strip_prefix('b').is_some_and(is_numeric);
+    let dotted = is_build.then(|| format!("{head}.{build}"))?;
+    image.knows_stem(&dotted).then_some((dotted, after))
+}
+
+/// Why a tag names no version: its first word is none.
+fn nameless(tag: &str, head: &str) -> Reason<'static> {
+    let mut words = tag.split('-').map(Word::of);
+    if words.any(|word| word == Word::Windows) {
+        return Reason::Windows;
+    }
+    let is_commit = (7..=64).contains(&head.len())
+        && head.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        && head.bytes().any(|b| b.is_ascii_digit());
+    if is_commit { Reason::Commit } else { Reason::NoVersion { tag: tag.into() } }
+}

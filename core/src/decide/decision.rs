@@ -1,0 +1,307 @@
+//! What one image becomes, and why: the same answer for the webhook, for files and for `explain`.
+
+mod reason;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use self::reason::{Because, Meant, Mirrored, Resolved, Ruled, Why};
+use crate::catalog::{Catalog, Class, Facts, Image, Match, Reason, Resolution};
+use crate::hazard::Counterpart;
+use crate::policy::{Compat, Digest, Effect, Misspelt, PUBLIC_REGISTRY, Policy, Rule};
+use crate::presence::Newest;
+use crate::presence::{Detail, Inquiry};
+use crate::reference::{ParseError, Reference};
+
+/// What one image becomes, before anything is known of the pod that it runs in.
+#[derive(Debug)]
+pub struct Decision<'c> {
+    /// How it relates to what is hardened.
+    pub matched: Match,
+    /// The reference that the match gives, also where the policy does not use matches of that class.
+    pub target: Option<Reference>,
+    /// Whether the policy says to use the target.
+    pub rewrites: bool,
+    /// What hazards need to know of the hardened image.
+    pub counterpart: Counterpart<'c>,
+    /// The same image from a mirror, for where a hazard takes the target away.
+    pub(crate) mirror: Option<Reference>,
+    /// The image as it is written, where it is a reference that is a target already: hardened, mirrored or given by a rule.
+    pub(crate) arrived: Option<Reference>,
+    /// What becomes of digests where the target is used only if a registry has it; None where nobody is asked.
+    asks: Option<Digest>,
+    name: Option<&'c str>,
+    why: Why<'c>,
+}
+
+impl<'c> Decision<'c> {
+    /// Decides for the image that is written `image`.
+    pub fn of(image: &str, policy: &'c Policy, catalog: &'c Catalog) -> Self {
+        let reference: Reference = match image.parse() {
+            Ok(_) if image == INJECTED => return Self::kept(Match::NONE, Why::Placeholder),
+            Ok(reference) => reference,
+            Err(_) if is_placeholder(image) => return Self::kept(Match::NONE, Why::Placeholder),
+            Err(error) => return Self::kept(Match::NONE, Why::Unparsable(error)),
+        };
+        let mut decision = Self::about(&reference, policy, catalog, Pass::First);
+        // A mirror that is an alias as well was looked up, and is a target for all that.
+        let has_arrived = matches!(decision.why, Why::Hardened | Why::Misspelt(_))
+            || policy.is_mirrored(&reference)
+            || policy.is_given_by_rule(&reference);
+        decision.arrived = Some(reference).filter(|_| has_arrived);
+        decision.asks = policy.verify.as_ref().filter(|_| decision.rewrites).map(|_| policy.digest);
+        decision
+    }
+
+    fn kept(matched: Match, why: Why<'c>) -> Self {
+        Self {
+            matched,
+            target: None,
+            rewrites: false,
+            counterpart: Counterpart::None,
+            mirror: None,
+            arrived: None,
+            asks: None,
+            name: None,
+            why,
+        }
+    }
+
+    fn about(reference: &Reference, policy: &'c Policy, catalog: &'c Catalog, pass: Pass) -> Self {
+        // An alias that gives no reference is as good as none.
+        let original = policy.original_of(reference).and_then(Result::ok);
+        let looked_up = original.as_ref().unwrap_or(reference);
+        let hardened = |reference| hardened_name(reference, policy, catalog).map(|name| (name, reference));
+        if let Some((name, hardened)) = hardened(reference).or_else(|| hardened(original.as_ref()?)) {
+            if let Some(meant) = Meant::of(name, hardened, catalog) {
+                return Self::misspelt(meant, policy);
+            }
+            let image = catalog.get(name);
+            return Self {
+                counterpart: Counterpart::Hardened(image.map(|image| facts_of(image, hardened))),
+                name: image.map(Image::name),
+                ..Self::kept(Match::Hardened, Why::Hardened)
+            };
+        }
+        // A mirror that is an alias as well is asked to be looked up.
+        if original.is_none() && policy.is_mirrored(reference) {
+            return Self::kept(Match::Mirror, Why::Mirrored);
+        }
+        match policy.rule_for(reference) {
+            Some(rule) => Self::ruled(reference, rule, policy, catalog, pass),
+            None => Self::resolved(reference, catalog.resolve(looked_up), policy, catalog, pass),
+        }
+    }
+
+    fn misspelt(meant: Meant<'c>, policy: &Policy) -> Self {
+        let tag = meant.tag.as_ref().filter(|_| policy.misspelt == Misspelt::Repair);
+        let target = tag.and_then(|tag| policy.repository.reference(meant.image.name(), tag).ok());
+        Self {
+            rewrites: target.is_some(),
+            target,
+            counterpart: Counterpart::Hardened(Some(meant.image.facts())),
+            name: Some(meant.image.name()),
+            ..Self::kept(Match::Hardened, Why::Misspelt(meant))
+        }
+    }
+
+    fn ruled(reference: &Reference, rule: &'c Rule, policy: &'c Policy, catalog: &'c Catalog, pass: Pass) -> Self {
+        let kept = |ruled| Self::kept(Match::Rule, Why::Rule(rule, ruled));
+        let Effect::Replace(replacement) = rule.effect() else { return kept(Ruled::Kept) };
+        let target = match replacement.of(reference) {
+            Ok(target) => target,
+            Err(error) => return kept(Ruled::Nothing(error)),
+        };
+        // What another pass pinned stays pinned.
+        let pins = policy.verify.is_some() && policy.digest != Digest::Drop;
+        if target == *reference || pins && reference.is_or_pins(&target) {
+            return Self { target: Some(target), ..kept(Ruled::Same) };
+        }
+        let mut counterpart = Counterpart::None;
+        if pass == Pass::First {
+            let next = Self::about(&target, policy, catalog, Pass::Second);
+            if next.rewrites {
+                return Self { target: Some(target), ..kept(Ruled::Again(next.target)) };
+            }
+            if let Counterpart::Hardened(Some(facts)) = next.counterpart {
+                counterpart = Counterpart::Candidate(facts);
+            }
+        }
+        let name = hardened_name(&target, policy, catalog).and_then(|name| catalog.get(name)).map(Image::name);
+        let (mirror, _) = mirror_of(reference, Some(&target), policy, catalog, pass);
+        let digest = reference.digest().is_some();
+        Self { target: Some(target), rewrites: true, counterpart, name, mirror, ..kept(Ruled::Replaced { digest }) }
+    }
+
+    fn resolved(
+        reference: &Reference,
+        resolution: Resolution<'c>,
+        policy: &'c Policy,
+        catalog: &'c Catalog,
+        pass: Pass,
+    ) -> Self {
+        let name = resolution.image.map(Image::name);
+        let used = |class: Class| policy.matches.contains(&class);
+        let (class, tag) = match (resolution.class, &resolution.reason) {
+            // A version that is gone, where the policy would rather have the live patch of its line.
+            (Class::Past, Reason::Withdrawn { live: Some(live) }) if !used(Class::Past) && used(Class::Line) => {
+                (Class::Line, Some(Cow::Owned(live.to_string())))
+            }
+            (class, _) => (class, resolution.tag.as_deref().map(Cow::Borrowed)),
+        };
+        let target = name.zip(tag).map(|(name, tag)| policy.repository.reference(name, &tag)).transpose();
+        let (target, invalid) = target.map_or_else(|error| (None, Some(error)), |target| (target, None));
+        let usable = target.as_ref().filter(|_| used(class));
+        let (mirror, broken) = mirror_of(reference, usable, policy, catalog, pass);
+        let counterpart = resolution.facts().map_or(Counterpart::None, Counterpart::Candidate);
+        let digest = reference.digest().is_some();
+        let why = |mirror| Why::Resolved(Resolved { resolution, class, digest, invalid, mirror });
+        if usable.is_some() {
+            return Self { target, rewrites: true, counterpart, mirror, name, ..Self::kept(class.into(), why(broken)) };
+        }
+        if mirror.is_some() {
+            // The same bytes: nothing about the image changes.
+            return Self {
+                target: mirror,
+                rewrites: true,
+                name,
+                ..Self::kept(Match::Mirror, why(Some(Mirrored::Used)))
+            };
+        }
+        Self { target, counterpart, name, ..Self::kept(class.into(), why(broken)) }
+    }
+
+    /// The build of the target with a shell and the upstream's ways, where the policy allows it and the catalog declares it.
+    pub(crate) fn compat(&self, policy: &Policy) -> Option<(Reference, Facts<'c>)> {
+        let Why::Resolved(resolved) = &self.why else { return None };
+        if policy.compat == Compat::Never || self.matched == Match::Mirror {
+            return None;
+        }
+        let build = resolved.resolution.compat()?;
+        Some((policy.repository.reference(self.name?, &build.to_string()).ok()?, build.facts()))
+    }
+
+    /// Which tag of its repository the target stands for, or its build with a shell: the newest of its line, or of all.
+    pub(crate) fn newest(&self, compat: bool) -> Option<Newest> {
+        let Why::Resolved(resolved) = &self.why else { return None };
+        let Match::Catalog(class @ (Class::Line | Class::Floating)) = self.matched else { return None };
+        let live = resolved.resolution.build?;
+        Newest::of(class, &if compat { live.compat()? } else { live })
+    }
+
+    /// The catalog's name of the hardened image, where one corresponds.
+    pub fn name(&self) -> Option<&'c str> {
+        self.name
+    }
+
+    /// Why the image cannot be a reference at all; None where it is one, or a placeholder.
+    pub fn parse_error(&self) -> Option<ParseError> {
+        match self.why {
+            Why::Unparsable(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether a rule replaces the image and comes to nothing for it: whoever wrote the rule means something else.
+    pub(crate) fn is_stuck(&self) -> bool {
+        matches!(self.why, Why::Rule(_, Ruled::Nothing(_) | Ruled::Again(_)))
+    }
+
+    /// What the hardened image is like to run: the candidate, or what has its name.
+    pub fn facts(&self) -> Option<Facts<'c>> {
+        match (&self.why, self.counterpart) {
+            (_, Counterpart::Candidate(facts) | Counterpart::Hardened(Some(facts))) => Some(facts),
+            (Why::Resolved(resolved), _) => resolved.resolution.facts(),
+            _ => None,
+        }
+    }
+
+    /// The image as it is written, where it is a target already: hardened, mirrored or given by a rule.
+    pub fn arrived(&self) -> Option<&Reference> {
+        self.arrived.as_ref()
+    }
+
+    /// Whether the target is used only if its registry has it.
+    pub fn asks(&self) -> bool {
+        self.asks.is_some()
+    }
+
+    /// What its registry is asked, where no pod narrows that; None where it is not asked.
+    pub fn inquiry(&self) -> Option<Inquiry> {
+        let reference = self.target.clone().filter(|_| self.asks())?;
+        Some(Inquiry { reference, newest: self.newest(false), detail: Detail::User })
+    }
+
+    /// The reason, for people to read.
+    pub fn reason(&self) -> impl fmt::Display + '_ {
+        Because { decision: self, asked: false }
+    }
+
+    /// The same of an image that stays, for the registry did not confirm the target.
+    pub(crate) fn reason_once_asked(&self) -> impl fmt::Display + '_ {
+        Because { decision: self, asked: true }
+    }
+}
+
+/// Whether a decision is about what is written, or about what a rule gave.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    First,
+    Second,
+}
+
+/// The same image from a mirror, for an image whose other candidate is `target`; or why there is none.
+fn mirror_of<'c>(
+    reference: &Reference,
+    target: Option<&Reference>,
+    policy: &'c Policy,
+    catalog: &'c Catalog,
+    pass: Pass,
+) -> (Option<Reference>, Option<Mirrored>) {
+    let mirror = match policy.mirror_of(reference) {
+        None => return (None, None),
+        Some(Err(error)) => return (None, Some(Mirrored::Invalid(error))),
+        Some(Ok(mirror)) => mirror,
+    };
+    if mirror == *reference {
+        return (None, None);
+    }
+    // What lies below a mirror stays there, unless it is an alias of something. Then it must be of the same as `reference`.
+    if pass == Pass::First && policy.original_of(&mirror).is_some() {
+        let next = Decision::about(&mirror, policy, catalog, Pass::Second);
+        let same = next.target.as_ref() == target && next.mirror.as_ref().is_none_or(|next| *next == mirror);
+        if next.rewrites && !same {
+            return (None, Some(Mirrored::Unstable));
+        }
+    }
+    (Some(mirror), None)
+}
+
+/// The facts of the build that a reference to a hardened image names; where the catalog does not declare it, of the default one.
+fn facts_of<'c>(image: &'c Image, reference: &Reference) -> Facts<'c> {
+    reference.tag().and_then(|tag| image.tag(tag)).map_or_else(|| image.facts(), |build| build.facts())
+}
+
+/// What Istio's injector puts where an image will be, and is a reference by its looks.
+const INJECTED: &str = "auto";
+
+/// What templates put where an image will be: `<image_url>`, `{{ .Values.image }}`, `$(IMAGE)`, nothing.
+fn is_placeholder(image: &str) -> bool {
+    image.is_empty() || image.bytes().any(|b| matches!(b, b'<' | b'{' | b'$'))
+}
+
+/// The hardened name that the reference has, where it is hardened already. The catalog need not know it.
+fn hardened_name<'r>(reference: &'r Reference, policy: &Policy, catalog: &Catalog) -> Option<&'r str> {
+    if reference.registry() == PUBLIC_REGISTRY {
+        return Some(reference.repository());
+    }
+    let known = |name: &&str| catalog.get(name).is_some();
+    let mirrored = || {
+        let (_, last) = reference.name().strip_prefix("docker.io/")?.split_once('/')?;
+        last.strip_prefix("dhi-")
+    };
+    policy.repository.name_in(reference.name()).filter(known).or_else(|| mirrored().filter(known))
+}
+
+#[cfg(test)]
+mod tests;

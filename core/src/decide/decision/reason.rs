@@ -1,0 +1,147 @@
+//! Why an image becomes what it becomes, for people to read.
+
+use std::fmt;
+
+use super::Decision;
+use crate::catalog::{Catalog, Class, Image, Resolution};
+use crate::policy::{Digest, ReplaceError, Rule};
+use crate::reference::{ParseError, Reference};
+
+#[derive(Debug)]
+pub(super) enum Why<'c> {
+    Placeholder,
+    Unparsable(ParseError),
+    Hardened,
+    /// It means a hardened image and names none.
+    Misspelt(Meant<'c>),
+    Mirrored,
+    Rule(&'c Rule, Ruled),
+    Resolved(Resolved<'c>),
+}
+
+/// What a rule comes to.
+#[derive(Debug)]
+pub(super) enum Ruled {
+    Kept,
+    Replaced {
+        digest: bool,
+    },
+    /// The image is what the rule gives.
+    Same,
+    /// What the rule gives would not stay: a second pass would rewrite it.
+    Again(Option<Reference>),
+    Nothing(ReplaceError),
+}
+
+/// What the catalog and the mirrors come to.
+#[derive(Debug)]
+pub(super) struct Resolved<'c> {
+    pub(super) resolution: Resolution<'c>,
+    pub(super) class: Class,
+    pub(super) digest: bool,
+    /// Why the policy's repository gives no target.
+    pub(super) invalid: Option<ParseError>,
+    pub(super) mirror: Option<Mirrored>,
+}
+
+/// What a mirror comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mirrored {
+    Used,
+    Invalid(ParseError),
+    /// A second pass would take the image elsewhere.
+    Unstable,
+}
+
+/// The hardened image that a misspelt reference means: `dhi.io/dhi/nginx` and `dhi.io/dhi-nginx` for `dhi.io/nginx`.
+#[derive(Debug)]
+pub(super) struct Meant<'c> {
+    pub(super) image: &'c Image,
+    /// Its tag, as far as the catalog declares it; also without a `v`, which older releases have.
+    pub(super) tag: Option<String>,
+}
+
+impl<'c> Meant<'c> {
+    /// None where the name is one that somebody publishes, or nobody knows.
+    pub(super) fn of(name: &str, reference: &Reference, catalog: &'c Catalog) -> Option<Self> {
+        let meant = name.strip_prefix("dhi/").or_else(|| name.strip_prefix("dhi-"))?;
+        let image = catalog.get(meant).filter(|_| catalog.get(name).is_none())?;
+        let declared = |tag: &&str| image.tag(tag).is_some();
+        let tag = reference.tag().and_then(|tag| [tag, tag.trim_start_matches('v')].into_iter().find(declared));
+        Some(Self { image, tag: tag.map(str::to_owned) })
+    }
+}
+
+pub(super) struct Because<'d, 'c> {
+    pub(super) decision: &'d Decision<'c>,
+    /// Whether the registry was asked that it depends on, and did not confirm it.
+    pub(super) asked: bool,
+}
+
+impl fmt::Display for Because<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_why(f)?;
+        f.write_str(if self.decision.asks() && !self.asked { "; if the registry has it" } else { "" })
+    }
+}
+
+impl Because<'_, '_> {
+    fn fmt_why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Decision { target, rewrites, why, asks, .. } = self.decision;
+        let dropped = match asks {
+            // It stays: no digest takes another's place.
+            Some(_) if self.asked => "",
+            Some(Digest::Pin | Digest::Always) => {
+                "; the digest names the upstream image, and the target's takes its place"
+            }
+            Some(Digest::Drop) | None => "; the digest names the upstream image and is dropped",
+        };
+        match why {
+            Why::Placeholder => f.write_str("a placeholder, not an image reference"),
+            Why::Unparsable(error) => write!(f, "not an image reference: {error}"),
+            Why::Hardened => f.write_str("hardened already"),
+            Why::Misspelt(meant) => {
+                write!(f, "nobody publishes it; `{}` is meant", meant.image.name())?;
+                match (&meant.tag, rewrites) {
+                    (None, _) => f.write_str(", of which the catalog does not declare the tag"),
+                    (Some(_), false) => f.write_str("; the policy's `hardened.misspelt` keeps it"),
+                    (Some(_), true) => Ok(()),
+                }
+            }
+            Why::Mirrored => f.write_str("mirrored already"),
+            Why::Rule(rule, Ruled::Kept) => write!(f, "the rule `{rule}` keeps it"),
+            Why::Rule(rule, Ruled::Same) => write!(f, "it is what the rule `{rule}` gives"),
+            Why::Rule(rule, Ruled::Nothing(error)) => write!(f, "the rule `{rule}` {error}"),
+            Why::Rule(rule, Ruled::Replaced { digest }) => {
+                write!(f, "the rule `{rule}`{}", if *digest { dropped } else { "" })
+            }
+            Why::Rule(rule, Ruled::Again(next)) => {
+                let [target, next] = [target, next].map(|reference| reference.as_ref().map_or("", Reference::as_str));
+                write!(f, "the rule `{rule}` gives {target}, which would become {next} in turn")
+            }
+            Why::Resolved(resolved) => {
+                let Resolved { resolution, class, digest, invalid, mirror } = resolved;
+                match invalid {
+                    Some(error) => write!(f, "the policy's repository gives no valid target: {error}")?,
+                    None => write!(f, "{}", resolution.reason)?,
+                }
+                let excluded =
+                    resolution.tag.is_some() && invalid.is_none() && (!rewrites || *mirror == Some(Mirrored::Used));
+                if excluded {
+                    write!(f, "; the policy's `matches` does not have `{class}`")?;
+                }
+                match mirror {
+                    Some(Mirrored::Used) => f.write_str("; the policy's mirror has the same image"),
+                    Some(Mirrored::Invalid(error)) if !rewrites => {
+                        write!(f, "; the policy's mirror gives no valid target: {error}")
+                    }
+                    Some(Mirrored::Unstable) if !rewrites => {
+                        f.write_str("; the policy's mirror is an alias of something else again, and is not used")
+                    }
+                    _ if *rewrites && *digest => f.write_str(dropped),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+}

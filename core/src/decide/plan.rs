@@ -1,0 +1,355 @@
+//! The heart: from a review's pod, the policy and the catalog to what happens to each image.
+
+mod candidate;
+mod secrets;
+mod skipped;
+
+use std::cell::OnceCell;
+use std::ops::Range;
+
+pub(crate) use self::candidate::Missing;
+
+use self::candidate::Candidate;
+use self::secrets::named_secrets;
+use self::skipped::{Before, Skipped};
+use crate::catalog::Catalog;
+use crate::catalog::Match;
+use crate::decide::decision::Decision;
+use crate::hazard::{self, Action, Code, Counterpart, Hazard, Inherited};
+use crate::policy::{GitOps, Mode, OptOut, Policy, Treatment};
+use crate::read::review::{self, Operation};
+use crate::read::workload::{Composer, Image, ImageList, Kind, Metadata, Object, OwnerReference, group};
+use crate::reference::Reference;
+
+/// What a decision is about: a pod, or the template of a workload.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'r> {
+    /// The reviewed object.
+    pub object: &'r Object<'r>,
+    /// What it was; None where it is new.
+    pub old: Option<&'r Object<'r>>,
+    /// Its kind.
+    pub kind: Kind,
+    /// What is being done with it.
+    pub operation: Operation,
+    /// Whether only ephemeral containers can change (`pods/ephemeralcontainers`).
+    pub ephemeral: bool,
+    /// How far the decision may go, before the object's own annotations.
+    pub mode: Mode,
+    /// Where the outcome goes.
+    pub purpose: Purpose<'r>,
+    /// Those of the policy's pull secrets that the object's namespace is known to lack; one that is not here is there, or nobody knows.
+    pub absent_secrets: &'r [&'r str],
+}
+
+/// Where an outcome goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Purpose<'r> {
+    /// To the API server, about an object on its way there.
+    Review,
+    /// Into a manifest, before any cluster sees it: every kind that is not off is rewritten, and nothing is recorded.
+    Manifest {
+        /// Where pull secrets are to be added as well: those of the service account, which pods that name any would go without.
+        account_secrets: Option<&'r [&'r str]>,
+    },
+}
+
+impl<'r> Request<'r> {
+    /// The request of a review; None where there is nothing to decide.
+    pub fn of(review: &'r review::Request<'r>, mode: Mode) -> Option<Self> {
+        let kind = review.kind?;
+        let ephemeral = match &*review.subresource {
+            "" => false,
+            "ephemeralcontainers" if kind == Kind::Pod => true,
+            _ => return None,
+        };
+        let old = match review.operation {
+            Operation::Create => None,
+            Operation::Update => review.old_object.as_ref(),
+            Operation::Delete | Operation::Connect => return None,
+        };
+        let (object, operation, purpose) = (review.object.as_ref()?, review.operation, Purpose::Review);
+        Some(Self { object, old, kind, operation, ephemeral, mode, purpose, absent_secrets: &[] })
+    }
+}
+
+/// What is to happen to each image of a pod, in the pod's order.
+#[derive(Debug)]
+pub struct Plan<'p> {
+    pub(crate) request: Request<'p>,
+    pub(crate) policy: &'p Policy,
+    pub(crate) mode: Mode,
+    pub(crate) treatment: Treatment,
+    /// Those of the policy's pull secrets that the pod names.
+    pub(crate) named_secrets: Vec<&'p str>,
+    /// A pod's controller that may mind what becomes of it.
+    foreign_owner: Option<&'p OwnerReference<'p>>,
+    /// The operator that composed the pod, once somebody asked.
+    composer: OnceCell<Option<Composer>>,
+    pub(crate) items: Vec<Item<'p>>,
+    pub(crate) findings: Vec<Finding<'p>>,
+}
+
+/// One image that is looked at.
+#[derive(Debug)]
+pub(crate) struct Item<'p> {
+    pub(crate) image: Image<'p, 'p>,
+    /// The image that stands there now, on an update.
+    stored: Option<&'p str>,
+    pub(crate) decision: Decision<'p>,
+    pub(crate) choice: Choice<'p>,
+    /// The candidates that registries do not have, or could not say whether they do.
+    pub(crate) missing: Vec<Missing>,
+    /// Its part of the plan's findings.
+    pub(crate) findings: Range<usize>,
+}
+
+/// The candidate that hazards leave.
+#[derive(Debug)]
+pub(crate) enum Choice<'p> {
+    /// There was none.
+    Nothing,
+    /// Those that a registry is to be asked for: the first that it has.
+    Open(Vec<Candidate<'p>>),
+    /// None: no registry has one, or one could not say.
+    Unconfirmed,
+    /// None: a hazard keeps the image.
+    Kept,
+    /// The decision's target.
+    Target,
+    /// The target's build with a shell.
+    Compat(Reference),
+    /// The same image from a mirror.
+    Mirror(Reference),
+}
+
+impl Item<'_> {
+    /// Whether the image has a candidate that exists as far as anybody knows, hazardous or not.
+    pub(crate) fn has_candidate(&self) -> bool {
+        self.decision.rewrites && !matches!(self.choice, Choice::Open(_) | Choice::Unconfirmed)
+    }
+
+    /// What the image is to become, and by which match.
+    pub(crate) fn to(&self) -> Option<(&Reference, Match)> {
+        match &self.choice {
+            Choice::Nothing | Choice::Open(_) | Choice::Unconfirmed | Choice::Kept => None,
+            Choice::Target => Some((self.decision.target.as_ref()?, self.decision.matched)),
+            Choice::Compat(to) => Some((to, self.decision.matched)),
+            Choice::Mirror(to) => Some((to, Match::Mirror)),
+        }
+    }
+}
+
+/// A hazard that the policy does not ignore.
+#[derive(Debug, Clone)]
+pub(crate) struct Finding<'p> {
+    pub(crate) hazard: Hazard<'p>,
+    pub(crate) action: Action,
+}
+
+/// Decides for every image that the request may change.
+pub fn plan<'p>(request: &Request<'p>, policy: &'p Policy, catalog: &'p Catalog) -> Plan<'p> {
+    let treatment = treatment(request, policy);
+    let mut plan = Plan {
+        request: *request,
+        policy,
+        mode: Mode::Off,
+        treatment,
+        named_secrets: Vec::new(),
+        foreign_owner: None,
+        composer: OnceCell::new(),
+        items: Vec::new(),
+        findings: Vec::new(),
+    };
+    let Some(pod) = request.object.pod(request.kind) else { return plan };
+    plan.mode = effective_mode(request, pod, policy.opt_out);
+    if plan.mode == Mode::Off || treatment == Treatment::Off || is_not_ours(request.object, pod) {
+        return plan;
+    }
+    plan.named_secrets = named_secrets(pod.spec(), policy);
+    plan.foreign_owner = foreign_owner(request, policy);
+    let inherited = Inherited::of(pod.spec(), &policy.platforms);
+    let skipped = Skipped::of([request.object, pod], policy.opt_out);
+    let mut before = Before::of(request.old.and_then(|old| old.pod(request.kind)).map(Object::spec));
+    plan.items.reserve_exact(pod.spec().container_count());
+    for image in pod.spec().images() {
+        let changeable = !request.ephemeral || image.place.list == ImageList::EphemeralContainers;
+        let stored = before.reference(&image);
+        if changeable && stored != Some(image.reference) && !skipped.has(&image) {
+            plan.add(image, stored, &inherited, catalog);
+        }
+    }
+    plan
+}
+
+impl<'p> Plan<'p> {
+    fn add(&mut self, image: Image<'p, 'p>, stored: Option<&'p str>, inherited: &Inherited<'p>, catalog: &'p Catalog) {
+        let mut decision = Decision::of(image.reference, self.policy, catalog);
+        let first = self.findings.len();
+        let target = decision.target.as_ref().filter(|_| decision.rewrites);
+        self.evaluate(&image, inherited, &decision.counterpart, decision.name(), target);
+        let arrived = decision.arrived().filter(|_| target.is_none());
+        if let Some(secret) = arrived.and_then(|target| self.absent_secret(target)) {
+            self.find(Hazard::PullSecretAbsent { secret });
+        }
+        let choice = if !decision.rewrites {
+            Choice::Nothing
+        } else if self.policy.verify.is_some() {
+            let (choice, findings) = self.offer(&image, inherited, &mut decision, first);
+            self.items.push(Item { image, stored, decision, choice, missing: Vec::new(), findings });
+            return;
+        } else if self.allows(first, decision.matched) {
+            Choice::Target
+        } else {
+            self.other_candidate(&image, inherited, &mut decision, first)
+        };
+        self.items.push(Item {
+            image,
+            stored,
+            decision,
+            choice,
+            missing: Vec::new(),
+            findings: first..self.findings.len(),
+        });
+    }
+
+    /// What is left where hazards take the target away: its build with a shell, or the mirror.
+    fn other_candidate(
+        &mut self,
+        image: &Image<'p, 'p>,
+        inherited: &Inherited<'p>,
+        decision: &mut Decision<'p>,
+        first: usize,
+    ) -> Choice<'p> {
+        if let Some((to, facts)) = decision.compat(self.policy) {
+            let of_target = self.findings.split_off(first);
+            self.evaluate(image, inherited, &Counterpart::Candidate(facts), decision.name(), Some(&to));
+            if self.allows(first, decision.matched) {
+                return Choice::Compat(to);
+            }
+            self.findings.truncate(first);
+            self.findings.extend(of_target);
+        }
+        let found = self.findings.get(first..).unwrap_or_default();
+        let refused = found.iter().any(|finding| finding.action == Action::Deny);
+        let Some(mirror) = decision.mirror.take().filter(|_| !refused) else { return Choice::Kept };
+        let findings = self.of_mirror(found, &mirror);
+        if !allow(&findings, Match::Mirror) || self.missing_secret(&mirror).is_some() {
+            return Choice::Kept;
+        }
+        self.findings.truncate(first);
+        self.findings.extend(findings);
+        Choice::Mirror(mirror)
+    }
+
+    /// Adds the hazards of an image that would become `target`.
+    fn evaluate(
+        &mut self,
+        image: &Image<'p, 'p>,
+        inherited: &Inherited<'p>,
+        counterpart: &Counterpart<'_>,
+        name: Option<&str>,
+        target: Option<&Reference>,
+    ) {
+        if let Some(container) = image.container {
+            for hazard in hazard::of_container(container, inherited, counterpart, name.unwrap_or_default()) {
+                self.find(hazard);
+            }
+        }
+        let has_candidate = target.is_some() || matches!(counterpart, Counterpart::Candidate(_));
+        for hazard in hazard::of_reference(image.reference, counterpart, target, self.policy.is_public(target)) {
+            self.find(hazard);
+        }
+        let managed = name.filter(|_| has_candidate);
+        if let Some(hazard) = managed.and_then(|name| hazard::operator_managed(name, || self.composer())) {
+            self.find(hazard);
+        }
+        if let Some(owner) = self.foreign_owner.filter(|_| has_candidate) {
+            self.find(Hazard::ForeignOwner { api_version: &owner.api_version, kind: &owner.kind });
+        }
+        if let Some(secret) = target.and_then(|target| self.missing_secret(target)) {
+            self.find(Hazard::PullSecretMissing { secret });
+        }
+        if let Some(secret) = target.and_then(|target| self.absent_secret(target)) {
+            self.find(Hazard::PullSecretAbsent { secret });
+        }
+    }
+
+    /// The operator that composed the pod: by the controller of its template, or by the marks that it left.
+    fn composer(&self) -> Option<Composer> {
+        *self.composer.get_or_init(|| {
+            let Request { object, kind, .. } = self.request;
+            let owner = object.metadata.as_ref().and_then(Metadata::controller);
+            let group = owner.map_or("", |owner| group(&owner.api_version));
+            let made = |object: &Object<'_>| object.metadata.as_ref().and_then(Metadata::composer);
+            Composer::owning(group).or_else(|| object.pod(kind).and_then(made))
+        })
+    }
+
+    /// Whether the findings from `first` on let an image become a target by a match.
+    fn allows(&self, first: usize, matched: Match) -> bool {
+        allow(self.findings.get(first..).unwrap_or_default(), matched)
+    }
+
+    fn find(&mut self, hazard: Hazard<'p>) {
+        let action = self.policy.action(hazard.code());
+        if action != Action::Ignore {
+            self.findings.push(Finding { hazard, action });
+        }
+    }
+}
+
+/// Whether an image with these findings may become a target by a match.
+fn allow(findings: &[Finding<'_>], matched: Match) -> bool {
+    !findings.iter().any(|finding| finding.action >= Action::Keep && counts(finding, matched))
+}
+
+/// Whether a finding is about a target by that match. One from a mirror is the same image: only what is about the change itself, and
+/// about pulling it, counts.
+fn counts(finding: &Finding<'_>, matched: Match) -> bool {
+    let code = finding.hazard.code();
+    matched != Match::Mirror || candidate::about_the_change(code) || code == Code::PullSecretAbsent
+}
+
+/// What is done with objects of the request's kind.
+fn treatment(request: &Request<'_>, policy: &Policy) -> Treatment {
+    let treatment = policy.treatment(request.kind);
+    let is_template = request.kind != Kind::Pod;
+    match (request.purpose, treatment) {
+        (Purpose::Manifest { .. }, Treatment::Warn) => Treatment::Rewrite,
+        (Purpose::Review, Treatment::Rewrite) if is_template && policy.workloads.gitops == GitOps::Warn => {
+            let tracked = request.object.metadata.as_ref().is_some_and(Metadata::is_tracked);
+            if tracked { Treatment::Warn } else { treatment }
+        }
+        _ => treatment,
+    }
+}
+
+/// The request's mode, lowered by the annotations of object and template where they may. A manifest is rewritten or it is not.
+fn effective_mode(request: &Request<'_>, pod: &Object<'_>, opt_out: OptOut) -> Mode {
+    let asked = [request.object, pod].into_iter().filter(|_| opt_out >= OptOut::Object);
+    let mode =
+        asked.filter_map(|object| Mode::named(object.annotations()?.mode.as_deref()?)).fold(request.mode, Mode::min);
+    match (request.purpose, mode) {
+        (Purpose::Manifest { .. }, Mode::Warn) => Mode::Enforce,
+        (_, mode) => mode,
+    }
+}
+
+/// The controller of a pod that may compare its images with what it wrote.
+fn foreign_owner<'p>(request: &Request<'p>, policy: &Policy) -> Option<&'p OwnerReference<'p>> {
+    let owner = request.object.metadata.as_ref()?.controller().filter(|_| request.kind == Kind::Pod)?;
+    (!policy.owners.tolerate(&owner.api_version, &owner.kind)).then_some(owner)
+}
+
+/// Static pods' mirrors, objects that are going away, Windows.
+fn is_not_ours(object: &Object<'_>, pod: &Object<'_>) -> bool {
+    let metadata = object.metadata.as_ref();
+    metadata.is_some_and(|metadata| metadata.annotations.mirror_pod || !metadata.deletion_timestamp.is_empty())
+        || pod.spec().is_windows()
+}
+
+#[cfg(test)]
+mod absent_secret_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,335 @@
+//! What an image may become where registries are asked: candidates in their order, and what the answers come to.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::mem;
+use std::ops::Range;
+
+use super::{Choice, Finding, Item, Plan, allow, counts};
+use crate::catalog::Match;
+use crate::catalog::{Class, Facts};
+use crate::decide::decision::Decision;
+use crate::hazard::{self, About, Action, Code, Counterpart, Inherited};
+use crate::policy::{Digest, Unknown, Verify};
+use crate::presence::{Detail, Existing, Inquiry, Presence, Published};
+use crate::read::workload::{Image, Object};
+use crate::reference::Reference;
+
+/// What an image may become, where a registry has it.
+#[derive(Debug)]
+pub(crate) struct Candidate<'p> {
+    inquiry: Inquiry,
+    rank: Rank,
+    /// What the catalog says of it.
+    facts: Option<Facts<'p>>,
+    /// Its hazards by those facts, in the plan's findings; of a mirror, mostly those of the target that it stands in for.
+    findings: Range<usize>,
+}
+
+/// Which of an image's candidates it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    Target,
+    Compat,
+    Mirror,
+}
+
+impl Candidate<'_> {
+    fn matched(&self, decision: &Decision<'_>) -> Match {
+        if self.rank == Rank::Mirror { Match::Mirror } else { decision.matched }
+    }
+}
+
+/// Hazards that a registry's answer may take away or bring: such a candidate is asked for.
+fn is_answerable(code: Code) -> bool {
+    matches!(code, Code::NamedUser | Code::PlatformMissing | Code::DigestDropped)
+}
+
+/// Whether an answer may let an image become a target. One that is refused is asked for as well: what does not exist refuses nothing.
+fn is_open(findings: &[Finding<'_>], matched: Match) -> bool {
+    let keeping = || findings.iter().filter(|finding| finding.action >= Action::Keep && counts(finding, matched));
+    keeping().any(|finding| finding.action == Action::Deny) || keeping().all(|found| is_answerable(found.hazard.code()))
+}
+
+/// What a candidate comes to.
+enum Answer<'p> {
+    /// The image becomes that, with these hazards.
+    Taken(Reference, Vec<Finding<'p>>),
+    /// It exists, and these hazards keep it.
+    Held(Vec<Finding<'p>>),
+    /// Nobody confirms it: on to the next.
+    Missing(Option<Missing>),
+    /// Its registry could not say, and the policy keeps the image then.
+    Unsaid(Reference),
+}
+
+/// A candidate that is not used because of what its registry says.
+#[derive(Debug)]
+pub(crate) enum Missing {
+    /// It does not have it.
+    Absent(Reference),
+    /// It could not say.
+    Unsaid(Reference),
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent(to) => write!(f, "{} does not have {to}", to.registry()),
+            Self::Unsaid(to) => write!(f, "{} could not say whether it has {to}", to.registry()),
+        }
+    }
+}
+
+impl<'p> Plan<'p> {
+    /// What registries are to be asked, in order, nothing twice; nothing without `verify`.
+    pub fn candidates(&self) -> impl Iterator<Item = &Inquiry> {
+        let mut seen = BTreeSet::new();
+        let candidates = self.items.iter().flat_map(|item| match &item.choice {
+            Choice::Open(candidates) => candidates.as_slice(),
+            _ => &[],
+        });
+        candidates.map(|candidate| &candidate.inquiry).filter(move |inquiry| seen.insert(*inquiry))
+    }
+
+    /// The candidates of an image whose hazards are the findings from `first` on: those that hazards leave, as far as that is known
+    /// without a registry.
+    pub(super) fn offer(
+        &mut self,
+        image: &Image<'p, 'p>,
+        inherited: &Inherited<'p>,
+        decision: &mut Decision<'p>,
+        first: usize,
+    ) -> (Choice<'p>, Range<usize>) {
+        let mut open = Vec::new();
+        let of_target = first..self.findings.len();
+        let found = |plan: &Self, range: &Range<usize>, matched| is_open(plan.found(range), matched);
+        if let Some(to) = decision.target.as_ref().filter(|_| found(self, &of_target, decision.matched)) {
+            let facts = match decision.counterpart {
+                Counterpart::Candidate(facts) => Some(facts),
+                _ => None,
+            };
+            let newest = decision.newest(false);
+            let inquiry = Inquiry { reference: to.clone(), newest, detail: self.detail(image, &of_target) };
+            open.push(Candidate { inquiry, rank: Rank::Target, facts, findings: of_target.clone() });
+        }
+        if let Some((to, facts)) = decision.compat(self.policy).filter(|_| !self.allows(first, decision.matched)) {
+            self.evaluate(image, inherited, &Counterpart::Candidate(facts), decision.name(), Some(&to));
+            let findings = of_target.end..self.findings.len();
+            if found(self, &findings, decision.matched) {
+                let inquiry =
+                    Inquiry { reference: to, newest: decision.newest(true), detail: self.detail(image, &findings) };
+                open.push(Candidate { inquiry, rank: Rank::Compat, facts: Some(facts), findings });
+            }
+        }
+        if let Some(to) = decision.mirror.take().filter(|to| self.missing_secret(to).is_none()) {
+            let of_mirror = self.of_mirror(self.found(&of_target), &to);
+            if allow(&of_mirror, Match::Mirror) {
+                let start = self.findings.len();
+                self.findings.extend(of_mirror);
+                let findings = start..self.findings.len();
+                // A mirror has the same bytes: what they are is not news.
+                open.push(Candidate { inquiry: Inquiry::from(to), rank: Rank::Mirror, facts: None, findings });
+            }
+        }
+        (if open.is_empty() { Choice::Kept } else { Choice::Open(open) }, of_target)
+    }
+
+    /// What is to be known of a candidate with these hazards: no more than what may decide whether it is taken, since each detail
+    /// may cost requests.
+    fn detail(&self, image: &Image<'p, 'p>, findings: &Range<usize>) -> Detail {
+        let keeps = |code| self.policy.action(code) >= Action::Keep;
+        let named = self.found(findings).iter().any(|finding| finding.hazard.code() == Code::NamedUser);
+        if image.container.is_none() {
+            Detail::Existence
+        } else if named && keeps(Code::NamedUser) {
+            Detail::User
+        } else if keeps(Code::PlatformMissing) {
+            Detail::Platforms
+        } else {
+            Detail::Existence
+        }
+    }
+
+    fn found(&self, range: &Range<usize>) -> &[Finding<'p>] {
+        self.findings.get(range.clone()).unwrap_or_default()
+    }
+
+    /// Takes the first candidate of each image that exists and that its hazards leave.
+    pub(crate) fn choose(&mut self, existing: &Existing) {
+        let policy = self.policy;
+        let (Some(verify), Some(pod)) = (&policy.verify, self.request.object.pod(self.request.kind)) else { return };
+        let judge = Judge { inherited: Inherited::of(Object::spec(pod), &policy.platforms), verify, existing };
+        let mut items = mem::take(&mut self.items);
+        let mut findings = Vec::with_capacity(self.findings.len());
+        for item in &mut items {
+            let start = findings.len();
+            findings.extend(match mem::replace(&mut item.choice, Choice::Kept) {
+                Choice::Open(candidates) => self.judge(item, candidates, &judge),
+                choice => {
+                    item.choice = choice;
+                    self.found(&item.findings).to_vec()
+                }
+            });
+            item.findings = start..findings.len();
+        }
+        (self.items, self.findings) = (items, findings);
+    }
+
+    /// Sets what becomes of one image; its hazards then.
+    fn judge(&self, item: &mut Item<'p>, candidates: Vec<Candidate<'p>>, judge: &Judge<'_, 'p>) -> Vec<Finding<'p>> {
+        let of_target = self.found(&item.findings);
+        // A hazard that no answer changes takes the target away at once.
+        let mut held = candidates.first().is_none_or(|first| first.rank != Rank::Target).then(|| of_target.to_vec());
+        let mut refused = false;
+        for candidate in candidates {
+            let rank = candidate.rank;
+            if rank == Rank::Mirror && refused {
+                continue;
+            }
+            match self.answer(item, candidate, judge) {
+                Answer::Taken(to, findings) => return item.take(rank, to, held.is_some(), findings),
+                Answer::Held(findings) => {
+                    refused |= rank == Rank::Target && findings.iter().any(|found| found.action == Action::Deny);
+                    held.get_or_insert(findings);
+                }
+                Answer::Missing(missing) => item.missing.extend(missing),
+                Answer::Unsaid(to) => {
+                    item.missing.push(Missing::Unsaid(to));
+                    break;
+                }
+            }
+        }
+        held.unwrap_or_else(|| {
+            item.choice = Choice::Unconfirmed;
+            of_target.to_vec()
+        })
+    }
+
+    fn answer(&self, item: &Item<'p>, candidate: Candidate<'p>, judge: &Judge<'_, 'p>) -> Answer<'p> {
+        let matched = candidate.matched(&item.decision);
+        // An image is rewritten only to what is known to exist: the catalog does not know of these.
+        let is_declared = !matches!(matched, Match::Catalog(Class::Past | Class::Unlisted));
+        let presence = judge.existing.presence(&candidate.inquiry);
+        let (asked, to) = (presence.is_some(), &candidate.inquiry.reference);
+        let published = match presence {
+            Some(Presence::Absent) => return Answer::Missing(Some(Missing::Absent(to.clone()))),
+            Some(Presence::Present(published)) => Some(published),
+            Some(Presence::Unknown) => None,
+            None if is_declared => None,
+            None => return Answer::Missing(None),
+        };
+        let pinned = published.map(|published| self.pinned(to, item, published));
+        let (to, findings) = match (published, pinned) {
+            (Some(published), Some(Some(to))) => {
+                let findings = self.answered(item, &candidate, to.digest().is_some(), published, &judge.inherited);
+                (to, findings)
+            }
+            // A registry whose digest is none says nothing. What is stored was confirmed when it was: anything else would roll it.
+            _ => match item.stored_as(to, candidate.inquiry.newest.is_some()) {
+                Some(stored) => (stored, self.found(&candidate.findings).to_vec()),
+                None if asked && (judge.verify.unknown == Unknown::Keep || self.unpins(item, to)) => {
+                    return Answer::Unsaid(to.clone());
+                }
+                None if !is_declared => return Answer::Missing(Some(Missing::Unsaid(to.clone()))),
+                None => {
+                    let findings = self.found(&candidate.findings).to_vec();
+                    (candidate.inquiry.reference, findings)
+                }
+            },
+        };
+        if allow(&findings, matched) { Answer::Taken(to, findings) } else { Answer::Held(findings) }
+    }
+
+    /// Whether what was pinned would not be any more.
+    fn unpins(&self, item: &Item<'p>, to: &Reference) -> bool {
+        self.policy.digest == Digest::Pin && item.image.reference.contains('@') && to.digest().is_none()
+    }
+
+    /// The candidate by the tag that it stands for, with its digest where the policy pins it; as it is stored, where it is.
+    fn pinned(&self, to: &Reference, item: &Item<'p>, published: &Published) -> Option<Reference> {
+        let pins = match self.policy.digest {
+            Digest::Pin => item.image.reference.contains('@'),
+            Digest::Always => true,
+            Digest::Drop => false,
+        };
+        let to = published.tag.as_ref().map_or_else(|| Ok(to.clone()), |newest| to.with_tag(newest)).ok()?;
+        match item.stored_as(&to, false) {
+            Some(stored) => Some(stored),
+            None if pins => to.pinned(&published.digest).ok(),
+            None => Some(to),
+        }
+    }
+
+    /// The candidate's hazards, by what is published where that says more than the catalog.
+    fn answered(
+        &self,
+        item: &Item<'p>,
+        candidate: &Candidate<'p>,
+        is_pinned: bool,
+        published: &Published,
+        inherited: &Inherited<'p>,
+    ) -> Vec<Finding<'p>> {
+        let mut findings = self.found(&candidate.findings).to_vec();
+        let mut replace = |code, by: Option<hazard::Hazard<'p>>| {
+            findings.retain(|finding| finding.hazard.code() != code);
+            let found = by.map(|hazard| Finding { hazard, action: self.policy.action(code) });
+            findings.extend(found.filter(|finding| finding.action != Action::Ignore));
+        };
+        if is_pinned {
+            replace(Code::DigestDropped, None);
+        }
+        // A mirror has the same bytes: its platforms and its user are those of the image as it is.
+        if candidate.matched(&item.decision) == Match::Mirror {
+            return findings;
+        }
+        if let Some(container) = item.image.container {
+            if let Some((facts, user)) = candidate.facts.as_ref().zip(published.user.as_deref()) {
+                replace(Code::NamedUser, hazard::named_user_of(container, inherited, facts, user));
+            }
+            if !published.platforms.is_empty() {
+                replace(Code::PlatformMissing, hazard::platform_missing_of(inherited, published));
+            }
+        }
+        findings
+    }
+}
+
+/// By what answers are judged.
+struct Judge<'j, 'p> {
+    inherited: Inherited<'p>,
+    verify: &'p Verify,
+    existing: &'j Existing,
+}
+
+impl<'p> Item<'p> {
+    /// The image that stands there now, where that is `to`, pinned or not, or with `any_tag` another tag of it: whoever applies
+    /// the same manifest again means no other.
+    fn stored_as(&self, to: &Reference, any_tag: bool) -> Option<Reference> {
+        let stored: Reference = self.stored?.parse().ok()?;
+        (stored.is_or_pins(to) || any_tag && stored.name() == to.name()).then_some(stored)
+    }
+
+    /// Takes a candidate; `held` says whether hazards took the target away. The hazards that are left.
+    fn take(&mut self, rank: Rank, to: Reference, held: bool, mut findings: Vec<Finding<'p>>) -> Vec<Finding<'p>> {
+        self.choice = match rank {
+            Rank::Target => {
+                self.decision.target = Some(to);
+                Choice::Target
+            }
+            Rank::Compat => Choice::Compat(to),
+            Rank::Mirror => {
+                // Hazards of what does not exist are nobody's.
+                let about_target = |code: Code| code.about() == About::Candidate && !about_the_change(code);
+                findings.retain(|finding| held || !about_target(finding.hazard.code()));
+                Choice::Mirror(to)
+            }
+        };
+        findings
+    }
+}
+
+/// Whether a hazard is one of any change, whatever the images.
+pub(super) fn about_the_change(code: Code) -> bool {
+    matches!(code, Code::ForeignOwner | Code::PullSecretMissing)
+}

@@ -1,0 +1,234 @@
+//! JSON as Kubernetes writes it: one pass over the text, strings that borrow from it, and `null` wherever Go had a nil.
+//!
+//! Most of a review is text that no decision needs, and passing over it is most of what a review costs. A general
+//! deserializer takes three times as long, since it checks what it passes over; here that only has to end.
+
+mod blocks;
+mod skip;
+mod value;
+
+use std::borrow::Cow;
+
+use self::skip::Stop;
+pub(crate) use self::value::Raw;
+pub use self::value::{List, Text};
+
+/// How deep the objects that we look into may be nested; what is passed over may be of any depth.
+const MAX_DEPTH: u8 = 64;
+
+/// Reads `text` as a whole.
+pub(crate) fn read<'a, T: Read<'a>>(text: &'a str) -> Result<T, WireError> {
+    let mut cursor = Cursor { text, at: 0, depth: 0 };
+    let value = T::read(&mut cursor)?;
+    match cursor.peek() {
+        None => Ok(value),
+        Some(_) => Err(cursor.syntax("the end")),
+    }
+}
+
+/// What can be read from JSON. `null` is the default.
+pub(crate) trait Read<'a>: Sized + Default {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError>;
+}
+
+/// Implements [`Read`] for a struct: which key fills which field. Other keys are passed over; the last of equal ones counts.
+macro_rules! fields {
+    ($type:ty { $($key:literal => $field:ident),* $(,)? }) => {
+        impl<'a> $crate::read::wire::Read<'a> for $type {
+            fn read(cursor: &mut $crate::read::wire::Cursor<'a>) -> Result<Self, $crate::read::wire::WireError> {
+                let mut value = Self::default();
+                cursor.object(|cursor, key| {
+                    match key {
+                        $($key => value.$field = $crate::read::wire::Read::read(cursor)?,)*
+                        _ => cursor.skip()?,
+                    }
+                    Ok(())
+                })?;
+                Ok(value)
+            }
+        }
+    };
+}
+pub(crate) use fields;
+
+/// Why a text is not the JSON that was expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}expected {expected} at byte {at}{}", field(.path), if *.cut_off { ", where the text ends" } else { "" })]
+pub struct WireError {
+    /// The fields that lead there, the outermost first.
+    pub path: Vec<String>,
+    /// What should stand there.
+    pub expected: &'static str,
+    /// Counted from 0.
+    pub at: usize,
+    /// Whether it is JSON, but of another type.
+    pub is_type: bool,
+    cut_off: bool,
+}
+
+impl WireError {
+    fn below(mut self, key: &str) -> Self {
+        self.path.insert(0, key.chars().take(63).flat_map(char::escape_default).collect());
+        self
+    }
+}
+
+fn field(path: &[String]) -> String {
+    if path.is_empty() { String::new() } else { format!("`{}`: ", path.join(".")) }
+}
+
+/// A place in a JSON text.
+#[derive(Debug)]
+pub(crate) struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+    depth: u8,
+}
+
+impl<'a> Cursor<'a> {
+    /// The next character that is no white space.
+    fn peek(&mut self) -> Option<u8> {
+        let (at, token) = skip::token(self.text.as_bytes(), self.at);
+        self.at = at;
+        token
+    }
+
+    /// Goes to where `end` says, or to where it stopped.
+    fn go(&mut self, end: Result<usize, Stop>) -> Result<(), WireError> {
+        match end {
+            Ok(at) => {
+                self.at = at;
+                Ok(())
+            }
+            Err(stop) => {
+                self.at = stop.at;
+                Err(self.syntax(stop.expected))
+            }
+        }
+    }
+
+    fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), WireError> {
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            Ok(())
+        } else {
+            Err(self.syntax(expected))
+        }
+    }
+
+    fn syntax(&self, expected: &'static str) -> WireError {
+        let cut_off = self.at >= self.text.len();
+        WireError { path: Vec::new(), expected, at: self.at, is_type: false, cut_off }
+    }
+
+    /// What stands here is JSON of another type, or no JSON at all.
+    fn wrong_type(&mut self, expected: &'static str) -> WireError {
+        let at = self.at;
+        match self.skip() {
+            Ok(()) => WireError { path: Vec::new(), expected, at, is_type: true, cut_off: false },
+            Err(error) => error,
+        }
+    }
+
+    /// Whether `null` stood here.
+    pub(crate) fn null(&mut self) -> Result<bool, WireError> {
+        if self.peek() == Some(b'n') { self.literal("null").map(|()| true) } else { Ok(false) }
+    }
+
+    fn literal(&mut self, word: &'static str) -> Result<(), WireError> {
+        self.go(skip::literal(self.text.as_bytes(), self.at, word.as_bytes()))
+    }
+
+    /// Calls `entry` with each key; it must take the value. `null` has no keys.
+    pub(crate) fn object(
+        &mut self,
+        mut entry: impl FnMut(&mut Self, &str) -> Result<(), WireError>,
+    ) -> Result<(), WireError> {
+        match self.peek() {
+            Some(b'{') => self.at += 1,
+            Some(b'n') => return self.literal("null"),
+            _ => return Err(self.wrong_type("an object")),
+        }
+        if self.depth == MAX_DEPTH {
+            return Err(self.wrong_type("objects that are not nested so deep"));
+        }
+        self.depth += 1;
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+        } else {
+            loop {
+                let key = self.string("a key")?;
+                self.expect(b':', "`:`")?;
+                entry(self, &key).map_err(|error| error.below(&key))?;
+                match self.peek() {
+                    Some(b',') => self.at += 1,
+                    Some(b'}') => break self.at += 1,
+                    _ => return Err(self.syntax("`,` or `}`")),
+                }
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Reads a value; where it is JSON of other types, passes over it and says what was expected.
+    pub(crate) fn lenient<T: Read<'a>>(&mut self) -> Result<Result<Option<T>, WireError>, WireError> {
+        let (start, depth) = (self.at, self.depth);
+        match Option::read(self) {
+            Err(error) if error.is_type => {
+                (self.at, self.depth) = (start, depth);
+                self.skip()?;
+                Ok(Err(error))
+            }
+            read => read.map(Ok),
+        }
+    }
+
+    /// A string.
+    fn string(&mut self, expected: &'static str) -> Result<Cow<'a, str>, WireError> {
+        if self.peek() != Some(b'"') {
+            return Err(self.syntax(expected));
+        }
+        let first = self.at + 1;
+        if let Some(end) = skip::short_string(self.text.as_bytes(), first)
+            && let Some(string) = self.text.get(first..end)
+        {
+            self.at = end + 1;
+            return Ok(Cow::Borrowed(string));
+        }
+        self.long_string()
+    }
+
+    /// A string that is long or has escapes.
+    #[inline(never)]
+    fn long_string(&mut self) -> Result<Cow<'a, str>, WireError> {
+        let start = self.at;
+        let end = skip::string(self.text.as_bytes(), start);
+        let escaped = end.is_ok_and(|(_, escaped)| escaped);
+        self.go(end.map(|(end, _)| end))?;
+        if escaped {
+            let whole = self.text.get(start..self.at).unwrap_or_default();
+            let parsed = serde_json::from_str(whole).map_err(|_| WireError {
+                path: Vec::new(),
+                expected: "a string without half surrogates or control characters",
+                at: start,
+                is_type: false,
+                cut_off: false,
+            })?;
+            return Ok(Cow::Owned(parsed));
+        }
+        Ok(Cow::Borrowed(self.text.get(start + 1..self.at - 1).unwrap_or_default()))
+    }
+
+    fn number(&mut self) -> Result<(), WireError> {
+        self.go(skip::number(self.text.as_bytes(), self.at))
+    }
+
+    /// Passes over a value of any depth.
+    pub(crate) fn skip(&mut self) -> Result<(), WireError> {
+        self.go(skip::value(self.text.as_bytes(), self.at))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! What only hazards of a candidate look at: taken apart once, when the first of them asks.
+
+use std::cell::OnceCell;
+
+use super::container::Container;
+use crate::read::wire::{List, Raw, Text, fields};
+
+/// A container whose commands, probes, hooks and mounts are taken apart when somebody asks. What the API server would not take as
+/// its type says nothing.
+#[derive(Debug)]
+pub(crate) struct ParsedContainer<'a> {
+    command: Raw<'a>,
+    args: Raw<'a>,
+    env: Raw<'a>,
+    mounts: Raw<'a>,
+    lifecycle: Raw<'a>,
+    probes: [Raw<'a>; 3],
+    command_cell: OnceCell<List<Text<'a>>>,
+    args_cell: OnceCell<List<Text<'a>>>,
+    env_cell: OnceCell<List<Variable<'a>>>,
+    mounts_cell: OnceCell<List<Mount<'a>>>,
+    handlers_cell: OnceCell<[Handler<'a>; 5]>,
+}
+
+impl<'a> ParsedContainer<'a> {
+    pub(crate) fn of(container: &Container<'a>) -> Self {
+        Self {
+            command: container.command,
+            args: container.args,
+            env: container.env,
+            mounts: container.volume_mounts,
+            lifecycle: container.lifecycle,
+            probes: [container.liveness_probe, container.readiness_probe, container.startup_probe],
+            command_cell: OnceCell::new(),
+            args_cell: OnceCell::new(),
+            env_cell: OnceCell::new(),
+            mounts_cell: OnceCell::new(),
+            handlers_cell: OnceCell::new(),
+        }
+    }
+
+    /// What takes the place of the image's entrypoint; empty where the image's own holds.
+    pub(crate) fn command(&self) -> &[Text<'a>] {
+        self.command_cell.get_or_init(|| self.command.opened())
+    }
+
+    /// What takes the place of the image's default arguments.
+    pub(crate) fn args(&self) -> &[Text<'a>] {
+        self.args_cell.get_or_init(|| self.args.opened())
+    }
+
+    /// The variables of its environment, as far as they have values of their own.
+    pub(crate) fn env(&self) -> &[Variable<'a>] {
+        self.env_cell.get_or_init(|| self.env.opened())
+    }
+
+    /// Where volumes are mounted.
+    pub(crate) fn mounts(&self) -> &[Mount<'a>] {
+        self.mounts_cell.get_or_init(|| self.mounts.opened())
+    }
+
+    /// The mount that brings the file or folder at an absolute path: the deepest one.
+    pub(crate) fn mount_of(&self, path: &str) -> Option<&Mount<'a>> {
+        self.mounts().iter().filter(|mount| mount.holds(path)).max_by_key(|mount| mount.path.len())
+    }
+
+    /// Whether a hook or a probe may run something in the container: most ask a port, and need not be taken apart to tell.
+    pub(crate) fn may_run_handlers(&self) -> bool {
+        // The key may be written with escapes.
+        let is_mentioned = |json: &str| json.contains("exec") || json.contains('\\');
+        let [liveness, readiness, startup] = self.probes;
+        [self.lifecycle, liveness, readiness, startup].into_iter().filter_map(|raw| raw.0).any(is_mentioned)
+    }
+
+    /// Hooks and probes: after the start, before the stop, liveness, readiness, startup.
+    pub(crate) fn handlers(&self) -> &[Handler<'a>] {
+        self.handlers_cell.get_or_init(|| {
+            let Lifecycle { post_start, pre_stop } = self.lifecycle.opened();
+            let [liveness, readiness, startup] = self.probes.map(Raw::opened);
+            [post_start, pre_stop, liveness, readiness, startup]
+        })
+    }
+}
+
+/// An entry of `env`.
+#[derive(Debug, Default)]
+pub(crate) struct Variable<'a> {
+    pub(crate) name: Text<'a>,
+    /// Empty where the value comes from elsewhere (`valueFrom`).
+    pub(crate) value: Text<'a>,
+}
+
+fields!(Variable<'a> { "name" => name, "value" => value });
+
+/// An entry of `volumeMounts`.
+#[derive(Debug, Default)]
+pub(crate) struct Mount<'a> {
+    /// The volume.
+    pub(crate) name: Text<'a>,
+    /// Where it is in the container.
+    pub(crate) path: Text<'a>,
+    pub(crate) read_only: bool,
+}
+
+fields!(Mount<'a> { "name" => name, "mountPath" => path, "readOnly" => read_only });
+
+impl Mount<'_> {
+    /// Whether an absolute path is the mount or lies below it.
+    pub(crate) fn holds(&self, path: &str) -> bool {
+        !self.path.is_empty() && is_below(path, self.path.trim_end_matches('/'))
+    }
+}
+
+/// Whether a path is the folder or lies below it.
+pub(crate) fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A hook, or a probe.
+#[derive(Debug, Default)]
+pub(crate) struct Handler<'a> {
+    exec: Exec<'a>,
+    http_get: Target<'a>,
+    tcp_socket: Target<'a>,
+    grpc: Target<'a>,
+}
+
+fields!(Handler<'a> { "exec" => exec, "httpGet" => http_get, "tcpSocket" => tcp_socket, "grpc" => grpc });
+
+impl<'a> Handler<'a> {
+    /// What it runs in the container; empty where it does something else.
+    pub(crate) fn command(&self) -> &[Text<'a>] {
+        &self.exec.command
+    }
+
+    /// The port that it asks, where that is given by its number.
+    pub(crate) fn port(&self) -> Option<i64> {
+        [&self.http_get, &self.tcp_socket, &self.grpc].into_iter().find_map(|target| target.port.0?.parse().ok())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Exec<'a> {
+    command: List<Text<'a>>,
+}
+
+fields!(Exec<'a> { "command" => command });
+
+#[derive(Debug, Default)]
+struct Target<'a> {
+    /// A number, or the name of a port in quotes.
+    port: Raw<'a>,
+}
+
+fields!(Target<'a> { "port" => port });
+
+#[derive(Debug, Default)]
+struct Lifecycle<'a> {
+    post_start: Handler<'a>,
+    pre_stop: Handler<'a>,
+}
+
+fields!(Lifecycle<'a> { "postStart" => post_start, "preStop" => pre_stop });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::wire;
+
+    #[test]
+    fn containers_are_taken_apart() {
+        let container: Container<'_> = wire::read(
+            r#"{"command":["a","b"],"args":null,"env":[{"name":"X","value":"y"},{"name":"Z","valueFrom":{}}],
+                "volumeMounts":[{"name":"data","mountPath":"/data/"},{"name":"deep","mountPath":"/data/deep","readOnly":true}],
+                "lifecycle":{"preStop":{"exec":{"command":["sleep","5"]}}},
+                "livenessProbe":{"httpGet":{"port":80}},"readinessProbe":{"tcpSocket":{"port":"http"}},"startupProbe":{"exec":{"command":"no list"}}}"#,
+        )
+        .unwrap();
+        let opened = ParsedContainer::of(&container);
+        let words = |words: &[Text<'_>]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!((words(opened.command()), words(opened.args())), (vec!["a".to_owned(), "b".to_owned()], vec![]));
+        let env: Vec<_> = opened.env().iter().map(|variable| (&*variable.name, &*variable.value)).collect();
+        assert_eq!(env, [("X", "y"), ("Z", "")]);
+        for (path, volume) in
+            [("/data", "data"), ("/data/x", "data"), ("/data/deep/x", "deep"), ("/database", ""), ("/", "")]
+        {
+            assert_eq!(opened.mount_of(path).map_or("", |mount| &mount.name), volume, "{path}");
+        }
+        let handlers: Vec<_> =
+            opened.handlers().iter().map(|handler| (words(handler.command()), handler.port())).collect();
+        assert_eq!(handlers[1], (vec!["sleep".to_owned(), "5".to_owned()], None));
+        assert_eq!((handlers[2].1, handlers[3].1, handlers[4].0.len()), (Some(80), None, 0));
+    }
+
+    #[test]
+    fn most_handlers_run_nothing() {
+        for (json, may_run) in [
+            (r#"{"command":["exec"],"livenessProbe":{"httpGet":{"port":80}},"lifecycle":{}}"#, false),
+            (r#"{"readinessProbe":{"exec":{"command":["x"]}}}"#, true),
+            (r#"{"lifecycle":{"preStop":{"\u0065xec":{"command":["x"]}}}}"#, true),
+        ] {
+            let container: Container<'_> = wire::read(json).unwrap();
+            let opened = ParsedContainer::of(&container);
+            assert_eq!(opened.may_run_handlers(), may_run, "{json}");
+            assert!(may_run || opened.handlers().iter().all(|handler| handler.command().is_empty()), "{json}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The specification of a pod.
+
+use std::sync::OnceLock;
+
+use super::Object;
+use super::container::Container;
+use super::image::{Image, ImageList, Place};
+use super::node::{NodeSelector, affinity_allows};
+use super::volume::Volume;
+use crate::read::wire::{self, List, Raw, Text, fields};
+
+/// So many volumes are looked through one by one.
+const FEW: usize = 16;
+
+/// A pod specification; or that of a workload, which holds it in a template.
+#[derive(Debug, Default)]
+pub struct PodSpec<'a> {
+    containers: List<Container<'a>>,
+    init_containers: List<Container<'a>>,
+    ephemeral_containers: List<Container<'a>>,
+    volumes: List<Volume<'a>>,
+    /// Positions of the volumes in the order of their names.
+    volumes_by_name: OnceLock<Vec<usize>>,
+    has_host_paths: OnceLock<bool>,
+    /// None where the field is absent or null.
+    pub image_pull_secrets: Option<List<LocalReference<'a>>>,
+    /// The settings that containers inherit.
+    pub security_context: PodSecurityContext<'a>,
+    /// Whether the pod sees the node's processes.
+    pub host_pid: bool,
+    /// Whether the pod has the node's network.
+    pub host_network: bool,
+    service_account: Text<'a>,
+    os: OperatingSystem<'a>,
+    node_selector: NodeSelector<'a>,
+    affinity: Raw<'a>,
+    pub(super) template: Option<Box<Object<'a>>>,
+    pub(super) job_template: Option<Box<Object<'a>>>,
+}
+
+fields!(PodSpec<'a> {
+    "containers" => containers,
+    "initContainers" => init_containers,
+    "ephemeralContainers" => ephemeral_containers,
+    "volumes" => volumes,
+    "imagePullSecrets" => image_pull_secrets,
+    "securityContext" => security_context,
+    "hostPID" => host_pid,
+    "hostNetwork" => host_network,
+    "serviceAccountName" => service_account,
+    "os" => os,
+    "nodeSelector" => node_selector,
+    "affinity" => affinity,
+    "template" => template,
+    "jobTemplate" => job_template,
+});
+
+impl<'a> PodSpec<'a> {
+    /// Every image of the pod: init containers, containers, ephemeral containers, image volumes.
+    pub fn images(&self) -> impl Iterator<Item = Image<'_, 'a>> {
+        ImageList::ALL.into_iter().flat_map(|list| self.images_of(list))
+    }
+
+    /// The image at that place.
+    pub fn image_at(&self, place: Place) -> Option<Image<'_, 'a>> {
+        if place.list == ImageList::Volumes {
+            return self.volumes.get(place.index)?.as_image(place);
+        }
+        Some(self.containers_of(place.list).get(place.index)?.as_image(place))
+    }
+
+    /// The volume of that name; None where the pod has none, as where a `StatefulSet`'s template has a claim instead.
+    pub(crate) fn volume(&self, name: &str) -> Option<&Volume<'a>> {
+        if self.volumes.len() <= FEW {
+            return self.volumes.iter().find(|volume| *volume.name == *name);
+        }
+        let name_at = |at: usize| self.volumes.get(at).map_or("", |volume| &*volume.name);
+        let sorted = self.volumes_by_name.get_or_init(|| {
+            let mut positions: Vec<usize> = (0..self.volumes.len()).collect();
+            positions.sort_by_key(|at| name_at(*at));
+            positions
+        });
+        let first = sorted.partition_point(|at| name_at(*at) < name);
+        self.volumes.get(*sorted.get(first)?).filter(|volume| *volume.name == *name)
+    }
+
+    /// Whether any volume is a file or folder of the node.
+    pub(crate) fn has_host_paths(&self) -> bool {
+        *self.has_host_paths.get_or_init(|| self.volumes.iter().any(Volume::is_host_path))
+    }
+
+    /// The service account that the pod runs as; empty where it names none.
+    pub fn service_account(&self) -> &str {
+        &self.service_account
+    }
+
+    /// How many containers the pod has, of any sort.
+    pub fn container_count(&self) -> usize {
+        self.containers.len() + self.init_containers.len() + self.ephemeral_containers.len()
+    }
+
+    /// Whether the pod can only run on Windows nodes.
+    pub fn is_windows(&self) -> bool {
+        &*self.os.name == "windows" || &*self.node_selector.os == "windows"
+    }
+
+    /// The architecture that the node selector asks for.
+    pub(crate) fn architecture(&self) -> Option<&str> {
+        Some(&*self.node_selector.architecture).filter(|architecture| !architecture.is_empty())
+    }
+
+    /// Whether nodes of that architecture satisfy the node selector and the required node affinity.
+    pub fn may_run_on(&self, architecture: &str) -> bool {
+        let selected = &self.node_selector.architecture;
+        (selected.is_empty() || **selected == *architecture) && affinity_allows(self.affinity, architecture)
+    }
+
+    fn images_of(&self, list: ImageList) -> impl Iterator<Item = Image<'_, 'a>> {
+        let place = move |index| Place { list, index };
+        let volumes: &[Volume<'a>] = if list == ImageList::Volumes { &self.volumes } else { &[] };
+        let containers = self.containers_of(list).iter().enumerate();
+        let volumes = volumes.iter().enumerate().filter_map(move |(index, volume)| volume.as_image(place(index)));
+        containers.map(move |(index, container)| container.as_image(place(index))).chain(volumes)
+    }
+
+    fn containers_of(&self, list: ImageList) -> &[Container<'a>] {
+        match list {
+            ImageList::InitContainers => &self.init_containers,
+            ImageList::Containers => &self.containers,
+            ImageList::EphemeralContainers => &self.ephemeral_containers,
+            ImageList::Volumes => &[],
+        }
+    }
+}
+
+/// A pod's `securityContext`.
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "the fields are Kubernetes' own")]
+pub struct PodSecurityContext<'a> {
+    pub run_as_non_root: Option<bool>,
+    pub run_as_user: Option<i64>,
+    pub run_as_group: Option<i64>,
+    pub fs_group: Option<i64>,
+    supplemental_groups: Raw<'a>,
+    pub sysctls: List<Sysctl<'a>>,
+}
+
+fields!(PodSecurityContext<'a> {
+    "runAsNonRoot" => run_as_non_root,
+    "runAsUser" => run_as_user,
+    "runAsGroup" => run_as_group,
+    "fsGroup" => fs_group,
+    "supplementalGroups" => supplemental_groups,
+    "sysctls" => sysctls,
+});
+
+impl PodSecurityContext<'_> {
+    /// Whether processes are given groups beside that of their user.
+    pub(crate) fn has_supplemental_groups(&self) -> bool {
+        let groups = self.supplemental_groups.0.and_then(|json| wire::read::<List<i64>>(json).ok());
+        groups.is_some_and(|groups| !groups.is_empty())
+    }
+}
+
+/// A kernel parameter of the pod.
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "the fields are Kubernetes' own")]
+pub struct Sysctl<'a> {
+    pub name: Text<'a>,
+    pub value: Text<'a>,
+}
+
+fields!(Sysctl<'a> { "name" => name, "value" => value });
+/// A reference to an object of the same namespace.
+#[derive(Debug, Default)]
+pub struct LocalReference<'a> {
+    /// Its name.
+    pub name: Text<'a>,
+}
+
+fields!(LocalReference<'a> { "name" => name });
+
+#[derive(Debug, Default)]
+struct OperatingSystem<'a> {
+    name: Text<'a>,
+}
+
+fields!(OperatingSystem<'a> { "name" => name });
+
+#[cfg(test)]
+mod tests {
+    use super::super::volume::VolumeKind;
+    use super::*;
+
+    #[test]
+    fn images_have_places() {
+        let spec: PodSpec<'_> = crate::read::wire::read(
+            r#"{"containers":[null,{"name":"b","image":"i1"}],"initContainers":[{"name":"s","image":"i2","restartPolicy":"Always"}],
+                "ephemeralContainers":[{"name":"e","image":"i3"}],
+                "volumes":[{"name":"x","emptyDir":{}},{"name":"v","image":{"reference":"i4"}},{"name":"n","image":null}]}"#,
+        )
+        .unwrap();
+        let found: Vec<_> = spec.images().map(|image| (image.place.to_string(), image.name, image.reference)).collect();
+        let place = |path: &str| path.to_owned();
+        assert_eq!(
+            found,
+            [
+                (place("/initContainers/0/image"), "s", "i2"),
+                (place("/containers/0/image"), "", ""),
+                (place("/containers/1/image"), "b", "i1"),
+                (place("/ephemeralContainers/0/image"), "e", "i3"),
+                (place("/volumes/1/image/reference"), "v", "i4"),
+            ]
+        );
+    }
+
+    #[test]
+    fn volumes_have_names() {
+        for count in [3, 100] {
+            let volumes: Vec<String> =
+                (0..count).rev().map(|n| format!(r#"{{"name":"v{n}","emptyDir":{{}}}}"#)).collect();
+            let json = format!(r#"{{"volumes":[{},{{"name":"v1","hostPath":{{}}}}]}}"#, volumes.join(","));
+            let spec: PodSpec<'_> = crate::read::wire::read(&json).unwrap();
+            for (name, is) in [("v0", true), ("v1", true), ("v2", true), ("v", false), ("w", false), ("", false)] {
+                let found = spec.volume(name);
+                assert_eq!(found.map(|volume| &*volume.name), is.then_some(name), "{count}");
+                // The first of equal names.
+                assert!(found.is_none_or(|volume| volume.kind() == VolumeKind::EmptyDir), "{count} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn windows_by_any_of_its_names() {
+        for (json, windows) in [
+            (r#"{"os":{"name":"windows"}}"#, true),
+            (r#"{"nodeSelector":{"kubernetes.io/os":"windows"}}"#, true),
+            (r#"{"nodeSelector":{"beta.kubernetes.io/os":"windows"}}"#, true),
+            (r#"{"os":{"name":"linux"},"nodeSelector":{"kubernetes.io/os":"linux"}}"#, false),
+        ] {
+            assert_eq!(crate::read::wire::read::<PodSpec<'_>>(json).unwrap().is_windows(), windows, "{json}");
+        }
+    }
+}

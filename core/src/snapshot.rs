@@ -1,0 +1,224 @@
+//! A catalog file, made from the definitions of the public catalog.
+//!
+//! ```
+//! use quench_core::snapshot::{Definition, Snapshot};
+//!
+//! let text = "\
+//! ## syntax=dhi.io/build:2-debian13
+//! image: dhi.io/lighthouse
+//! tags: [2.4.1, '2.4', 2.4.1-debian13, 2.4-debian13]
+//! os-release: {id: debian, version-id: '13'}
+//! accounts: {run-as: '65532'}
+//! ";
+//! let mut snapshot = Snapshot::default();
+//! snapshot.add(Definition::parse(text, "image/lighthouse/debian-13/2.yaml")?, "image/lighthouse/debian-13/2.yaml")?;
+//! let written = snapshot.write(None, None)?;
+//! let catalog = quench_core::catalog::Catalog::parse(&written.text)?;
+//! assert_eq!(catalog.get("lighthouse").map(|image| image.newest_version()), Some("2.4.1"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod definition;
+mod facts;
+mod previous_catalog;
+mod refresh;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod variants;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+pub use self::definition::{Definition, DefinitionError, DefinitionProblem};
+pub use self::refresh::{Answer, Refreshed, Tags, refresh};
+
+use self::definition::shown;
+use self::facts::Sheet;
+use self::previous_catalog::{Earlier, EarlierImage};
+use self::tags::by_version;
+use self::variants::{Variant, default_line, variants};
+use crate::catalog::{Catalog, CatalogError, format};
+
+/// The definitions of a catalog, by image.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    images: BTreeMap<Box<str>, Vec<Definition>>,
+    /// The file of each image's tags.
+    tags: HashMap<(Box<str>, Box<str>), Box<str>>,
+}
+
+/// A catalog file, and how it differs from the one before it.
+#[derive(Debug)]
+pub struct Written {
+    /// The file.
+    pub text: String,
+    /// Images, and tags that they declare, development builds included.
+    pub images: usize,
+    /// As many tags.
+    pub tags: usize,
+    /// Images that no upstream repository is known of: nothing is rewritten to them.
+    pub unmapped: Vec<Box<str>>,
+    /// Images of the earlier catalog that nothing defines any more.
+    pub gone: Vec<Box<str>>,
+}
+
+impl Snapshot {
+    /// Takes a definition from `file`; one that declares a tag of an earlier one is refused.
+    pub fn add(&mut self, definition: Definition, file: &str) -> Result<(), DefinitionError> {
+        let key = |tag: &str| (definition.image.clone(), Box::from(tag));
+        for (tag, location) in &definition.tags {
+            if let Some(other) = self.tags.get(&key(tag)) {
+                let problem = DefinitionProblem::TagTwice { tag: shown(tag), other: shown(other) };
+                return Err(DefinitionError::at(file, *location, problem));
+            }
+        }
+        self.tags.extend(definition.tags.iter().map(|(tag, _)| (key(tag), file.into())));
+        self.images.entry(definition.image.clone()).or_default().push(definition);
+        Ok(())
+    }
+
+    /// Writes the catalog. What definitions do not say comes from `earlier`, a catalog file; without it, from the embedded one.
+    /// `commit` is the one that the definitions are of.
+    pub fn write(&self, earlier: Option<&str>, commit: Option<&str>) -> Result<Written, CatalogError> {
+        let earlier = earlier.map_or_else(|| Cow::Owned(Catalog::embedded_text()), Cow::Borrowed);
+        let mut earlier: Earlier = serde_json::from_str(&earlier)?;
+        let (mut lines, mut unmapped) = (Vec::new(), Vec::new());
+        for (name, definitions) in &self.images {
+            let before = earlier.images.remove(name);
+            if before.as_ref().is_none_or(|before| before.upstream.is_none()) {
+                unmapped.push(name.clone());
+            }
+            lines.push(image(name, definitions, before.as_ref()));
+        }
+        let mut file = vec![("schema", json!(format::SCHEMA).to_string())];
+        let mut source = vec![];
+        source.extend(commit.map(|commit| ("commit", json!(commit).to_string())));
+        source.extend(earlier.source.as_deref().map(|before| ("carried_over", before.get().to_owned())));
+        file.push(("source", object(&source)));
+        file.extend(earlier.copies.as_deref().map(|raw| ("copies", raw.get().to_owned())));
+        file.extend(earlier.amazon_accounts.as_deref().map(|raw| ("amazon_accounts", raw.get().to_owned())));
+        file.push(("images", format!("[\n{}\n]", lines.join(",\n"))));
+        let text = format!("{}\n", object(&file));
+        Catalog::parse(&text)?;
+        Ok(Written {
+            text,
+            images: self.images.len(),
+            tags: self.tags.len(),
+            unmapped,
+            gone: earlier.images.into_keys().collect(),
+        })
+    }
+}
+
+/// The fields of an object in their order, each with its JSON.
+type Fields = Vec<(Box<str>, String)>;
+
+/// One image, on a line of its own.
+fn image(name: &str, definitions: &[Definition], before: Option<&EarlierImage>) -> String {
+    let variants = variants(definitions);
+    let default = default_line(&variants);
+    let sheet = default.map(|line| line.definition.sheet()).unwrap_or_default();
+    let raw = |raw: &Option<Box<RawValue>>| raw.as_deref().map(|raw| raw.get().to_owned());
+    let mut fields = vec![("name", json!(name).to_string())];
+    fields.extend(before.and_then(|before| raw(&before.scheme)).map(|scheme| ("scheme", scheme)));
+    fields.extend(before.and_then(|before| raw(&before.upstream)).map(|upstream| ("upstream", upstream)));
+    for key in ["run_as", "run_as_name", "ports", "entrypoint", "cmd", "shell", "platforms", "workdir"] {
+        fields.extend(sheet.get(key).filter(|value| !is_nothing(value)).map(|value| (key, value.to_string())));
+    }
+    if let Some(line) = default {
+        let default = [("os", json!(line.os()).to_string()), ("version", json!(line.version()).to_string())];
+        fields.push(("default", object(&default)));
+    }
+    fields.push(("variants", list(&written_variants(&variants, &sheet))));
+    let past = before.map(|before| past_versions(before, &variants)).unwrap_or_default();
+    if !past.is_empty() {
+        fields.push(("past_versions", json!(past).to_string()));
+    }
+    let contents = contents(&variants, default.map(|line| line.definition));
+    if !contents.is_empty() {
+        fields.push(("contents", json!(contents).to_string()));
+    }
+    object(&fields)
+}
+
+/// Runtime builds, and development builds that are no twins of theirs: what exists as a development build only must be known.
+fn written_variants(variants: &[Variant<'_>], sheet: &Sheet) -> Vec<Value> {
+    let has_twin = |variant: &Variant<'_>| variants.iter().any(|other| !other.is_dev() && other.is_twin(variant));
+    variants
+        .iter()
+        .filter(|variant| !variant.is_dev() || !has_twin(variant))
+        .map(|variant| variant.json(sheet))
+        .collect()
+}
+
+/// What is inside, of the newest version for each operating system and flavor. Other builds than the default one say what differs.
+fn contents(variants: &[Variant<'_>], default: Option<&Definition>) -> BTreeMap<String, BTreeMap<&'static str, Value>> {
+    let mut contents = BTreeMap::new();
+    let runtime = || variants.iter().filter(|variant| !variant.is_dev());
+    let whole = runtime().find_map(|variant| {
+        let is_default = |definition: &Definition| default.is_some_and(|default| std::ptr::eq(default, definition));
+        let line = variant.lines().iter().find(|line| is_default(line.definition))?;
+        Some((variant.key(), line.definition.contents()))
+    });
+    // The reader takes the default operating system's plain build for the default.
+    let whole = whole.filter(|(key, _)| !key.contains('+'));
+    for variant in runtime() {
+        let Some(newest) = variant.lines().first() else { continue };
+        let key = variant.key();
+        if contents.contains_key(&key) || whole.as_ref().is_some_and(|(default, _)| *default == key) {
+            continue;
+        }
+        let mut inside = newest.definition.contents();
+        if let Some((_, whole)) = &whole {
+            inside.retain(|part, value| whole.get(part) != Some(value));
+        } else {
+            inside.retain(|_, value| !is_nothing(value));
+        }
+        contents.insert(key, inside);
+    }
+    if let Some((key, mut inside)) = whole {
+        inside.retain(|_, value| !is_nothing(value));
+        contents.insert(key, inside);
+    }
+    contents
+}
+
+/// Versions that were declared and are no more, the oldest first.
+fn past_versions<'e>(before: &'e EarlierImage, variants: &[Variant<'_>]) -> Vec<&'e str> {
+    let runtime = variants.iter().filter(|variant| !variant.is_dev());
+    let declared: Vec<&str> =
+        runtime.flat_map(|variant| variant.lines().iter().flat_map(|line| &line.tags.stems)).copied().collect();
+    let mut past: Vec<&str> = before.versions().into_iter().filter(|version| !declared.contains(version)).collect();
+    past.sort_by(|a, b| by_version(a, b));
+    past
+}
+
+/// A fact that goes without saying.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Array(list) => list.is_empty(),
+        Value::String(text) => text == "/",
+        _ => false,
+    }
+}
+
+fn object(fields: &[(impl AsRef<str>, String)]) -> String {
+    let fields: Vec<String> = fields.iter().map(|(key, json)| format!("{}:{json}", json!(key.as_ref()))).collect();
+    format!("{{{}}}", fields.join(","))
+}
+
+/// Replaces a field where it stands, or adds it.
+fn set(fields: &mut Fields, key: &str, value: String) {
+    match fields.iter_mut().find(|(known, _)| **known == *key) {
+        Some(field) => field.1 = value,
+        None => fields.push((key.into(), value)),
+    }
+}
+
+fn list(items: &[Value]) -> String {
+    json!(items).to_string()
+}

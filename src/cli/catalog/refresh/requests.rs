@@ -1,0 +1,138 @@
+//! Asks a registry for the tags of many images, one at a time, and no more often than it likes.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use indicatif::ProgressBar;
+use quench_core::policy::Repository;
+use quench_core::snapshot::{Answer, Tags};
+use tokio::time::sleep;
+
+use super::state_file::Partial;
+use crate::registry::{Registry, TagsError, Trouble, Trust};
+
+/// The pause after the first answer that was none; each one after it is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause that nobody asked for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The longest that a registry may ask to be left alone while somebody waits for it.
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+/// A pause that is worth a line in a log.
+const LONG: Duration = Duration::from_secs(2);
+/// Images that a registry may refuse before it has told anything: it refuses all.
+const REFUSED_AT_FIRST: usize = 5;
+/// Tries of a registry that has told nothing and does not answer: its name or an authority is more likely wrong than it is ill.
+const TRIES_AT_FIRST: u32 = 3;
+/// A tag that every reference needs; it does not matter.
+const ANY_TAG: &str = "latest";
+
+/// Who is asked, and how patiently.
+pub(super) struct Asking<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) trust: &'a Trust,
+    pub(super) repository: &'a Repository,
+    /// How often each image is asked for before that is the end.
+    pub(super) tries: u32,
+    pub(super) bar: &'a ProgressBar,
+}
+
+/// Images that the registry said nothing of.
+#[derive(Debug, Default)]
+pub(super) struct Unanswered {
+    /// Those that it refused, with the reason of the last.
+    pub(super) refused: Vec<Box<str>>,
+    reason: Option<String>,
+    /// Why the rest was not asked for.
+    pub(super) stopped: Option<String>,
+    /// Whether somebody wanted it to stop.
+    pub(super) is_interrupted: bool,
+}
+
+impl Unanswered {
+    /// By a signal.
+    pub(super) fn interrupted(signal: &str) -> Self {
+        Self { stopped: Some(format!("stopped by {signal}")), is_interrupted: true, ..Self::default() }
+    }
+
+    /// Why, the last reason of all.
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.stopped.as_deref().or(self.reason.as_deref())
+    }
+}
+
+impl Asking<'_> {
+    /// Asks for each image, and keeps what is learned.
+    pub(super) async fn ask(&self, names: &[&str], partial: &mut Partial) -> Result<Unanswered> {
+        let mut unanswered = Unanswered::default();
+        for name in names {
+            self.bar.set_message((*name).to_owned());
+            match self.answer(name, partial.answers().is_empty()).await {
+                Ok(answer) => partial.learn(name, answer)?,
+                Err(TagsError { trouble: Trouble::Refused(reason), registry }) => {
+                    unanswered.refused.push((*name).into());
+                    unanswered.reason = Some(format!("{registry}: {reason}"));
+                    if partial.answers().is_empty() && unanswered.refused.len() >= REFUSED_AT_FIRST {
+                        unanswered.stopped = unanswered.reason.clone();
+                    }
+                }
+                Err(error) => unanswered.stopped = Some(stopped(&error)),
+            }
+            if unanswered.stopped.is_some() {
+                break;
+            }
+            self.bar.inc(1);
+        }
+        Ok(unanswered)
+    }
+
+    /// The answer for one image, after as many tries as it takes and there may be.
+    async fn answer(&self, name: &str, is_first: bool) -> Result<Answer, TagsError> {
+        let refused = |reason: String| TagsError {
+            registry: self.repository.registry().into(),
+            trouble: Trouble::Refused(reason),
+        };
+        let repository = self.repository.reference(name, ANY_TAG).map_err(|error| refused(error.to_string()))?;
+        let mut pause = FIRST_PAUSE;
+        for tried in 1..=self.tries {
+            let error = match self.registry.tags(&repository, self.trust).await {
+                Ok(Some(tags)) => return Ok(Answer::Tags(Tags::of(tags))),
+                Ok(None) => return Ok(Answer::Absent),
+                Err(error) => error,
+            };
+            let (wait, tries) = match error.trouble {
+                Trouble::Limited(wait) => (wait.unwrap_or(pause).max(FIRST_PAUSE), self.tries),
+                Trouble::Outage(_) if is_first => (pause, self.tries.min(TRIES_AT_FIRST)),
+                Trouble::Outage(_) => (pause, self.tries),
+                Trouble::Refused(_) => return Err(error),
+            };
+            if tried >= tries || wait > LONGEST_WAIT {
+                return Err(error);
+            }
+            self.wait(name, &error, wait).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Err(refused("it was not asked".to_owned()))
+    }
+
+    async fn wait(&self, name: &str, error: &TagsError, wait: Duration) {
+        let said = format!("{name}: asked again in {} s: {error}", wait.as_secs());
+        self.bar.set_message(said.clone());
+        if self.bar.is_hidden() && wait >= LONG {
+            eprintln!("{said}");
+        }
+        sleep(wait).await;
+        self.bar.set_message(name.to_owned());
+    }
+}
+
+fn stopped(error: &TagsError) -> String {
+    match error.trouble {
+        Trouble::Limited(Some(wait)) if wait > LONGEST_WAIT => {
+            format!(
+                "{error}, and wants to be left alone for {}",
+                humantime::format_duration(Duration::from_secs(wait.as_secs()))
+            )
+        }
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,140 @@
+//! How the files stand: what of them is in force, since when, and what is wrong with what is on disk. And how the certificate
+//! stands that the program itself manages.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use humantime::format_rfc3339_seconds;
+use quench_core::text::printable;
+use tracing::{info, warn};
+
+use crate::telemetry::{File, Metrics};
+
+/// The longest error that `/readyz` and a log line repeat.
+const MAX_ERROR: usize = 500;
+
+/// Tells how the files stand: in log lines, metrics, and the text of `/readyz`.
+#[derive(Debug)]
+pub struct Standing {
+    metrics: Arc<Metrics>,
+    files: Mutex<BTreeMap<File, Entry>>,
+    self_managed: Mutex<Option<SelfManaged>>,
+}
+
+/// How the self-managed certificate stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelfManaged {
+    /// Why nobody should call yet.
+    pub waits_for: Option<String>,
+    /// A line for `/readyz`.
+    pub line: String,
+}
+
+#[derive(Debug)]
+struct Entry {
+    path: String,
+    since: SystemTime,
+    expires: Option<SystemTime>,
+    refused: Option<(SystemTime, String)>,
+}
+
+impl Standing {
+    /// Knows of no file yet.
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, files: Mutex::default(), self_managed: Mutex::default() }
+    }
+
+    /// One line a file; none where everything is built in.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for (file, entry) in &*self.files() {
+            let since = format_rfc3339_seconds(entry.since);
+            // Writing to a string does not fail.
+            let _ = write!(text, "{}: {} in force since {since}", file.name(), entry.path);
+            if let Some(expires) = entry.expires {
+                let _ = write!(text, ", expires {}", format_rfc3339_seconds(expires));
+            }
+            if let Some((since, error)) = &entry.refused {
+                let _ = write!(text, "; refused since {}: {error}", format_rfc3339_seconds(*since));
+            }
+            text.push('\n');
+        }
+        if let Some(certificate) = &*lock(&self.self_managed) {
+            let _ = writeln!(text, "certificate: {}", certificate.line);
+        }
+        text
+    }
+
+    /// Why nobody should call yet.
+    pub fn waits_for(&self) -> Option<String> {
+        lock(&self.self_managed).as_ref()?.waits_for.clone()
+    }
+
+    /// How the self-managed certificate stands by now.
+    pub fn self_managed(&self, certificate: SelfManaged) {
+        let told = |text: &str| printable(text, MAX_ERROR).into_owned();
+        let SelfManaged { waits_for, line } = certificate;
+        let certificate = SelfManaged { waits_for: waits_for.as_deref().map(told), line: told(&line) };
+        *lock(&self.self_managed) = Some(certificate);
+    }
+
+    /// `file` was read at the start, and will be read again.
+    pub(super) fn started(&self, file: File, path: &Path, now: SystemTime) {
+        let path = printable(&path.display().to_string(), MAX_ERROR).into_owned();
+        self.files().insert(file, Entry { path, since: now, expires: None, refused: None });
+        self.metrics.watched(file, now);
+    }
+
+    /// What is on disk has come into force.
+    pub(super) fn reloaded(&self, file: File, now: SystemTime) {
+        if let Some(entry) = self.files().get_mut(&file) {
+            entry.since = now;
+            entry.refused = None;
+            info!(file = entry.path, "{} reloaded", file.name());
+        }
+        self.metrics.reloaded(file, now);
+    }
+
+    /// When the certificate in force expires.
+    pub(super) fn expires(&self, not_after: SystemTime) {
+        if let Some(entry) = self.files().get_mut(&File::Certificate) {
+            entry.expires = Some(not_after);
+        }
+        self.metrics.certificate(not_after);
+    }
+
+    /// What is on disk does not come into force. Said once: `error` is compared with that of the call before.
+    pub(super) fn refused(&self, file: File, error: &str, now: SystemTime) {
+        let error = printable(error, MAX_ERROR).into_owned();
+        let mut files = self.files();
+        let Some(entry) = files.get_mut(&file) else { return };
+        if entry.refused.as_ref().is_some_and(|(_, said)| *said == error) {
+            return;
+        }
+        warn!(file = entry.path, error, "{} refused: the one before stays in force", file.name());
+        entry.refused = Some((now, error));
+        self.metrics.reload_failed(file);
+    }
+
+    /// What is on disk is what is in force, perhaps again.
+    pub(super) fn unchanged(&self, file: File) {
+        if let Some(entry) = self.files().get_mut(&file)
+            && entry.refused.take().is_some()
+        {
+            info!(file = entry.path, "{} is again as it is in force", file.name());
+            self.metrics.on_disk(file, true);
+        }
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<File, Entry>> {
+        lock(&self.files)
+    }
+}
+
+/// Every entry is whole between two statements: a panic in between leaves nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
