@@ -160,6 +160,20 @@ pub enum Effect {
     Fallback,
 }
 
+impl Effect {
+    /// The effect as catalogs spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Data => "data",
+            Self::Unreachable => "unreachable",
+            Self::Refuses => "refuses",
+            Self::Absent => "absent",
+            Self::Fallback => "default",
+        }
+    }
+}
+
 /// How sure a fact is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

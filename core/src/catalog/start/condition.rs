@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::BuildId;
+
 /// One condition. Those about a build are known with the build, the others are asked of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -52,6 +54,26 @@ pub enum ConditionError {
     /// A word that needs something behind it.
     #[error("`{0}` lacks a name, word or absolute path at its end")]
     Incomplete(Box<str>),
+}
+
+impl Condition {
+    /// Whether a condition about builds holds for one; None for those that are asked of a pod.
+    pub fn of_build(&self, build: &BuildId<'_>) -> Option<bool> {
+        match self {
+            Self::Since(first) => Some(is_since(build.version, first)),
+            Self::Os(name) => Some(build.os.starts_with(&**name)),
+            Self::Flavor(name) => Some(*build.flavor == **name),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a version is another one, or newer, as far as its numbers tell.
+fn is_since(version: &str, first: &str) -> bool {
+    let numbers = |version: &str| -> Vec<u64> {
+        version.split(['.', '-', '+']).map_while(|number| number.parse().ok()).collect()
+    };
+    numbers(version) >= numbers(first)
 }
 
 impl FromStr for Condition {

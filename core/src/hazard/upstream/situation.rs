@@ -3,7 +3,7 @@
 use std::cell::{LazyCell, OnceCell};
 
 use super::Truth;
-use crate::catalog::{BuildId, Condition, Pattern, Start};
+use crate::catalog::{Condition, Pattern, Start};
 use crate::hazard::Candidate;
 use crate::hazard::start::{base_name, inline_script, is_shell, started};
 use crate::workload::{Variable, is_below};
@@ -54,10 +54,13 @@ impl<'s, 'c, 'f> Situation<'s, 'c, 'f> {
     }
 
     fn holds(&self, condition: &Condition) -> Truth {
-        let BuildId { os, flavor, version } = self.candidate.facts.build;
+        if let Some(is) = condition.of_build(&self.candidate.facts.build) {
+            return Truth::of(is);
+        }
         match condition {
             Condition::UpstreamStart => Truth::of(self.is_upstream()),
-            Condition::NewData => Truth::Yes,
+            // Those about builds are told above.
+            Condition::NewData | Condition::Since(_) | Condition::Os(_) | Condition::Flavor(_) => Truth::Yes,
             Condition::NoArguments => Truth::of(self.words().is_empty()),
             Condition::Has(word) => self.has(|written| word.is(written)),
             Condition::Lacks(word) => self.has(|written| word.is(written)).not(),
@@ -71,9 +74,6 @@ impl<'s, 'c, 'f> Situation<'s, 'c, 'f> {
             Condition::MountAt(path) => Truth::of(self.is_mounted_at(path)),
             Condition::MountBelow(path) => Truth::of(self.is_mounted_below(path)),
             Condition::NoMount(path) => Truth::of(!self.is_mounted_at(path) && !self.is_mounted_below(path)),
-            Condition::Since(first) => Truth::of(is_since(version, first)),
-            Condition::Os(name) => Truth::of(os.starts_with(&**name)),
-            Condition::Flavor(name) => Truth::of(*flavor == **name),
         }
     }
 
@@ -167,12 +167,4 @@ fn is_path_or_name(word: &str, script: &str) -> bool {
 /// What a word says that may be another once Kubernetes has put variables into it.
 fn expanded(word: &str, is: bool) -> Truth {
     if !is && word.starts_with(EXPANDED) { Truth::Unknown } else { Truth::of(is) }
-}
-
-/// Whether a version is another one, or newer, as far as its numbers tell.
-fn is_since(version: &str, first: &str) -> bool {
-    let numbers = |version: &str| -> Vec<u64> {
-        version.split(['.', '-', '+']).map_while(|number| number.parse().ok()).collect()
-    };
-    numbers(version) >= numbers(first)
 }
