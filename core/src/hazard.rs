@@ -12,8 +12,10 @@ mod words;
 use std::borrow::Cow;
 use std::fmt;
 
+use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantArray};
+
 pub(crate) use self::code::About;
-pub use self::code::{Action, Code};
+pub use self::code::Action;
 pub(crate) use self::platform::platform_missing_of;
 pub(crate) use self::reference::{of_reference, operator_managed};
 pub(crate) use self::user::named_user_of;
@@ -29,76 +31,84 @@ const MAX_WORD: usize = 23;
 const MAX_VOLUME: usize = 18;
 
 /// A hazard that a container has; displayed as what a user reads after the container's name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// [`Code`] is derived from it: the public name of a variant is its name in kebab case, such as `privileged-port`.
+#[derive(Debug, Clone, PartialEq, Eq, EnumDiscriminants)]
+#[strum_discriminants(
+    name(Code),
+    doc = "The public name of a hazard: the word in policies, warnings, audit annotations and metrics.",
+    derive(Hash, PartialOrd, Ord, EnumString, IntoStaticStr, VariantArray),
+    strum(serialize_all = "kebab-case")
+)]
 pub enum Hazard<'a> {
-    /// See [`Code::PrivilegedPort`].
+    /// A container port below 1024 that a nonroot user may not be allowed to bind.
     PrivilegedPort {
         /// The lowest such port.
         port: i64,
         /// The user that the container runs as, where it is known.
         uid: Option<i64>,
     },
-    /// See [`Code::PrivilegedPortHost`].
+    /// The same on the host's network, where it is refused.
     PrivilegedPortHost {
         /// The lowest such port.
         port: i64,
         /// The user that the container runs as, where it is known.
         uid: Option<i64>,
     },
-    /// See [`Code::MissingNonroot`].
+    /// Nothing says that the container runs as a nonroot user.
     MissingNonroot,
-    /// See [`Code::RunsAsRoot`].
+    /// Told to run as root, on an image that is made for a nonroot user.
     RunsAsRoot {
         /// The user that the hardened image is made for.
         uid: u32,
     },
-    /// See [`Code::NamedUser`].
+    /// Must be nonroot by number, and the hardened image names its user.
     NamedUser {
         /// The user that the hardened image runs as.
         uid: u32,
     },
-    /// See [`Code::NeedsRoot`].
+    /// Does what only root can do, on an image whose default user is not root.
     NeedsRoot {
         /// What only root can do.
         reason: &'a str,
         /// The user that the hardened image runs as.
         uid: u32,
     },
-    /// See [`Code::NoShell`].
+    /// Starts a shell that the hardened image does not have.
     NoShell {
         /// The shell, or another program that runs scripts.
         program: Cow<'a, str>,
         /// The mounted script that needs it, where it is not started by its own name.
         script: Option<Cow<'a, str>>,
     },
-    /// See [`Code::ProgramMissing`].
+    /// Starts a common program that the hardened image does not have.
     ProgramMissing {
         /// The name of the program.
         program: &'a str,
     },
-    /// See [`Code::ProgramUnknown`].
+    /// Starts a program that the hardened image may not have.
     ProgramUnknown {
         /// The program as it is started: a name or a path.
         program: Cow<'a, str>,
     },
-    /// See [`Code::EntrypointDiffers`].
+    /// Starts a program by a path that the hardened image does not have.
     EntrypointDiffers {
         /// The path that is started.
         path: Cow<'a, str>,
     },
-    /// See [`Code::NoEntrypoint`].
+    /// Has arguments for an entrypoint that the hardened image does not have.
     NoEntrypoint,
-    /// See [`Code::NoPackageManager`].
+    /// Installs packages, and the hardened image has no package manager.
     NoPackageManager {
         /// The name of the package manager.
         program: &'a str,
     },
-    /// See [`Code::DataPathMoved`].
+    /// The hardened image keeps its data elsewhere than the volume.
     DataPathMoved {
         /// The variable or flag that says where the data is.
         setting: &'static str,
     },
-    /// See [`Code::DataOwnerDiffers`].
+    /// The data belong to another user than the hardened image's.
     DataOwnerDiffers {
         /// The user that the data belongs to, where it is known.
         owner: Option<u32>,
@@ -107,7 +117,7 @@ pub enum Hazard<'a> {
         /// Whether a group would not do: on the node, where no `fsGroup` changes it, and for programs that insist on their user.
         chown: bool,
     },
-    /// See [`Code::VolumeOwnership`].
+    /// A volume that the hardened image's user may not read or write.
     VolumeOwnership {
         /// The volume.
         volume: Cow<'a, str>,
@@ -116,42 +126,42 @@ pub enum Hazard<'a> {
         /// Whether it lies on the node, where no `fsGroup` changes its group.
         on_node: bool,
     },
-    /// See [`Code::PortsDiffer`].
+    /// The hardened image listens elsewhere.
     PortsDiffer {
         /// A port that the pod asks.
         asked: i64,
         /// A port that the hardened image listens on.
         listens: u16,
     },
-    /// See [`Code::PlatformMissing`].
+    /// The hardened image has no build for a node that the pod may run on.
     PlatformMissing {
         /// The architecture that has no build.
         architecture: &'a str,
     },
-    /// See [`Code::FipsUnavailable`].
+    /// A FIPS build, which the public catalog does not have.
     FipsUnavailable,
-    /// See [`Code::DigestDropped`].
+    /// A pinned image becomes a moving tag.
     DigestDropped,
-    /// See [`Code::DevVariant`].
+    /// A development build, which runs as root and has a package manager.
     DevVariant,
-    /// See [`Code::PullSecretMissing`].
+    /// The pod cannot be given the pull secret that the target needs.
     PullSecretMissing {
         /// The secret that the target needs.
         secret: &'a str,
     },
-    /// See [`Code::PullSecretAbsent`].
+    /// The namespace has no Secret of the name that the target is pulled with.
     PullSecretAbsent {
         /// The secret that the target is pulled with.
         secret: &'a str,
     },
-    /// See [`Code::ForeignOwner`].
+    /// The pod's controller compares its images with what it wrote.
     ForeignOwner {
         /// The API version of the controller.
         api_version: &'a str,
         /// Its kind.
         kind: &'a str,
     },
-    /// See [`Code::OperatorManaged`].
+    /// An operator composes the image: its settings are where to change it.
     OperatorManaged {
         /// Where the operator takes the image from.
         setting: &'static str,
@@ -159,34 +169,9 @@ pub enum Hazard<'a> {
 }
 
 impl Hazard<'_> {
-    /// The public name.
+    /// Returns the public name.
     pub fn code(&self) -> Code {
-        match self {
-            Self::PrivilegedPort { .. } => Code::PrivilegedPort,
-            Self::PrivilegedPortHost { .. } => Code::PrivilegedPortHost,
-            Self::MissingNonroot => Code::MissingNonroot,
-            Self::RunsAsRoot { .. } => Code::RunsAsRoot,
-            Self::NamedUser { .. } => Code::NamedUser,
-            Self::NeedsRoot { .. } => Code::NeedsRoot,
-            Self::NoShell { .. } => Code::NoShell,
-            Self::ProgramMissing { .. } => Code::ProgramMissing,
-            Self::ProgramUnknown { .. } => Code::ProgramUnknown,
-            Self::EntrypointDiffers { .. } => Code::EntrypointDiffers,
-            Self::NoEntrypoint => Code::NoEntrypoint,
-            Self::NoPackageManager { .. } => Code::NoPackageManager,
-            Self::DataPathMoved { .. } => Code::DataPathMoved,
-            Self::DataOwnerDiffers { .. } => Code::DataOwnerDiffers,
-            Self::VolumeOwnership { .. } => Code::VolumeOwnership,
-            Self::PortsDiffer { .. } => Code::PortsDiffer,
-            Self::PlatformMissing { .. } => Code::PlatformMissing,
-            Self::FipsUnavailable => Code::FipsUnavailable,
-            Self::DigestDropped => Code::DigestDropped,
-            Self::DevVariant => Code::DevVariant,
-            Self::PullSecretMissing { .. } => Code::PullSecretMissing,
-            Self::PullSecretAbsent { .. } => Code::PullSecretAbsent,
-            Self::ForeignOwner { .. } => Code::ForeignOwner,
-            Self::OperatorManaged { .. } => Code::OperatorManaged,
-        }
+        self.into()
     }
 }
 

@@ -18,6 +18,7 @@ mod shadowed;
 mod syntax;
 mod verify;
 
+use std::array;
 use std::collections::HashSet;
 
 pub use self::check::{Checked, Note, Remark};
@@ -109,7 +110,7 @@ impl Default for Policy {
             owners: Owners::default(),
             verify: None,
             opt_out: OptOut::Container,
-            actions: Code::ALL.map(Code::default_action),
+            actions: array::from_fn(|at| Code::ALL.get(at).map_or(Action::Keep, |code| code.default_action())),
         }
     }
 }

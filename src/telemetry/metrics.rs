@@ -330,7 +330,7 @@ mod tests {
     /// What the core can say has a label value of its own.
     #[test]
     fn nothing_that_is_decided_counts_as_other() {
-        for code in Code::ALL.into_iter().map(Code::name) {
+        for code in Code::ALL.iter().map(|code| code.name()) {
             assert!(HAZARDS.contains(&code), "{code} is not in {HAZARDS:?}");
         }
         for matched in Match::ALL.map(Match::name) {

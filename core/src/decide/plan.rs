@@ -15,7 +15,7 @@ use self::skipped::{Before, Skipped};
 use crate::catalog::Catalog;
 use crate::catalog::Match;
 use crate::decide::decision::Decision;
-use crate::hazard::{self, Action, Code, Counterpart, Hazard, Inherited};
+use crate::hazard::{self, Action, Counterpart, Hazard, Inherited};
 use crate::policy::{GitOps, Mode, OptOut, Policy, Treatment};
 use crate::read::review::{self, Operation};
 use crate::read::workload::{Composer, Image, ImageList, Kind, Metadata, Object, OwnerReference, group};
@@ -307,8 +307,7 @@ fn allow(findings: &[Finding<'_>], matched: Match) -> bool {
 /// Whether a finding is about a target by that match. One from a mirror is the same image: only what is about the change itself, and
 /// about pulling it, counts.
 fn counts(finding: &Finding<'_>, matched: Match) -> bool {
-    let code = finding.hazard.code();
-    matched != Match::Mirror || candidate::about_the_change(code) || code == Code::PullSecretAbsent
+    matched != Match::Mirror || finding.hazard.code().counts_for_mirrors()
 }
 
 /// What is done with objects of the request's kind.

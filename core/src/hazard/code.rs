@@ -1,160 +1,109 @@
-//! The public names of hazards, and what each does where the policy does not say.
+//! The table of hazards: the default action of each, and which containers it is about.
 
 use std::fmt;
 
 use serde::Deserialize;
+use strum::VariantArray;
 
-/// The public name of a hazard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Code {
-    /// A container port below 1024 that a nonroot user may not be allowed to bind.
-    PrivilegedPort,
-    /// The same on the host's network, where it is refused.
-    PrivilegedPortHost,
-    /// Nothing says that the container runs as a nonroot user.
-    MissingNonroot,
-    /// Told to run as root, on an image that is made for a nonroot user.
-    RunsAsRoot,
-    /// Must be nonroot by number, and the hardened image names its user.
-    NamedUser,
-    /// Does what only root can do, on an image whose default user is not root.
-    NeedsRoot,
-    /// Starts a shell that the hardened image does not have.
-    NoShell,
-    /// Starts a common program that the hardened image does not have.
-    ProgramMissing,
-    /// Starts a program that the hardened image may not have.
-    ProgramUnknown,
-    /// Starts a program by a path that the hardened image does not have.
-    EntrypointDiffers,
-    /// Has arguments for an entrypoint that the hardened image does not have.
-    NoEntrypoint,
-    /// Installs packages, and the hardened image has no package manager.
-    NoPackageManager,
-    /// The hardened image keeps its data elsewhere than the volume.
-    DataPathMoved,
-    /// The data belong to another user than the hardened image's.
-    DataOwnerDiffers,
-    /// A volume that the hardened image's user may not read or write.
-    VolumeOwnership,
-    /// The hardened image listens elsewhere.
-    PortsDiffer,
-    /// The hardened image has no build for a node that the pod may run on.
-    PlatformMissing,
-    /// A FIPS build, which the public catalog does not have.
-    FipsUnavailable,
-    /// A pinned image becomes a moving tag.
-    DigestDropped,
-    /// A development build, which runs as root and has a package manager.
-    DevVariant,
-    /// The pod cannot be given the pull secret that the target needs.
-    PullSecretMissing,
-    /// The namespace has no Secret of the name that the target is pulled with.
-    PullSecretAbsent,
-    /// The pod's controller compares its images with what it wrote.
-    ForeignOwner,
-    /// An operator composes the image: its settings are where to change it.
-    OperatorManaged,
-}
+use super::Code;
 
-/// What is fixed about a hazard.
+/// What is the same for every finding of a hazard.
 struct Row {
-    name: &'static str,
     default: Action,
     about: About,
+    /// Whether a registry's answer can take the finding away, or bring it.
+    answerable: bool,
+    /// Whether the finding also counts where the image is taken from a mirror: it is about the change or the pull, not the image.
+    counts_for_mirrors: bool,
 }
 
-/// Which containers a hazard speaks of.
+/// Which containers a hazard is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum About {
-    /// Whatever they run.
+    /// Every container, whatever it runs.
     Every,
-    /// Those that have a hardened candidate, or at least an image of that name.
+    /// A container that has a hardened candidate, or at least an image of that name.
     Candidate,
-    /// Those whose image is hardened.
+    /// A container whose image is hardened.
     Hardened,
-    /// Those that have a candidate, and those whose image is a target already.
+    /// A container that has a candidate, or whose image is a target already.
     Both,
 }
 
 impl Code {
     /// Every hazard.
-    pub const ALL: [Self; 24] = [
-        Self::PrivilegedPort,
-        Self::PrivilegedPortHost,
-        Self::MissingNonroot,
-        Self::RunsAsRoot,
-        Self::NamedUser,
-        Self::NeedsRoot,
-        Self::NoShell,
-        Self::ProgramMissing,
-        Self::ProgramUnknown,
-        Self::EntrypointDiffers,
-        Self::NoEntrypoint,
-        Self::NoPackageManager,
-        Self::DataPathMoved,
-        Self::DataOwnerDiffers,
-        Self::VolumeOwnership,
-        Self::PortsDiffer,
-        Self::PlatformMissing,
-        Self::FipsUnavailable,
-        Self::DigestDropped,
-        Self::DevVariant,
-        Self::PullSecretMissing,
-        Self::PullSecretAbsent,
-        Self::ForeignOwner,
-        Self::OperatorManaged,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    fn row(self) -> Row {
+    const fn row(self) -> Row {
         use About::{Both, Candidate, Every, Hardened};
         use Action::{Ignore, Keep, Warn};
-        let row = |name, default, about| Row { name, default, about };
         match self {
-            Self::PrivilegedPort => row("privileged-port", Warn, Every),
-            Self::PrivilegedPortHost => row("privileged-port-host", Keep, Candidate),
-            Self::MissingNonroot => row("missing-nonroot", Warn, Every),
-            Self::RunsAsRoot => row("runs-as-root", Warn, Both),
-            Self::NamedUser => row("named-user", Keep, Candidate),
-            Self::NeedsRoot => row("needs-root", Keep, Candidate),
-            Self::NoShell => row("no-shell", Keep, Candidate),
-            Self::ProgramMissing => row("program-missing", Keep, Candidate),
-            Self::ProgramUnknown => row("program-unknown", Warn, Candidate),
-            Self::EntrypointDiffers => row("entrypoint-differs", Keep, Candidate),
-            Self::NoEntrypoint => row("no-entrypoint", Keep, Candidate),
-            Self::NoPackageManager => row("no-package-manager", Keep, Candidate),
-            Self::DataPathMoved => row("data-path-moved", Keep, Candidate),
-            Self::DataOwnerDiffers => row("data-owner-differs", Keep, Candidate),
-            Self::VolumeOwnership => row("volume-ownership", Warn, Candidate),
-            Self::PortsDiffer => row("ports-differ", Warn, Candidate),
-            Self::PlatformMissing => row("platform-missing", Keep, Candidate),
-            Self::FipsUnavailable => row("fips-unavailable", Keep, Candidate),
-            Self::DigestDropped => row("digest-dropped", Ignore, Candidate),
-            Self::DevVariant => row("dev-variant", Warn, Hardened),
-            Self::PullSecretMissing => row("pull-secret-missing", Keep, Candidate),
-            Self::PullSecretAbsent => row("pull-secret-absent", Warn, Both),
-            Self::ForeignOwner => row("foreign-owner", Keep, Candidate),
-            Self::OperatorManaged => row("operator-managed", Warn, Candidate),
+            Self::PrivilegedPort => Row::new(Warn, Every),
+            Self::PrivilegedPortHost => Row::new(Keep, Candidate),
+            Self::MissingNonroot => Row::new(Warn, Every),
+            Self::RunsAsRoot => Row::new(Warn, Both),
+            Self::NamedUser => Row::new(Keep, Candidate).answerable(),
+            Self::NeedsRoot => Row::new(Keep, Candidate),
+            Self::NoShell => Row::new(Keep, Candidate),
+            Self::ProgramMissing => Row::new(Keep, Candidate),
+            Self::ProgramUnknown => Row::new(Warn, Candidate),
+            Self::EntrypointDiffers => Row::new(Keep, Candidate),
+            Self::NoEntrypoint => Row::new(Keep, Candidate),
+            Self::NoPackageManager => Row::new(Keep, Candidate),
+            Self::DataPathMoved => Row::new(Keep, Candidate),
+            Self::DataOwnerDiffers => Row::new(Keep, Candidate),
+            Self::VolumeOwnership => Row::new(Warn, Candidate),
+            Self::PortsDiffer => Row::new(Warn, Candidate),
+            Self::PlatformMissing => Row::new(Keep, Candidate).answerable(),
+            Self::FipsUnavailable => Row::new(Keep, Candidate),
+            Self::DigestDropped => Row::new(Ignore, Candidate).answerable(),
+            Self::DevVariant => Row::new(Warn, Hardened),
+            Self::PullSecretMissing => Row::new(Keep, Candidate).counting_for_mirrors(),
+            Self::PullSecretAbsent => Row::new(Warn, Both).counting_for_mirrors(),
+            Self::ForeignOwner => Row::new(Keep, Candidate).counting_for_mirrors(),
+            Self::OperatorManaged => Row::new(Warn, Candidate),
         }
     }
 
-    /// The code as policies, warnings, audit annotations and metrics spell it.
+    /// Returns the word in policies, warnings, audit annotations and metrics.
     pub fn name(self) -> &'static str {
-        self.row().name
+        self.into()
     }
 
-    /// The code of that name.
+    /// Finds the code of that name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.name() == name)
+        name.parse().ok()
     }
 
-    /// What happens where the policy does not say.
+    /// Returns what happens where the policy does not name the hazard.
     pub fn default_action(self) -> Action {
         self.row().default
     }
 
     pub(crate) fn about(self) -> About {
         self.row().about
+    }
+
+    pub(crate) fn is_answerable(self) -> bool {
+        self.row().answerable
+    }
+
+    pub(crate) fn counts_for_mirrors(self) -> bool {
+        self.row().counts_for_mirrors
+    }
+}
+
+impl Row {
+    const fn new(default: Action, about: About) -> Self {
+        Self { default, about, answerable: false, counts_for_mirrors: false }
+    }
+
+    const fn answerable(self) -> Self {
+        Self { answerable: true, ..self }
+    }
+
+    const fn counting_for_mirrors(self) -> Self {
+        Self { counts_for_mirrors: true, ..self }
     }
 }
 

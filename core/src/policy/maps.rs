@@ -88,7 +88,8 @@ impl<'de> Deserialize<'de> for RawHazards {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                static NAMES: LazyLock<Vec<&str>> = LazyLock::new(|| Code::ALL.map(Code::name).into());
+                static NAMES: LazyLock<Vec<&str>> =
+                    LazyLock::new(|| Code::ALL.iter().map(|code| code.name()).collect());
                 let mut actions = Vec::new();
                 while let Some(name) = map.next_key::<String>()? {
                     let code = Code::named(&name).ok_or_else(|| A::Error::unknown_field(&name, &NAMES))?;
@@ -108,13 +109,13 @@ impl JsonSchema for RawHazards {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let codes = Code::ALL.map(|code| {
+        let codes = Code::ALL.iter().map(|code| {
             let mut schema = generator.subschema_for::<Action>();
             let what = format!("What happens to a container with the hazard `{code}` (docs/hazards.md).");
             schema.insert("description".to_owned(), what.into());
             (code.name().to_owned(), schema.into())
         });
-        let properties: Map<_, _> = codes.into_iter().collect();
+        let properties: Map<_, _> = codes.collect();
         json_schema!({"type": "object", "properties": properties, "additionalProperties": false})
     }
 }

@@ -109,7 +109,7 @@ fn the_table_of_keys_is_the_schemas() {
 #[test]
 fn every_hazard_is_explained() {
     let text = fs::read_to_string(file("docs/hazards.md")).unwrap();
-    for code in Code::ALL {
+    for code in Code::ALL.iter().copied() {
         let heading = format!("\n## `{code}` (default: {})\n", code.default_action().name());
         assert!(text.contains(&heading), "{code}");
     }

@@ -40,15 +40,11 @@ impl Candidate<'_> {
     }
 }
 
-/// Hazards that a registry's answer may take away or bring: such a candidate is asked for.
-fn is_answerable(code: Code) -> bool {
-    matches!(code, Code::NamedUser | Code::PlatformMissing | Code::DigestDropped)
-}
-
 /// Whether an answer may let an image become a target. One that is refused is asked for as well: what does not exist refuses nothing.
 fn is_open(findings: &[Finding<'_>], matched: Match) -> bool {
     let keeping = || findings.iter().filter(|finding| finding.action >= Action::Keep && counts(finding, matched));
-    keeping().any(|finding| finding.action == Action::Deny) || keeping().all(|found| is_answerable(found.hazard.code()))
+    keeping().any(|finding| finding.action == Action::Deny)
+        || keeping().all(|found| found.hazard.code().is_answerable())
 }
 
 /// What a candidate comes to.
@@ -320,16 +316,11 @@ impl<'p> Item<'p> {
             Rank::Compat => Choice::Compat(to),
             Rank::Mirror => {
                 // Hazards of what does not exist are nobody's.
-                let about_target = |code: Code| code.about() == About::Candidate && !about_the_change(code);
+                let about_target = |code: Code| code.about() == About::Candidate && !code.counts_for_mirrors();
                 findings.retain(|finding| held || !about_target(finding.hazard.code()));
                 Choice::Mirror(to)
             }
         };
         findings
     }
-}
-
-/// Whether a hazard is one of any change, whatever the images.
-pub(super) fn about_the_change(code: Code) -> bool {
-    matches!(code, Code::ForeignOwner | Code::PullSecretMissing)
 }
