@@ -5,6 +5,8 @@ mod platform;
 mod port;
 mod reference;
 mod start;
+mod time_zone;
+mod upstream;
 mod user;
 mod volume;
 mod words;
@@ -15,7 +17,7 @@ use std::fmt;
 use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantArray};
 
 pub(crate) use self::code::About;
-pub use self::code::Action;
+pub use self::code::{Action, Certainty, Setting};
 pub(crate) use self::platform::platform_missing_of;
 pub(crate) use self::reference::{of_reference, operator_managed};
 pub(crate) use self::user::named_user_of;
@@ -27,6 +29,12 @@ use crate::text::printable;
 const MAX_NAME: usize = 63;
 /// The most of a command's word that a message repeats: the advice behind it still fits the line.
 const MAX_WORD: usize = 23;
+/// The most of a variable's name that a message repeats: the longest of those that matter most.
+const MAX_VARIABLE: usize = 26;
+/// The most of a mount's path that a message repeats.
+const MAX_PATH: usize = 20;
+/// The most of an argument that a message repeats.
+const MAX_ARGUMENT: usize = 17;
 /// The most of a volume's name that a message repeats, so that the advice fits behind it.
 const MAX_VOLUME: usize = 18;
 
@@ -73,6 +81,8 @@ pub enum Hazard<'a> {
         reason: &'a str,
         /// The user that the hardened image runs as.
         uid: u32,
+        /// Whether `runAsUser: 0` is no way out, since the hardened start refuses root.
+        refuses_root: bool,
     },
     /// Starts a shell that the hardened image does not have.
     NoShell {
@@ -105,8 +115,10 @@ pub enum Hazard<'a> {
     },
     /// The hardened image keeps its data elsewhere than the volume.
     DataPathMoved {
-        /// The variable or flag that says where the data is.
-        setting: &'static str,
+        /// The variable or flag that says where the data is, where there is one.
+        setting: Option<&'a str>,
+        /// Where the hardened image looks.
+        moved_to: &'a str,
     },
     /// The data belong to another user than the hardened image's.
     DataOwnerDiffers {
@@ -125,6 +137,10 @@ pub enum Hazard<'a> {
         uid: u32,
         /// Whether it lies on the node, where no `fsGroup` changes its group.
         on_node: bool,
+        /// Whether `runAsUser: 0` is no way out, since the hardened start refuses root.
+        refuses_root: bool,
+        /// How sure it is that it matters: a writable folder of the node is root's.
+        certainty: Certainty,
     },
     /// The hardened image listens elsewhere.
     PortsDiffer {
@@ -133,6 +149,55 @@ pub enum Hazard<'a> {
         /// A port that the hardened image listens on.
         listens: u16,
     },
+    /// A variable that only upstream's start reads.
+    VariableIgnored {
+        /// The variable.
+        name: Cow<'a, str>,
+        /// Whether only an `envFrom` may bring it.
+        env_from: bool,
+        /// How sure it is that it matters.
+        certainty: Certainty,
+    },
+    /// A mount where only upstream's start, configuration or user looks.
+    FolderIgnored {
+        /// Where it is mounted.
+        path: Cow<'a, str>,
+        /// Where the hardened image looks, where it does.
+        instead: Option<&'a str>,
+        /// How sure it is that it matters.
+        certainty: Certainty,
+    },
+    /// Arguments that upstream's start takes in a way that the hardened one does not.
+    ArgumentsDiffer {
+        /// The first of them.
+        word: Cow<'a, str>,
+        /// What to do about it.
+        cure: &'a str,
+        /// How sure it is that it matters.
+        certainty: Certainty,
+    },
+    /// A default that upstream's build or start changes, and that nothing in the pod decides.
+    DefaultsDiffer {
+        /// What the hardened image does.
+        hardened: &'a str,
+        /// What to do about it.
+        cure: &'a str,
+        /// How sure it is that it matters.
+        certainty: Certainty,
+    },
+    /// An explicit user with whom the hardened start does not get on.
+    UserDiffers {
+        /// The user that the pod sets.
+        uid: i64,
+        /// What is wrong with that user.
+        unfit: Unfit<'a>,
+        /// The user that the hardened image is made for.
+        run_as: u32,
+        /// How sure it is that it matters.
+        certainty: Certainty,
+    },
+    /// A time zone is set, and the hardened image has no time zones.
+    TimeZoneMissing,
     /// The hardened image has no build for a node that the pod may run on.
     PlatformMissing {
         /// The architecture that has no build.
@@ -168,10 +233,34 @@ pub enum Hazard<'a> {
     },
 }
 
+/// Why a user that a pod sets is none for the hardened start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit<'a> {
+    /// The start writes this folder, and the user may not.
+    CannotWrite(&'a str),
+    /// The start looks the user up in `/etc/passwd`, and does not find it.
+    NotListed,
+    /// The start refuses root.
+    Root,
+}
+
 impl Hazard<'_> {
     /// Returns the public name.
     pub fn code(&self) -> Code {
         self.into()
+    }
+
+    /// Returns how sure the finding is. Only hazards whose default is `auto` may be possible.
+    pub fn certainty(&self) -> Certainty {
+        match self {
+            Self::VariableIgnored { certainty, .. }
+            | Self::FolderIgnored { certainty, .. }
+            | Self::ArgumentsDiffer { certainty, .. }
+            | Self::DefaultsDiffer { certainty, .. }
+            | Self::UserDiffers { certainty, .. }
+            | Self::VolumeOwnership { certainty, .. } => *certainty,
+            _ => Certainty::Certain,
+        }
     }
 }
 
@@ -198,9 +287,13 @@ impl fmt::Display for Hazard<'_> {
             Self::NamedUser { uid } => {
                 write!(f, "`runAsNonRoot` refuses hardened's named user; set `runAsUser: {uid}`")
             }
-            Self::NeedsRoot { reason, uid } => {
+            Self::NeedsRoot { reason, uid, refuses_root } => {
                 let reason = printable(reason, MAX_NAME);
-                write!(f, "{reason} needs root, hardened runs as uid {uid}; set `runAsUser: 0`")
+                if *refuses_root {
+                    write!(f, "{reason} needs root, which hardened refuses; do without it")
+                } else {
+                    write!(f, "{reason} needs root, hardened runs as uid {uid}; set `runAsUser: 0`")
+                }
             }
             Self::NoShell { program, script: None } => {
                 write!(f, "starts `{program}`, which the hardened image lacks; start the program itself")
@@ -219,9 +312,39 @@ impl fmt::Display for Hazard<'_> {
             Self::NoPackageManager { program } => {
                 write!(f, "runs `{program}`, which hardened lacks; install in a build")
             }
-            Self::DataPathMoved { setting } => {
+            Self::DataPathMoved { setting: Some(setting), .. } => {
                 write!(f, "hardened looks elsewhere for data; set `{setting}`")
             }
+            Self::DataPathMoved { setting: None, moved_to } => {
+                write!(f, "data moves to `{moved_to}`; mount it there")
+            }
+            Self::VariableIgnored { name, env_from: false, .. } => {
+                write!(f, "hardened ignores `{}`; set it otherwise", printable(name, MAX_VARIABLE))
+            }
+            Self::VariableIgnored { name, env_from: true, .. } => {
+                write!(f, "if `envFrom` has `{}`, hardened ignores it", printable(name, MAX_VARIABLE))
+            }
+            Self::FolderIgnored { instead: Some(instead), .. } if instead.len() > MAX_WORD => {
+                write!(f, "mount it at `{instead}` instead")
+            }
+            Self::FolderIgnored { path, instead: Some(instead), .. } => {
+                write!(f, "mount it at `{instead}`, not `{}`", printable(path, MAX_PATH))
+            }
+            Self::FolderIgnored { path, instead: None, .. } => {
+                write!(f, "hardened ignores `{}`; do it otherwise", printable(path, MAX_PATH))
+            }
+            Self::ArgumentsDiffer { word, cure, .. } => {
+                write!(f, "hardened takes `{}` otherwise; {cure}", printable(word, MAX_ARGUMENT))
+            }
+            Self::DefaultsDiffer { hardened, cure, .. } => write!(f, "hardened {hardened}; {cure}"),
+            Self::UserDiffers { uid, unfit: Unfit::CannotWrite(path), run_as, .. } => {
+                write!(f, "uid {uid} cannot write `{}`; use uid {run_as}", printable(path, MAX_PATH))
+            }
+            Self::UserDiffers { uid, unfit: Unfit::NotListed, run_as, .. } => {
+                write!(f, "hardened does not know uid {uid}; use uid {run_as}")
+            }
+            Self::UserDiffers { unfit: Unfit::Root, run_as, .. } => write!(f, "hardened refuses root; use uid {run_as}"),
+            Self::TimeZoneMissing => f.write_str("hardened has no time zones; mount `/usr/share/zoneinfo`"),
             Self::DataOwnerDiffers { owner, uid, chown } => {
                 match owner {
                     Some(owner) => write!(f, "data is uid {owner}'s")?,
@@ -233,10 +356,14 @@ impl fmt::Display for Hazard<'_> {
                     write!(f, ", not uid {uid}'s; set `fsGroup: {uid}`")
                 }
             }
-            Self::VolumeOwnership { volume, uid, on_node } => {
+            Self::VolumeOwnership { volume, uid, on_node, refuses_root, .. } => {
                 let volume = printable(volume, MAX_VOLUME);
-                write!(f, "uid {uid} may not use `{volume}`; set ")?;
-                if *on_node { f.write_str("`runAsUser: 0`") } else { write!(f, "`fsGroup: {uid}`") }
+                write!(f, "uid {uid} may not use `{volume}`; ")?;
+                match (on_node, refuses_root) {
+                    (true, true) => f.write_str("change its owner"),
+                    (true, false) => f.write_str("set `runAsUser: 0`"),
+                    (false, _) => write!(f, "set `fsGroup: {uid}`"),
+                }
             }
             Self::PortsDiffer { asked, listens } => {
                 write!(f, "hardened listens on {listens}, not {asked}; change or configure the port")
@@ -280,6 +407,11 @@ impl Counterpart<'_> {
     }
 }
 
+/// A text of the object for a finding, which outlives what was taken apart.
+fn owned<'c>(text: &str) -> Cow<'c, str> {
+    Cow::Owned(printable(text, MAX_NAME).into_owned())
+}
+
 /// What containers have from their pod.
 #[derive(Debug, Clone, Copy)]
 pub struct Inherited<'p> {
@@ -301,17 +433,14 @@ struct Candidate<'c, 'f> {
     opened: ParsedContainer<'c>,
     pod: &'f Inherited<'c>,
     /// What the hardened image is like to run.
-    facts: &'f Facts<'f>,
-    /// The catalog's name of the hardened image.
-    name: &'f str,
+    facts: &'f Facts<'c>,
 }
 
-/// The hazards that a container has by what its pod says. `name` is the catalog's name of the counterpart.
+/// The hazards that a container has by what its pod says.
 pub fn of_container<'c>(
     container: &'c Container<'c>,
     pod: &Inherited<'c>,
-    counterpart: &Counterpart<'_>,
-    name: &str,
+    counterpart: &Counterpart<'c>,
 ) -> impl Iterator<Item = Hazard<'c>> {
     let every = [
         port::privileged_port(container, pod, counterpart),
@@ -321,13 +450,15 @@ pub fn of_container<'c>(
     let of_candidate = match counterpart {
         Counterpart::None | Counterpart::Hardened(_) => Vec::new(),
         Counterpart::Candidate(facts) => {
-            let candidate = Candidate { container, opened: ParsedContainer::of(container), pod, facts, name };
+            let candidate = Candidate { container, opened: ParsedContainer::of(container), pod, facts };
             let mut found = Vec::new();
             found.extend(user::named_user(&candidate));
             found.extend(user::needs_root(&candidate));
             start::hazards(&candidate, &mut found);
             volume::hazards(&candidate, &mut found);
             found.extend(port::ports_differ(&candidate));
+            upstream::hazards(&candidate, &mut found);
+            found.extend(time_zone::missing(&candidate));
             found.extend(platform::platform_missing(pod.pod, pod.nodes, facts));
             found
         }

@@ -30,7 +30,7 @@ fn codes(container: &str, pod: &str, counterpart: Counterpart<'_>) -> Vec<&'stat
     let image = spec.images().find(|image| image.place.list == ImageList::Containers).unwrap();
     let inherited = Inherited::of(&spec, &[]);
     let codes =
-        of_container(image.container.unwrap(), &inherited, &counterpart, "name").map(|hazard| hazard.code().name());
+        of_container(image.container.unwrap(), &inherited, &counterpart).map(|hazard| hazard.code().name());
     codes.filter(|code| *code != "missing-nonroot").collect()
 }
 

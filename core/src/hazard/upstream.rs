@@ -11,7 +11,7 @@ mod user;
 mod variables;
 
 use self::situation::Situation;
-pub(super) use self::user::refuses_root;
+pub(super) use self::user::{refuses_root, start_needs_root};
 use super::{Candidate, Certainty, Hazard};
 use crate::catalog::{Effect, Sure};
 

@@ -7,7 +7,8 @@ use std::cell::LazyCell;
 
 use self::storage::{data, is_told_by, was_kept_around};
 use super::user::effective_user;
-use super::{Candidate, Hazard};
+use super::upstream::refuses_root;
+use super::{Candidate, Certainty, Hazard};
 use crate::catalog::Data;
 use crate::read::workload::{Mount, NodePath, Volume, VolumeKind};
 
@@ -79,7 +80,9 @@ fn ownership<'c>(candidate: &Candidate<'c, '_>, is_storage: bool) -> [Option<Haz
         } else if is_closed && other.is_none() {
             let written = || Cow::Owned(mount.name.to_string());
             let volume = volume.map_or_else(written, |volume| Cow::Borrowed(&*volume.name));
-            other = Some(Hazard::VolumeOwnership { volume, uid, on_node });
+            let certainty = if on_node && !mount.read_only { Certainty::Certain } else { Certainty::Possible };
+            let refuses_root = refuses_root(facts);
+            other = Some(Hazard::VolumeOwnership { volume, uid, on_node, refuses_root, certainty });
         }
     }
     [differs, other]

@@ -10,7 +10,7 @@ use serde_json::Map;
 use serde_saphyr::Spanned;
 
 use super::{GitOps, Treatment};
-use crate::hazard::{Action, Code};
+use crate::hazard::{Code, Setting};
 use crate::read::workload::Kind;
 
 const GITOPS: &str = "gitops";
@@ -72,9 +72,9 @@ impl JsonSchema for RawWorkloads {
     }
 }
 
-/// `hazards`: a map from code to action.
+/// `hazards`: a map from code to what it does.
 #[derive(Default)]
-pub(super) struct RawHazards(pub(super) Vec<(Code, Spanned<Action>)>);
+pub(super) struct RawHazards(pub(super) Vec<(Code, Spanned<Setting>)>);
 
 impl<'de> Deserialize<'de> for RawHazards {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -84,7 +84,7 @@ impl<'de> Deserialize<'de> for RawHazards {
             type Value = RawHazards;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map from hazard code to deny, keep, warn or ignore")
+                f.write_str("a map from hazard code to auto, deny, keep, warn or ignore")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
@@ -110,7 +110,7 @@ impl JsonSchema for RawHazards {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let codes = Code::ALL.iter().map(|code| {
-            let mut schema = generator.subschema_for::<Action>();
+            let mut schema = generator.subschema_for::<Setting>();
             let what = format!("What happens to a container with the hazard `{code}` (docs/hazards.md).");
             schema.insert("description".to_owned(), what.into());
             (code.name().to_owned(), schema.into())

@@ -4,7 +4,7 @@ use super::situation::Situation;
 use super::{certainty, worst};
 use crate::catalog::{Arguments, BuildStart, FirstWord, Form};
 use crate::hazard::start::{base_name, is_known_program};
-use crate::hazard::{Hazard, printable_word};
+use crate::hazard::{Hazard, owned};
 
 /// The worst of the forms that the container's arguments have.
 pub(super) fn differ<'c>(situation: &Situation<'_, 'c, '_>) -> Option<Hazard<'c>> {
@@ -20,7 +20,7 @@ pub(super) fn differ<'c>(situation: &Situation<'_, 'c, '_>) -> Option<Hazard<'c>
         Form::NameFirst => "leave it out",
         Form::OtherProgramFirst | Form::PathFirst | Form::FlagsFirst | Form::Subcommand => "set `command`",
     });
-    Some(Hazard::ArgumentsDiffer { word: printable_word(first), cure, certainty })
+    Some(Hazard::ArgumentsDiffer { word: owned(first), cure, certainty })
 }
 
 fn is_form(row: &Arguments, rows: &[Arguments], first: &str, build: Option<&BuildStart>) -> bool {

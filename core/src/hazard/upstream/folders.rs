@@ -3,8 +3,8 @@
 use super::situation::Situation;
 use super::{certainty, worst};
 use crate::hazard::user::effective_user;
-use crate::hazard::{Hazard, printable_path};
-use crate::workload::is_below;
+use crate::hazard::{Hazard, owned};
+use crate::read::workload::is_below;
 
 /// The home of root, which other users may not enter.
 const HOME_OF_ROOT: &str = "/root";
@@ -24,5 +24,5 @@ pub(super) fn ignored<'c>(situation: &Situation<'_, 'c, '_>) -> Option<Hazard<'c
         Some(((certainty, row.effect), (mount, row.instead.as_deref())))
     });
     let (certainty, (mount, instead)) = worst(found)?;
-    Some(Hazard::FolderIgnored { path: printable_path(&mount.path), instead, certainty })
+    Some(Hazard::FolderIgnored { path: owned(&mount.path), instead, certainty })
 }

@@ -6,7 +6,7 @@ use super::Truth;
 use crate::catalog::{Condition, Pattern, Start};
 use crate::hazard::Candidate;
 use crate::hazard::start::{base_name, inline_script, is_shell, started};
-use crate::workload::{Variable, is_below};
+use crate::read::workload::{Variable, is_below};
 
 /// What parts commands in the text of a shell.
 const SEPARATORS: [&str; 5] = [";", "&&", "||", "|", "&"];

@@ -4,7 +4,7 @@ use super::situation::Situation;
 use super::{Truth, certainty};
 use crate::catalog::{Effect, Facts, Root};
 use crate::hazard::user::effective_user;
-use crate::hazard::{Hazard, Unfit};
+use crate::hazard::{Candidate, Hazard, Unfit};
 
 /// What is wrong with the user that the pod sets: root, where the start refuses it; one who is not in `/etc/passwd`; one who may not
 /// write what the start writes.
@@ -25,9 +25,10 @@ pub(super) fn differs<'c>(situation: &Situation<'_, 'c, '_>) -> Option<Hazard<'c
 }
 
 /// Whether the image's own start needs root, and would not get it.
-pub(in super::super) fn start_needs_root(situation: &Situation<'_, '_, '_>) -> bool {
-    let user = situation.start.user.as_ref().filter(|user| user.root == Some(Root::Required));
-    user.is_some_and(|user| situation.all(&user.conditions) != Truth::No)
+pub(in super::super) fn start_needs_root(candidate: &Candidate<'_, '_>) -> bool {
+    let Some(start) = candidate.facts.start else { return false };
+    let user = start.user.as_ref().filter(|user| user.root == Some(Root::Required));
+    user.is_some_and(|user| Situation::of(candidate, start).all(&user.conditions) != Truth::No)
 }
 
 /// Whether the image does not start as root: then it is no advice.

@@ -3,8 +3,8 @@
 use super::situation::Situation;
 use super::{Truth, Weight, certainty, worst};
 use crate::catalog::{Condition, Variables};
-use crate::hazard::{Hazard, printable_name};
-use crate::workload::Variable;
+use crate::hazard::{Certainty, Hazard, owned};
+use crate::read::workload::Variable;
 
 /// The worst of the container's variables that the hardened image does not read; else that an `envFrom` may bring one.
 pub(super) fn ignored<'c>(situation: &Situation<'_, 'c, '_>) -> Option<Hazard<'c>> {
@@ -20,15 +20,14 @@ pub(super) fn ignored<'c>(situation: &Situation<'_, 'c, '_>) -> Option<Hazard<'c
         Some(((certainty, row.effect), variable))
     });
     if let Some((certainty, variable)) = worst(set) {
-        return Some(Hazard::VariableIgnored { name: printable_name(&variable.name), env_from: false, certainty });
+        return Some(Hazard::VariableIgnored { name: owned(&variable.name), env_from: false, certainty });
     }
     let brought = rows.iter().filter(|_| has_env_from).filter_map(|row| {
         let certainty = certainty(row.effect, row.sure, holds_beside_variables(situation, row))?;
         Some((Weight::from((certainty, row.effect)), row.names.first()?))
     });
     let (_, name) = worst(brought)?;
-    let certainty = crate::hazard::Certainty::Possible;
-    Some(Hazard::VariableIgnored { name: printable_name(name.as_str()), env_from: true, certainty })
+    Some(Hazard::VariableIgnored { name: owned(name.as_str()), env_from: true, certainty: Certainty::Possible })
 }
 
 /// The first variable that a row is about, and whether it is known to have a value that matters. No row with a longer name has it.

@@ -44,11 +44,6 @@ impl<'a> Container<'a> {
         Image { place, name: &self.name, reference: &self.image, container: Some(self) }
     }
 
-    /// The image as it is written.
-    pub(crate) fn image(&self) -> &str {
-        &self.image
-    }
-
     /// Whether all of a `ConfigMap` or Secret becomes variables, whatever their names.
     pub(crate) fn has_env_from(&self) -> bool {
         self.env_from.0.is_some_and(|json| json != "[]")
