@@ -193,9 +193,7 @@ impl Catalog {
     /// The facts about starts that name what the catalog does not have, each with its image.
     pub fn start_problems(&self) -> impl Iterator<Item = (&str, StartProblem)> {
         let with_facts = self.images.iter().filter_map(|image| Some((image, image.start()?)));
-        with_facts.flat_map(|(image, start)| {
-            start.problems(image).into_iter().map(|problem| (image.name(), problem))
-        })
+        with_facts.flat_map(|(image, start)| start.problems(image).into_iter().map(|problem| (image.name(), problem)))
     }
 
     /// Every hardened image, by name.

@@ -322,7 +322,7 @@ impl fmt::Display for Hazard<'_> {
                 write!(f, "hardened ignores `{}`; set it otherwise", printable(name, MAX_VARIABLE))
             }
             Self::VariableIgnored { name, env_from: true, .. } => {
-                write!(f, "if `envFrom` has `{}`, hardened ignores it", printable(name, MAX_VARIABLE))
+                write!(f, "if `envFrom` has `{}`, it is ignored", printable(name, MAX_VARIABLE))
             }
             Self::FolderIgnored { instead: Some(instead), .. } if instead.len() > MAX_WORD => {
                 write!(f, "mount it at `{instead}` instead")
@@ -343,7 +343,9 @@ impl fmt::Display for Hazard<'_> {
             Self::UserDiffers { uid, unfit: Unfit::NotListed, run_as, .. } => {
                 write!(f, "hardened does not know uid {uid}; use uid {run_as}")
             }
-            Self::UserDiffers { unfit: Unfit::Root, run_as, .. } => write!(f, "hardened refuses root; use uid {run_as}"),
+            Self::UserDiffers { unfit: Unfit::Root, run_as, .. } => {
+                write!(f, "hardened refuses root; use uid {run_as}")
+            }
             Self::TimeZoneMissing => f.write_str("hardened has no time zones; mount `/usr/share/zoneinfo`"),
             Self::DataOwnerDiffers { owner, uid, chown } => {
                 match owner {

@@ -35,7 +35,8 @@ fn cases() -> Vec<Case> {
     for file in files {
         for text in fs::read_to_string(file).unwrap().split("---\n") {
             let pod: Value = serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{text}\n{error}"));
-            let of = |at: &str| pod.pointer(at).and_then(Value::as_str).unwrap_or_else(|| panic!("{at}: {text}")).to_owned();
+            let of =
+                |at: &str| pod.pointer(at).and_then(Value::as_str).unwrap_or_else(|| panic!("{at}: {text}")).to_owned();
             cases.push(Case {
                 name: of("/metadata/name"),
                 expected: of("/metadata/annotations/expect"),
@@ -60,7 +61,8 @@ impl Case {
         };
         let parsed = documents(&self.text)[0].parse().unwrap().unwrap();
         let rewritten = rewriter.rewrite(&parsed).unwrap();
-        let after: Value = rewritten.text.map_or_else(|| self.pod.clone(), |text| serde_saphyr::from_str(&text).unwrap());
+        let after: Value =
+            rewritten.text.map_or_else(|| self.pod.clone(), |text| serde_saphyr::from_str(&text).unwrap());
         self.said(&after, &rewritten.objects[0].warnings)
     }
 

@@ -159,16 +159,25 @@ impl Setting {
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
-            Self::Ignore => "ignore",
-            Self::Warn => "warn",
-            Self::Keep => "keep",
-            Self::Deny => "deny",
+            _ => self.action(Certainty::Certain).name(),
+        }
+    }
+}
+
+impl From<Action> for Setting {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Ignore => Self::Ignore,
+            Action::Warn => Self::Warn,
+            Action::Keep => Self::Keep,
+            Action::Deny => Self::Deny,
         }
     }
 }
 
 /// What a hazard does to the decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Action {
     /// Nothing, not even a warning.
     Ignore,
@@ -181,7 +190,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// The action as metrics spell it.
+    /// The action as policies and metrics spell it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ignore => "ignore",

@@ -6,10 +6,10 @@ mod program;
 mod wrapper;
 
 use self::inside::{Inside, Presence, is_standard};
-use self::wrapper::Words;
-use super::{Candidate, Hazard, owned};
 pub(super) use self::install::inline_script;
+use self::wrapper::Words;
 pub(super) use self::wrapper::started;
+use super::{Candidate, Hazard, owned};
 use crate::read::wire::Text;
 use crate::read::workload::{Mount, VolumeKind};
 
@@ -244,7 +244,6 @@ fn unknown<'c>(word: &str, place: Place) -> Option<Hazard<'c>> {
         Place::Command | Place::Arguments => Some(Hazard::ProgramUnknown { program: owned(word) }),
     }
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -29,8 +29,7 @@ fn codes(container: &str, pod: &str, counterpart: Counterpart<'_>) -> Vec<&'stat
     let spec: PodSpec<'_> = crate::read::wire::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
     let image = spec.images().find(|image| image.place.list == ImageList::Containers).unwrap();
     let inherited = Inherited::of(&spec, &[]);
-    let codes =
-        of_container(image.container.unwrap(), &inherited, &counterpart).map(|hazard| hazard.code().name());
+    let codes = of_container(image.container.unwrap(), &inherited, &counterpart).map(|hazard| hazard.code().name());
     codes.filter(|code| *code != "missing-nonroot").collect()
 }
 

@@ -20,7 +20,8 @@ pub(super) fn missing<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>> {
         let mut mounts = opened.mounts().iter();
         mounts.any(|mount| mount.holds(place) || is_below(mount.path.trim_end_matches('/'), place))
     };
-    let is_missing = !zone.is_from_elsewhere() && !contents.package_names().any(brings) && !PLACES.into_iter().any(is_mounted);
+    let is_missing =
+        !zone.is_from_elsewhere() && !contents.package_names().any(brings) && !PLACES.into_iter().any(is_mounted);
     is_missing.then_some(Hazard::TimeZoneMissing)
 }
 

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::cell::LazyCell;
 
 use self::storage::{data, is_told_by, was_kept_around};
-use super::user::effective_user;
 use super::upstream::refuses_root;
+use super::user::effective_user;
 use super::{Candidate, Certainty, Hazard};
 use crate::catalog::Data;
 use crate::read::workload::{Mount, NodePath, Volume, VolumeKind};

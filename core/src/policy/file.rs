@@ -49,7 +49,7 @@ impl Policy {
         }
         self.take_workloads(written.workloads.unwrap_or_default());
         for (code, setting) in written.hazards.unwrap_or_default().0 {
-            self.set_hazard(code, setting.value);
+            self.set_hazard(code, setting);
         }
         self.namespaces = check_namespaces(written.namespaces.unwrap_or_default())?;
         self.owners = check_owners(written.owners.unwrap_or_default())?;

@@ -44,7 +44,8 @@ fn is_name(row: &Arguments, first: &str) -> bool {
 
 /// Whether a word is a path, or the name of a file: `server.js`.
 fn is_file(first: &str) -> bool {
-    let has_extension = || first.rsplit_once('.').is_some_and(|(stem, extension)| !stem.is_empty() && !extension.is_empty());
+    let has_extension =
+        || first.rsplit_once('.').is_some_and(|(stem, extension)| !stem.is_empty() && !extension.is_empty());
     first.contains('/') || has_extension()
 }
 

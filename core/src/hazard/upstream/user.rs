@@ -11,7 +11,8 @@ use crate::hazard::{Candidate, Hazard, Unfit};
 pub(super) fn differs<'c>(situation: &Situation<'_, 'c, '_>) -> Option<Hazard<'c>> {
     let candidate = situation.candidate;
     let user = situation.start.user.as_ref()?;
-    let uid = effective_user(candidate.container, candidate.pod).filter(|uid| *uid != i64::from(candidate.facts.run_as))?;
+    let uid =
+        effective_user(candidate.container, candidate.pod).filter(|uid| *uid != i64::from(candidate.facts.run_as))?;
     let unfit = if uid == 0 {
         (user.root == Some(Root::Refused)).then_some(Unfit::Root)?
     } else if user.listed {

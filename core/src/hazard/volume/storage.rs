@@ -17,9 +17,11 @@ pub(super) fn was_kept_around(data: &Data, mount: &Mount<'_>) -> bool {
 
 /// Whether a variable or a word of the command line says where the data is.
 pub(super) fn is_told_by(data: &Data, written: &str) -> bool {
-    data.told_by.iter().any(|setting| {
-        if setting.starts_with('-') { written.contains(&**setting) } else { **setting == *written }
-    })
+    data.told_by.iter().any(
+        |setting| {
+            if setting.starts_with('-') { written.contains(&**setting) } else { **setting == *written }
+        },
+    )
 }
 
 #[cfg(test)]
@@ -39,7 +41,8 @@ mod tests {
             ("kapacitor", "1", None),
             ("nginx", "1", None),
         ] {
-            let facts = catalog.get(name).and_then(|image| image.tag(tag)).unwrap_or_else(|| panic!("{name}:{tag}")).facts();
+            let facts =
+                catalog.get(name).and_then(|image| image.tag(tag)).unwrap_or_else(|| panic!("{name}:{tag}")).facts();
             assert_eq!(data(&facts).find_map(|row| row.user), owner, "{name}:{tag}");
         }
     }

@@ -1,6 +1,6 @@
-use crate::hazard::{Certainty, Hazard};
 use crate::hazard::table_tests::{assert_fits, codes, settled, warned};
 use crate::hazard::tests::runs_as;
+use crate::hazard::{Certainty, Hazard};
 use crate::read::workload::Kind;
 
 const VOLUMES: &str = r#""volumes":[{"name":"data","persistentVolumeClaim":{"claimName":"data"}},{"name":"tmp","emptyDir":{}},
