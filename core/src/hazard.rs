@@ -34,7 +34,7 @@ const MAX_VARIABLE: usize = 26;
 /// The most of a mount's path that a message repeats.
 const MAX_PATH: usize = 20;
 /// The most of an argument that a message repeats.
-const MAX_ARGUMENT: usize = 17;
+const MAX_ARGUMENT: usize = 16;
 /// The most of a volume's name that a message repeats, so that the advice fits behind it.
 const MAX_VOLUME: usize = 18;
 
