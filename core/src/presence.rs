@@ -1,4 +1,4 @@
-//! What registries say of the candidates of a plan.
+//! Records what registries say about the candidates of a plan.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 pub use crate::catalog::Newest;
 use crate::reference::Reference;
 
-/// What is asked of a registry about a candidate. A reference alone asks whether it exists.
+/// A question to a registry about one candidate. Made from a reference alone, it asks whether the reference exists.
 ///
 /// ```
 /// use quench_core::presence::{Detail, Inquiry};
@@ -20,45 +20,46 @@ use crate::reference::Reference;
 pub struct Inquiry {
     /// The candidate.
     pub reference: Reference,
-    /// Which tag of its repository is meant, where its own only stands in for that: asked for where the repository's tags are
-    /// not known, or have none that would do.
+    /// The rule for finding a newer tag, for candidates of class `line` and `floating`. Such a candidate's own tag is
+    /// only asked for if the repository's tag list is unknown or has no suitable tag.
     pub newest: Option<Newest>,
-    /// What is to be known of it.
+    /// The facts that the answer must contain.
     pub detail: Detail,
 }
 
-/// What is to be known of a candidate that exists. Each takes in those before it, and may cost further requests.
+/// The facts that an answer about a candidate must contain. Each level includes the ones before it and may cost further
+/// requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Detail {
-    /// Its digest, and the platforms where an index lists them.
+    /// The digest, and the platforms if an index lists them.
     Existence,
-    /// The platform of an image without an index as well.
+    /// Also the platform of an image that has no index.
     Platforms,
-    /// The user as well.
+    /// Also the user of the image.
     User,
 }
 
-/// What a registry says of a reference.
+/// A registry's answer about a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
-    /// It can be pulled.
+    /// The reference can be pulled.
     Present(Published),
-    /// The registry does not have it.
+    /// The registry does not have the reference.
     Absent,
-    /// The registry could not say: it is down, too slow, or refuses to.
+    /// The registry gave no answer: it is down, too slow, or refuses.
     Unknown,
 }
 
-/// What is known of a published image.
+/// The facts of a published image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
-    /// The tag that was found to be the newest, where that was asked for and is another than the candidate's own.
+    /// The newest tag that was found, if one was asked for and it differs from the candidate's own.
     pub tag: Option<Box<str>>,
-    /// Of the index, or of the manifest where there is none: `sha256:…`.
+    /// The digest of the index, or of the manifest if there is no index: `sha256:…`.
     pub digest: Box<str>,
-    /// `linux/amd64`, `linux/arm64/v8` …; empty where it is not known.
+    /// The platforms, such as `linux/amd64` and `linux/arm64/v8`; empty if unknown.
     pub platforms: Vec<Box<str>>,
-    /// The user of the image's configuration, where that was read.
+    /// The user in the image's configuration, if that was read.
     pub user: Option<Box<str>>,
 }
 
@@ -69,7 +70,8 @@ impl From<Reference> for Inquiry {
 }
 
 impl Inquiry {
-    /// The same with more detail, whose answer says all that this one's does.
+    /// Returns the question with one more level of detail; `None` at the deepest. Its answer also answers this
+    /// question.
     pub fn deeper(&self) -> Option<Self> {
         let detail = match self.detail {
             Detail::Existence => Detail::Platforms,
@@ -81,7 +83,7 @@ impl Inquiry {
 }
 
 impl Published {
-    /// Whether it has a build for Linux on an architecture, of those that are known.
+    /// Reports whether the image is known to have a Linux build for an architecture.
     pub(crate) fn has(&self, architecture: &str) -> bool {
         let of = |platform: &'_ str| {
             platform.strip_prefix("linux/").map(|rest| rest.split('/').next() == Some(architecture))
@@ -90,7 +92,7 @@ impl Published {
     }
 }
 
-/// What is known of candidates, by what was asked.
+/// The answers about candidates, by question.
 ///
 /// ```
 /// use quench_core::presence::{Existing, Inquiry, Presence};
@@ -106,25 +108,25 @@ impl Published {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Existing {
-    /// None where no registry was asked.
+    /// `None` if no registry was asked.
     known: Option<BTreeMap<Inquiry, Arc<Presence>>>,
 }
 
-/// For what nobody answered.
+/// The answer to a question that no registry answered.
 static UNKNOWN: Presence = Presence::Unknown;
 
 impl Existing {
-    /// No registry was asked: what the catalog declares and the policy names is taken to exist, and nothing else.
+    /// Assumes what the catalog declares and the policy names to exist, and nothing else: no registry was asked.
     pub const fn declared() -> Self {
         Self { known: None }
     }
 
-    /// What registries answered, which whoever keeps it may share. What is not among it is unknown.
+    /// Collects answers of registries; a question without an answer is [`Presence::Unknown`].
     pub fn of<P: Into<Arc<Presence>>>(answers: impl IntoIterator<Item = (Inquiry, P)>) -> Self {
         Self { known: Some(answers.into_iter().map(|(inquiry, presence)| (inquiry, presence.into())).collect()) }
     }
 
-    /// What a registry says; None where none was asked.
+    /// Returns the answer to a question; `None` if no registry was asked.
     pub fn presence(&self, inquiry: &Inquiry) -> Option<&Presence> {
         Some(self.known.as_ref()?.get(inquiry).map_or(&UNKNOWN, |presence| presence))
     }

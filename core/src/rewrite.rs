@@ -1,4 +1,4 @@
-//! Manifests in, rewritten manifests out: the webhook's decisions before any cluster sees the objects.
+//! Rewrites manifests with the webhook's decisions, before any cluster sees the objects.
 
 pub mod inventory;
 
@@ -14,57 +14,57 @@ use crate::presence::{Existing, Inquiry};
 use crate::read::review::Operation;
 use crate::read::workload::{Kind, Object, PodSpec};
 
-/// The service account of pods that name none.
+/// The service account of a pod that names none.
 const DEFAULT_ACCOUNT: &str = "default";
 
-/// What manifests are rewritten by.
+/// The inputs for rewriting manifests.
 #[derive(Debug)]
 pub struct Rewriter<'p> {
-    /// What may be rewritten to what.
+    /// The policy.
     pub policy: &'p Policy,
-    /// What is published as hardened.
+    /// The catalog.
     pub catalog: &'p Catalog,
     /// The namespace of objects that name none.
     pub namespace: &'p str,
-    /// Whether pull secrets are added as well.
+    /// Whether pull secrets are added to pods and templates.
     pub pull_secrets: bool,
-    /// What the manifests say about each other.
+    /// The facts that the manifests state about each other, such as a service account's secrets.
     pub surroundings: Surroundings,
-    /// What registries say of the candidates.
+    /// The answers of registries.
     pub existing: Existing,
 }
 
-/// What becomes of a document.
+/// The result for one document.
 #[derive(Debug)]
 pub struct Rewritten {
-    /// Its text, where it changes.
+    /// The new text; `None` if it does not change.
     pub text: Option<String>,
-    /// Its objects with pods, in their order.
+    /// The objects with pods, in their order.
     pub objects: Vec<RewrittenObject>,
 }
 
-/// What becomes of one object with pods.
+/// The result for one object with pods.
 #[derive(Debug)]
 pub struct RewrittenObject {
-    /// Its API group and version.
+    /// The object's API group and version.
     pub api_version: String,
-    /// Its kind.
+    /// The object's kind.
     pub kind: Kind,
-    /// Its namespace, or the one of objects that name none.
+    /// The object's namespace, or the default one if it names none.
     pub namespace: String,
-    /// Its name; empty where the API server is to generate one.
+    /// The object's name; empty if the API server is to generate one.
     pub name: String,
-    /// What changes; the paths begin at the object.
+    /// The changes; paths begin at the object.
     pub patch: Patch,
-    /// Lines for whoever applies it.
+    /// The warnings for the person who applies the object.
     pub warnings: Vec<String>,
-    /// Why the webhook would refuse the object, where it would. It is left alone.
+    /// The reason why the webhook would refuse the object, which is then left alone; `None` if it would not.
     pub denial: Option<String>,
-    /// The pull secrets that were to be added and were not.
+    /// The pull secrets that could not be added, with the reason.
     pub account_missing: Option<AccountMissing>,
 }
 
-/// Pull secrets that were not added: a pod that names any goes without those of its service account.
+/// Pull secrets that were not added: a pod that names any no longer gets those of its service account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "pull secret {} not added, for it would hide those of service account `{account}`; put the account into the input",
@@ -73,11 +73,11 @@ pub struct RewrittenObject {
 pub struct AccountMissing {
     /// The service account, in the object's namespace.
     pub account: String,
-    /// The secrets.
+    /// The names of the Secrets.
     pub secrets: Vec<String>,
 }
 
-/// Why a document is left alone.
+/// The reason why a document is left alone.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RewriteError {

@@ -333,7 +333,7 @@ mod tests {
         for code in Code::ALL.iter().map(|code| code.name()) {
             assert!(HAZARDS.contains(&code), "{code} is not in {HAZARDS:?}");
         }
-        for matched in Match::ALL.map(Match::name) {
+        for matched in Match::all().map(Match::name) {
             assert!(MATCHES.contains(&matched), "{matched} is not in {MATCHES:?}");
         }
     }

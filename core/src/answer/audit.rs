@@ -1,4 +1,4 @@
-//! What the API server's audit log and the object itself keep of a decision.
+//! Writes the audit annotations of a review and the record of original images.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,21 +10,21 @@ use crate::reference::Reference;
 use crate::text::json::{push_quoted, push_string};
 use crate::text::printable;
 
-/// The most that one annotation of ours may hold.
+/// The longest value of one annotation.
 const MAX_ANNOTATION: usize = 16 << 10;
-/// The most of a written image that an audit annotation repeats: more than any valid reference has.
+/// The longest image that an audit annotation repeats; no valid reference is longer.
 const MAX_IMAGE: usize = 512;
-/// Stands for a record that would be longer than [`MAX_ANNOTATION`].
+/// The value of a record that would be longer than [`MAX_ANNOTATION`].
 const TRUNCATED: &str = r#"{"truncated":true}"#;
 
-/// The audit annotations of a review: JSON by container name, or `volume:NAME`; absent where there is nothing to say.
+/// The audit annotations of a review: JSON objects by container name, or `volume:NAME`; absent if empty.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct AuditAnnotations {
-    /// What was rewritten from what to what, and by which match.
+    /// The rewritten images: from, to and match.
     pub rewrites: Option<Annotation>,
-    /// What stays, and why.
+    /// The images that stay, with the reason.
     pub kept: Option<Annotation>,
-    /// The hazards of each container, also those that nobody was warned of.
+    /// The hazards of each container, including the ones without a warning.
     pub hazards: Option<Annotation>,
 }
 
@@ -148,10 +148,10 @@ fn push_codes(text: &mut String, codes: impl Iterator<Item = Code>) {
     text.push(']');
 }
 
-/// The record of what images were, merged into what the object records already.
+/// Returns the record of original images, merged into the object's existing record.
 ///
-/// It is a record, never an input. A value that is not a map of strings is replaced, except the one that says that it was
-/// cut: what is missing there cannot come back.
+/// quench never reads the record as an input. A value that is not a map of strings is replaced, except
+/// `{"truncated":true}`, since the entries that were cut cannot come back.
 pub(crate) fn record(mut originals: BTreeMap<Cow<'_, str>, Cow<'_, str>>, existing: Option<&str>) -> String {
     if existing == Some(TRUNCATED) {
         return TRUNCATED.to_owned();

@@ -1,4 +1,4 @@
-//! What follows from a plan: changes, warnings, a denial, and the record of all of it.
+//! The outcome of a plan: changes, warnings, a denial and the audit annotations.
 
 use std::fmt::{self, Write};
 
@@ -13,7 +13,7 @@ use crate::read::workload::{Kind, ORIGINAL_IMAGES, Place};
 use crate::reference::Reference;
 use crate::text::json::push_string;
 
-/// What follows from a plan.
+/// The outcome of a plan for one object.
 #[derive(Debug)]
 pub struct Outcome<'p> {
     pub(crate) kind: Kind,
@@ -27,7 +27,7 @@ pub struct Outcome<'p> {
 }
 
 impl<'p> Outcome<'p> {
-    /// Nothing to change and nothing to say.
+    /// Creates an outcome without changes and without messages.
     pub fn nothing() -> Self {
         Self {
             kind: Kind::Pod,
@@ -41,42 +41,42 @@ impl<'p> Outcome<'p> {
         }
     }
 
-    /// The changes, in the order in which they apply.
+    /// Returns the changes, in the order in which they apply.
     pub fn changes(&self) -> &[Change<'p>] {
         &self.changes
     }
 
-    /// At most ten lines for whoever applies the object.
+    /// Returns at most ten warnings for the person who applies the object.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// Why the object is refused, where it is.
+    /// Returns the reason why the object is refused; `None` if it is allowed.
     pub fn denial(&self) -> Option<&str> {
         self.denial.as_deref()
     }
 
-    /// What the API server's audit log keeps.
+    /// Returns the annotations for the API server's audit log.
     pub fn audit_annotations(&self) -> &AuditAnnotations {
         &self.audit
     }
 
-    /// The match of every image that was looked at, and whether it is rewritten.
+    /// Returns the match of every image that was decided, and whether the image is rewritten.
     pub fn images(&self) -> &[(Match, bool)] {
         &self.images
     }
 
-    /// The hazards that were found, and what each does.
+    /// Returns the hazards that were found, each with its action.
     pub fn hazards(&self) -> &[(Code, Action)] {
         &self.hazards
     }
 
-    /// The pull secrets that the pod's targets need and the pod did not name, added here or not.
+    /// Returns the pull secrets that the pod's targets need and the pod did not name, whether they are added or not.
     pub fn pull_secrets(&self) -> &[&'p str] {
         &self.pull_secrets
     }
 
-    /// The changes as JSON Patch (RFC 6902), written without a document in between.
+    /// Writes the changes as a JSON Patch (RFC 6902).
     pub fn patch_text(&self) -> String {
         let mut json = String::with_capacity(512);
         let mut separator = '[';
@@ -89,7 +89,7 @@ impl<'p> Outcome<'p> {
         json
     }
 
-    /// The changes as a [`Patch`], for whoever applies them to a document.
+    /// Returns the changes as a [`Patch`], to apply to a document.
     pub fn patch(&self) -> Patch {
         Patch(self.changes.iter().map(|change| change.operation(self.kind.pod_spec())).collect())
     }
@@ -98,37 +98,37 @@ impl<'p> Outcome<'p> {
 /// One change to the object.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Change<'p> {
-    /// An image field gets another reference.
+    /// Sets an image field to another reference.
     SetImage {
-        /// The field.
+        /// The image field.
         at: Place,
-        /// The reference.
+        /// The new reference.
         to: Reference,
     },
-    /// The pod names one more pull secret.
+    /// Adds a pull secret to the pod.
     AddPullSecret {
-        /// The secret.
+        /// The name of the Secret.
         name: &'p str,
-        /// Whether the pod has a list to append to.
+        /// Whether the pod has a list of pull secrets already.
         append: bool,
     },
-    /// The annotation that keeps what the images were.
+    /// Adds the annotation with the original images.
     Record {
-        /// Its value.
+        /// The annotation's value.
         images: String,
-        /// What of `/metadata/annotations` exists already.
+        /// The part of `/metadata/annotations` that exists already.
         below: Parent,
     },
 }
 
-/// How much of `/metadata/annotations` an object has: what is missing is added with the record.
+/// The part of `/metadata/annotations` that an object has; the missing parents are added with the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parent {
-    /// No metadata.
+    /// The object has no metadata.
     Object,
-    /// Metadata without annotations.
+    /// The object has metadata without annotations.
     Metadata,
-    /// Annotations.
+    /// The object has annotations.
     Annotations,
 }
 

@@ -1,4 +1,4 @@
-//! Lines that the API server passes on to people: short, on one line, and safe whatever the object holds.
+//! Writes warnings for people: short, on one line, and safe whatever the object's names contain.
 
 use std::fmt::{Display, Write};
 
@@ -6,15 +6,15 @@ use crate::hazard::Code;
 use crate::read::workload::{Image, ImageList};
 use crate::text::Line;
 
-/// The API server cuts warnings at 256 characters; this still fits a terminal.
+/// The longest line of a warning: it fits a terminal, and the API server cuts at 256 characters only.
 pub(crate) const MAX_LINE: usize = 120;
-/// More warnings than this are counted, not shown.
+/// The number of warnings that are shown; further ones are counted.
 const MAX_WARNINGS: usize = 10;
 /// The longest name of a container (RFC 1123 label).
 const MAX_NAME: usize = 63;
-/// A name of this length is shown whole, whatever the message.
+/// A name up to this length is never cut.
 const SHORT_NAME: usize = 20;
-/// A line about one image, such as ``container `agent`: port 80 may be refused as uid 65532 [privileged-port]``.
+/// Writes a line about one image, such as ``container `agent`: port 80 may be refused as uid 65532 [privileged-port]``.
 pub(crate) fn line(image: &Image<'_, '_>, message: impl Display, code: Option<Code>) -> String {
     let tail = code.map_or(0, |code| code.name().len() + 3);
     let mut line = Line::new(MAX_LINE.saturating_sub(tail));
@@ -25,10 +25,10 @@ pub(crate) fn line(image: &Image<'_, '_>, message: impl Display, code: Option<Co
     if image.name.len() <= SHORT_NAME {
         line.put(image.name);
         line.put("`: ");
-        // A full line refuses what is more: the ellipsis says so.
+        // A full line ends in an ellipsis, so the error needs no handling.
         let _ = write!(line, "{message}");
     } else {
-        // The advice is worth more than the end of the name.
+        // A long name is cut before the advice is.
         let message = message.to_string();
         let room = line.room().saturating_sub(message.len() + "...`: ".len());
         line.put_cut(image.name, room.clamp(SHORT_NAME, MAX_NAME));
@@ -44,7 +44,7 @@ pub(crate) fn line(image: &Image<'_, '_>, message: impl Display, code: Option<Co
     text
 }
 
-/// At most [`MAX_WARNINGS`] lines, the last of which counts those that are left out.
+/// At most [`MAX_WARNINGS`] lines, the last of which counts the ones that are left out.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     lines: Vec<String>,
@@ -52,7 +52,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// The line is composed only where there is room for it.
+    /// Adds a line, which is only written if it will be shown.
     pub(crate) fn push(&mut self, line: impl FnOnce() -> String) {
         if self.count < MAX_WARNINGS {
             self.lines.push(line());

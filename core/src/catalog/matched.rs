@@ -20,22 +20,15 @@ pub enum Match {
 }
 
 impl Match {
-    /// Every match.
-    pub const ALL: [Self; Class::ALL.len() + 3] = {
-        let mut all = [Self::Rule; Class::ALL.len() + 3];
-        let mut at = 0;
-        while at < Class::ALL.len() {
-            all[at] = Self::Catalog(Class::ALL[at]);
-            at += 1;
-        }
-        all[at] = Self::Hardened;
-        all[at + 1] = Self::Mirror;
-        all
-    };
     /// No hardened image corresponds.
     pub const NONE: Self = Self::Catalog(Class::None);
 
-    /// The word in policies, `explain` and metrics.
+    /// Returns every match, the classes of the catalog first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Class::ALL.into_iter().map(Self::Catalog).chain([Self::Hardened, Self::Mirror, Self::Rule])
+    }
+
+    /// Returns the word in policies, `explain` and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Catalog(class) => class.name(),

@@ -1,4 +1,4 @@
-//! What one image becomes, and why: the same answer for the webhook, for files and for `explain`.
+//! Decides what one image becomes and why. The webhook, `rewrite` and `explain` all ask here.
 
 mod reason;
 
@@ -13,29 +13,29 @@ use crate::presence::Newest;
 use crate::presence::{Detail, Inquiry};
 use crate::reference::{ParseError, Reference};
 
-/// What one image becomes, before anything is known of the pod that it runs in.
+/// The decision about one image, before its pod is considered.
 #[derive(Debug)]
 pub struct Decision<'c> {
-    /// How it relates to what is hardened.
+    /// How the image relates to hardened images.
     pub matched: Match,
-    /// The reference that the match gives, also where the policy does not use matches of that class.
+    /// The reference that the match gives, also if the policy does not use matches of that class.
     pub target: Option<Reference>,
-    /// Whether the policy says to use the target.
+    /// Whether the policy uses the target.
     pub rewrites: bool,
-    /// What hazards need to know of the hardened image.
+    /// The facts of the hardened image, for hazards.
     pub counterpart: Counterpart<'c>,
-    /// The same image from a mirror, for where a hazard takes the target away.
+    /// The same image from a mirror, used if a hazard rules the target out.
     pub(crate) mirror: Option<Reference>,
-    /// The image as it is written, where it is a reference that is a target already: hardened, mirrored or given by a rule.
+    /// The image itself, if it is a target already: hardened, mirrored or given by a rule.
     pub(crate) arrived: Option<Reference>,
-    /// What becomes of digests where the target is used only if a registry has it; None where nobody is asked.
+    /// How digests are handled, if a registry must confirm the target; `None` if no registry is asked.
     asks: Option<Digest>,
     name: Option<&'c str>,
     why: Why<'c>,
 }
 
 impl<'c> Decision<'c> {
-    /// Decides for the image that is written `image`.
+    /// Decides about an image as it is written in a pod.
     pub fn of(image: &str, policy: &'c Policy, catalog: &'c Catalog) -> Self {
         let reference: Reference = match image.parse() {
             Ok(_) if image == INJECTED => return Self::kept(Match::NONE, Why::Placeholder),
@@ -44,7 +44,7 @@ impl<'c> Decision<'c> {
             Err(error) => return Self::kept(Match::NONE, Why::Unparsable(error)),
         };
         let mut decision = Self::about(&reference, policy, catalog, Pass::First);
-        // A mirror that is an alias as well was looked up, and is a target for all that.
+        // An image under both `mirrors` and `aliases` was resolved as an alias, but still counts as mirrored.
         let has_arrived = matches!(decision.why, Why::Hardened | Why::Misspelt(_))
             || policy.is_mirrored(&reference)
             || policy.is_given_by_rule(&reference);
@@ -68,7 +68,7 @@ impl<'c> Decision<'c> {
     }
 
     fn about(reference: &Reference, policy: &'c Policy, catalog: &'c Catalog, pass: Pass) -> Self {
-        // An alias that gives no reference is as good as none.
+        // An alias that gives no valid reference is ignored.
         let original = policy.original_of(reference).and_then(Result::ok);
         let looked_up = original.as_ref().unwrap_or(reference);
         let hardened = |reference| hardened_name(reference, policy, catalog).map(|name| (name, reference));
@@ -83,7 +83,7 @@ impl<'c> Decision<'c> {
                 ..Self::kept(Match::Hardened, Why::Hardened)
             };
         }
-        // A mirror that is an alias as well is asked to be looked up.
+        // An image under both `mirrors` and `aliases` is resolved as an alias.
         if original.is_none() && policy.is_mirrored(reference) {
             return Self::kept(Match::Mirror, Why::Mirrored);
         }
@@ -112,7 +112,7 @@ impl<'c> Decision<'c> {
             Ok(target) => target,
             Err(error) => return kept(Ruled::Nothing(error)),
         };
-        // What another pass pinned stays pinned.
+        // An image that an earlier pass pinned to a digest stays pinned.
         let pins = policy.verify.is_some() && policy.digest != Digest::Drop;
         if target == *reference || pins && reference.is_or_pins(&target) {
             return Self { target: Some(target), ..kept(Ruled::Same) };
@@ -143,7 +143,7 @@ impl<'c> Decision<'c> {
         let name = resolution.image.map(Image::name);
         let used = |class: Class| policy.matches.contains(&class);
         let (class, tag) = match (resolution.class, &resolution.reason) {
-            // A version that is gone, where the policy would rather have the live patch of its line.
+            // The version was withdrawn, and the policy uses the newest patch of its line instead.
             (Class::Past, Reason::Withdrawn { live: Some(live) }) if !used(Class::Past) && used(Class::Line) => {
                 (Class::Line, Some(Cow::Owned(live.to_string())))
             }
@@ -160,7 +160,7 @@ impl<'c> Decision<'c> {
             return Self { target, rewrites: true, counterpart, mirror, name, ..Self::kept(class.into(), why(broken)) };
         }
         if mirror.is_some() {
-            // The same bytes: nothing about the image changes.
+            // A mirror has the same bytes, so no hazard of a changed image applies.
             return Self {
                 target: mirror,
                 rewrites: true,
@@ -171,7 +171,7 @@ impl<'c> Decision<'c> {
         Self { target, counterpart, name, ..Self::kept(class.into(), why(broken)) }
     }
 
-    /// The build of the target with a shell and the upstream's ways, where the policy allows it and the catalog declares it.
+    /// Returns the target's `-compat` build, if the policy allows it and the catalog declares it.
     pub(crate) fn compat(&self, policy: &Policy) -> Option<(Reference, Facts<'c>)> {
         let Why::Resolved(resolved) = &self.why else { return None };
         if policy.compat == Compat::Never || self.matched == Match::Mirror {
@@ -181,7 +181,8 @@ impl<'c> Decision<'c> {
         Some((policy.repository.reference(self.name?, &build.to_string()).ok()?, build.facts()))
     }
 
-    /// Which tag of its repository the target stands for, or its build with a shell: the newest of its line, or of all.
+    /// Returns the rule for finding the newest tag that the target (or its `-compat` build) stands for; `None` unless
+    /// the match is `line` or `floating`.
     pub(crate) fn newest(&self, compat: bool) -> Option<Newest> {
         let Why::Resolved(resolved) = &self.why else { return None };
         let Match::Catalog(class @ (Class::Line | Class::Floating)) = self.matched else { return None };
@@ -189,12 +190,12 @@ impl<'c> Decision<'c> {
         Newest::of(class, &if compat { live.compat()? } else { live })
     }
 
-    /// The catalog's name of the hardened image, where one corresponds.
+    /// Returns the catalog's name of the hardened image; `None` if none corresponds.
     pub fn name(&self) -> Option<&'c str> {
         self.name
     }
 
-    /// Why the image cannot be a reference at all; None where it is one, or a placeholder.
+    /// Returns the parse error of an image that is no reference; `None` for references and placeholders.
     pub fn parse_error(&self) -> Option<ParseError> {
         match self.why {
             Why::Unparsable(error) => Some(error),
@@ -202,12 +203,12 @@ impl<'c> Decision<'c> {
         }
     }
 
-    /// Whether a rule replaces the image and comes to nothing for it: whoever wrote the rule means something else.
+    /// Reports whether a rule matched but gives no usable target, so that its author should be warned.
     pub(crate) fn is_stuck(&self) -> bool {
         matches!(self.why, Why::Rule(_, Ruled::Nothing(_) | Ruled::Again(_)))
     }
 
-    /// What the hardened image is like to run: the candidate, or what has its name.
+    /// Returns the facts of the candidate, or of the hardened image with the same name.
     pub fn facts(&self) -> Option<Facts<'c>> {
         match (&self.why, self.counterpart) {
             (_, Counterpart::Candidate(facts) | Counterpart::Hardened(Some(facts))) => Some(facts),
@@ -216,41 +217,41 @@ impl<'c> Decision<'c> {
         }
     }
 
-    /// The image as it is written, where it is a target already: hardened, mirrored or given by a rule.
+    /// Returns the image itself if it is a target already: hardened, mirrored or given by a rule.
     pub fn arrived(&self) -> Option<&Reference> {
         self.arrived.as_ref()
     }
 
-    /// Whether the target is used only if its registry has it.
+    /// Reports whether a registry must confirm the target.
     pub fn asks(&self) -> bool {
         self.asks.is_some()
     }
 
-    /// What its registry is asked, where no pod narrows that; None where it is not asked.
+    /// Returns the question to the target's registry; `None` if no registry is asked.
     pub fn inquiry(&self) -> Option<Inquiry> {
         let reference = self.target.clone().filter(|_| self.asks())?;
         Some(Inquiry { reference, newest: self.newest(false), detail: Detail::User })
     }
 
-    /// The reason, for people to read.
+    /// Returns the reason as a sentence.
     pub fn reason(&self) -> impl fmt::Display + '_ {
         Because { decision: self, asked: false }
     }
 
-    /// The same of an image that stays, for the registry did not confirm the target.
+    /// Returns the reason for keeping an image whose target the registry did not confirm.
     pub(crate) fn reason_once_asked(&self) -> impl fmt::Display + '_ {
         Because { decision: self, asked: true }
     }
 }
 
-/// Whether a decision is about what is written, or about what a rule gave.
+/// Whether a decision is about the written image or about a rule's result.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pass {
     First,
     Second,
 }
 
-/// The same image from a mirror, for an image whose other candidate is `target`; or why there is none.
+/// Returns the same image from a mirror, beside the candidate `target`; or the reason why there is none.
 fn mirror_of<'c>(
     reference: &Reference,
     target: Option<&Reference>,
@@ -266,7 +267,8 @@ fn mirror_of<'c>(
     if mirror == *reference {
         return (None, None);
     }
-    // What lies below a mirror stays there, unless it is an alias of something. Then it must be of the same as `reference`.
+    // An image below a mirror stays there unless an alias maps it to something else; then both must give the same
+    // target.
     if pass == Pass::First && policy.original_of(&mirror).is_some() {
         let next = Decision::about(&mirror, policy, catalog, Pass::Second);
         let same = next.target.as_ref() == target && next.mirror.as_ref().is_none_or(|next| *next == mirror);
@@ -277,20 +279,21 @@ fn mirror_of<'c>(
     (Some(mirror), None)
 }
 
-/// The facts of the build that a reference to a hardened image names; where the catalog does not declare it, of the default one.
+/// Returns the facts of the build that a hardened reference names; those of the default build if the catalog does not
+/// declare its tag.
 fn facts_of<'c>(image: &'c Image, reference: &Reference) -> Facts<'c> {
     reference.tag().and_then(|tag| image.tag(tag)).map_or_else(|| image.facts(), |build| build.facts())
 }
 
-/// What Istio's injector puts where an image will be, and is a reference by its looks.
+/// The image that Istio's injector replaces later; it looks like a reference.
 const INJECTED: &str = "auto";
 
-/// What templates put where an image will be: `<image_url>`, `{{ .Values.image }}`, `$(IMAGE)`, nothing.
+/// Reports whether an image is a placeholder of a template: `<image_url>`, `{{ .Values.image }}`, `$(IMAGE)` or empty.
 fn is_placeholder(image: &str) -> bool {
     image.is_empty() || image.bytes().any(|b| matches!(b, b'<' | b'{' | b'$'))
 }
 
-/// The hardened name that the reference has, where it is hardened already. The catalog need not know it.
+/// Returns the name of a reference that is in hardened form already, whether the catalog knows the name or not.
 fn hardened_name<'r>(reference: &'r Reference, policy: &Policy, catalog: &Catalog) -> Option<&'r str> {
     if reference.registry() == PUBLIC_REGISTRY {
         return Some(reference.repository());

@@ -1,4 +1,4 @@
-//! The heart: from a review's pod, the policy and the catalog to what happens to each image.
+//! Plans what happens to each image of a pod, by the policy and the catalog.
 
 mod candidate;
 mod secrets;
@@ -21,41 +21,42 @@ use crate::read::review::{self, Operation};
 use crate::read::workload::{Composer, Image, ImageList, Kind, Metadata, Object, OwnerReference, group};
 use crate::reference::Reference;
 
-/// What a decision is about: a pod, or the template of a workload.
+/// A pod or a workload's template to plan for.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'r> {
     /// The reviewed object.
     pub object: &'r Object<'r>,
-    /// What it was; None where it is new.
+    /// The stored object; `None` if it is new.
     pub old: Option<&'r Object<'r>>,
-    /// Its kind.
+    /// The object's kind.
     pub kind: Kind,
-    /// What is being done with it.
+    /// The operation of the request.
     pub operation: Operation,
-    /// Whether only ephemeral containers can change (`pods/ephemeralcontainers`).
+    /// Whether only ephemeral containers can change (the subresource `pods/ephemeralcontainers`).
     pub ephemeral: bool,
-    /// How far the decision may go, before the object's own annotations.
+    /// The mode before the object's own annotations are read.
     pub mode: Mode,
-    /// Where the outcome goes.
+    /// The use that is made of the outcome.
     pub purpose: Purpose<'r>,
-    /// Those of the policy's pull secrets that the object's namespace is known to lack; one that is not here is there, or nobody knows.
+    /// The policy's pull secrets that are known to be missing from the namespace. Others exist, or were not checked.
     pub absent_secrets: &'r [&'r str],
 }
 
-/// Where an outcome goes.
+/// The use that is made of an outcome.
 #[derive(Debug, Clone, Copy)]
 pub enum Purpose<'r> {
-    /// To the API server, about an object on its way there.
+    /// Answers the API server about an object that is being stored.
     Review,
-    /// Into a manifest, before any cluster sees it: every kind that is not off is rewritten, and nothing is recorded.
+    /// Rewrites a manifest: every kind that is not `off` is rewritten, and no record is written.
     Manifest {
-        /// Where pull secrets are to be added as well: those of the service account, which pods that name any would go without.
+        /// The pull secrets of the pod's service account, if pull secrets are to be added. A pod that names pull
+        /// secrets of its own no longer gets these from the account.
         account_secrets: Option<&'r [&'r str]>,
     },
 }
 
 impl<'r> Request<'r> {
-    /// The request of a review; None where there is nothing to decide.
+    /// Returns the request of a review; `None` if the review has nothing to decide.
     pub fn of(review: &'r review::Request<'r>, mode: Mode) -> Option<Self> {
         let kind = review.kind?;
         let ephemeral = match &*review.subresource {
@@ -73,63 +74,63 @@ impl<'r> Request<'r> {
     }
 }
 
-/// What is to happen to each image of a pod, in the pod's order.
+/// The plan for a pod: one item an image, in the pod's order.
 #[derive(Debug)]
 pub struct Plan<'p> {
     pub(crate) request: Request<'p>,
     pub(crate) policy: &'p Policy,
     pub(crate) mode: Mode,
     pub(crate) treatment: Treatment,
-    /// Those of the policy's pull secrets that the pod names.
+    /// The policy's pull secrets that the pod names.
     pub(crate) named_secrets: Vec<&'p str>,
-    /// A pod's controller that may mind what becomes of it.
+    /// The pod's controller, if it may compare the pod's images with its own.
     foreign_owner: Option<&'p OwnerReference<'p>>,
-    /// The operator that composed the pod, once somebody asked.
+    /// The operator that composed the pod; computed on first use.
     composer: OnceCell<Option<Composer>>,
     pub(crate) items: Vec<Item<'p>>,
     pub(crate) findings: Vec<Finding<'p>>,
 }
 
-/// One image that is looked at.
+/// One image, its decision and its hazards.
 #[derive(Debug)]
 pub(crate) struct Item<'p> {
     pub(crate) image: Image<'p, 'p>,
-    /// The image that stands there now, on an update.
+    /// The stored image, on an update.
     stored: Option<&'p str>,
     pub(crate) decision: Decision<'p>,
     pub(crate) choice: Choice<'p>,
-    /// The candidates that registries do not have, or could not say whether they do.
+    /// The candidates that a registry does not have or could not confirm.
     pub(crate) missing: Vec<Missing>,
-    /// Its part of the plan's findings.
+    /// The item's range in the plan's findings.
     pub(crate) findings: Range<usize>,
 }
 
-/// The candidate that hazards leave.
+/// The candidate that the hazards leave.
 #[derive(Debug)]
 pub(crate) enum Choice<'p> {
-    /// There was none.
+    /// The image has no candidate.
     Nothing,
-    /// Those that a registry is to be asked for: the first that it has.
+    /// The candidates to ask a registry about; the first that exists is taken.
     Open(Vec<Candidate<'p>>),
-    /// None: no registry has one, or one could not say.
+    /// No registry confirmed a candidate.
     Unconfirmed,
-    /// None: a hazard keeps the image.
+    /// A hazard keeps the image.
     Kept,
     /// The decision's target.
     Target,
-    /// The target's build with a shell.
+    /// The target's `-compat` build.
     Compat(Reference),
     /// The same image from a mirror.
     Mirror(Reference),
 }
 
 impl Item<'_> {
-    /// Whether the image has a candidate that exists as far as anybody knows, hazardous or not.
+    /// Reports whether the image has a candidate that may exist, whatever its hazards.
     pub(crate) fn has_candidate(&self) -> bool {
         self.decision.rewrites && !matches!(self.choice, Choice::Open(_) | Choice::Unconfirmed)
     }
 
-    /// What the image is to become, and by which match.
+    /// Returns the reference that the image is to become, with its match; `None` if it stays.
     pub(crate) fn to(&self) -> Option<(&Reference, Match)> {
         match &self.choice {
             Choice::Nothing | Choice::Open(_) | Choice::Unconfirmed | Choice::Kept => None,
@@ -213,7 +214,7 @@ impl<'p> Plan<'p> {
         });
     }
 
-    /// What is left where hazards take the target away: its build with a shell, or the mirror.
+    /// Returns the candidate that remains after a hazard ruled the target out: its `-compat` build, or the mirror.
     fn other_candidate(
         &mut self,
         image: &Image<'p, 'p>,
@@ -275,7 +276,7 @@ impl<'p> Plan<'p> {
         }
     }
 
-    /// The operator that composed the pod: by the controller of its template, or by the marks that it left.
+    /// Returns the operator that composed the pod, by its template's controller or by its labels and annotations.
     fn composer(&self) -> Option<Composer> {
         *self.composer.get_or_init(|| {
             let Request { object, kind, .. } = self.request;
@@ -286,7 +287,7 @@ impl<'p> Plan<'p> {
         })
     }
 
-    /// Whether the findings from `first` on let an image become a target by a match.
+    /// Reports whether the findings from `first` on allow a target by a match.
     fn allows(&self, first: usize, matched: Match) -> bool {
         allow(self.findings.get(first..).unwrap_or_default(), matched)
     }
@@ -299,18 +300,18 @@ impl<'p> Plan<'p> {
     }
 }
 
-/// Whether an image with these findings may become a target by a match.
+/// Reports whether an image with these findings may become a target by a match.
 fn allow(findings: &[Finding<'_>], matched: Match) -> bool {
     !findings.iter().any(|finding| finding.action >= Action::Keep && counts(finding, matched))
 }
 
-/// Whether a finding is about a target by that match. One from a mirror is the same image: only what is about the change itself, and
-/// about pulling it, counts.
+/// Reports whether a finding applies to a target by that match. A mirror has the same bytes, so only findings about the
+/// change and the pull apply.
 fn counts(finding: &Finding<'_>, matched: Match) -> bool {
     matched != Match::Mirror || finding.hazard.code().counts_for_mirrors()
 }
 
-/// What is done with objects of the request's kind.
+/// Returns the policy's treatment of the request's kind.
 fn treatment(request: &Request<'_>, policy: &Policy) -> Treatment {
     let treatment = policy.treatment(request.kind);
     let is_template = request.kind != Kind::Pod;
@@ -324,7 +325,8 @@ fn treatment(request: &Request<'_>, policy: &Policy) -> Treatment {
     }
 }
 
-/// The request's mode, lowered by the annotations of object and template where they may. A manifest is rewritten or it is not.
+/// Returns the request's mode, lowered by the annotations of object and template if the policy allows it. A manifest
+/// has no mode `warn`.
 fn effective_mode(request: &Request<'_>, pod: &Object<'_>, opt_out: OptOut) -> Mode {
     let asked = [request.object, pod].into_iter().filter(|_| opt_out >= OptOut::Object);
     let mode =
@@ -335,13 +337,13 @@ fn effective_mode(request: &Request<'_>, pod: &Object<'_>, opt_out: OptOut) -> M
     }
 }
 
-/// The controller of a pod that may compare its images with what it wrote.
+/// Returns the pod's controller if it may compare its images with what it wrote.
 fn foreign_owner<'p>(request: &Request<'p>, policy: &Policy) -> Option<&'p OwnerReference<'p>> {
     let owner = request.object.metadata.as_ref()?.controller().filter(|_| request.kind == Kind::Pod)?;
     (!policy.owners.tolerate(&owner.api_version, &owner.kind)).then_some(owner)
 }
 
-/// Static pods' mirrors, objects that are going away, Windows.
+/// Reports whether an object is never rewritten: mirror pods of static pods, objects being deleted, Windows pods.
 fn is_not_ours(object: &Object<'_>, pod: &Object<'_>) -> bool {
     let metadata = object.metadata.as_ref();
     metadata.is_some_and(|metadata| metadata.annotations.mirror_pod || !metadata.deletion_timestamp.is_empty())

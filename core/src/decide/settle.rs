@@ -1,4 +1,4 @@
-//! From a plan to its outcome: which images are rewritten, and who hears of what.
+//! Settles a plan: which images are rewritten, and who is told what.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,39 +18,39 @@ use crate::read::workload::{Kind, Object};
 use crate::reference::Reference;
 use crate::text::printable;
 
-/// The longest written image that a warning repeats: the reason must fit behind it.
+/// The longest written image that a warning repeats, so that the reason fits behind it.
 const MAX_WRITTEN: usize = 40;
 
-/// What becomes of one image.
+/// The end that one image comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Rewritten,
-    /// By the match or the policy: the decision has the reason.
+    /// The image stays because of the match or the policy; the decision has the reason.
     Undecided,
-    /// No registry has what it would become, or none could say.
+    /// The image stays because no registry confirmed a candidate.
     Unconfirmed,
-    /// A hazard keeps it.
+    /// A hazard keeps the image.
     Hazardous,
-    /// It would be rewritten, but the mode is `warn`.
+    /// The image would be rewritten, but the mode is `warn`.
     OnlyWarned,
-    /// It would be rewritten, but only in the pods made from this template.
+    /// The image is rewritten only in the pods made from this template.
     InPods,
-    /// It would be rewritten, but the template's controller would undo it.
+    /// The image would be rewritten, but the template's controller would undo it.
     Owned,
-    /// It would be rewritten, but the object is refused.
+    /// The image would be rewritten, but the object is refused.
     Refused,
 }
 
 impl<'p> Plan<'p> {
-    /// What follows from the plan, and from what is known of its candidates.
+    /// Returns the plan's outcome, given the answers of registries.
     ///
-    /// Without `verify` in the policy nothing is to be asked, and nothing that was answered counts.
+    /// Without `verify` in the policy no registry is asked, and answers are ignored.
     pub fn settle(mut self, existing: &Existing) -> Outcome<'p> {
         self.choose(existing);
         let refusing = self.refusing();
         let verdicts: Vec<Verdict> = self.items.iter().map(|item| self.verdict(item, refusing.is_some())).collect();
         let images = self.items.iter().zip(&verdicts);
-        // What is refused is not changed.
+        // An object that is refused gets no changes.
         let pull_secrets = if refusing.is_some() { Vec::new() } else { self.needed_secrets(&verdicts) };
         let added = self.added_secrets(&pull_secrets);
         Outcome {
@@ -98,7 +98,8 @@ impl<'p> Plan<'p> {
         self.request.object.metadata.as_ref().is_some_and(|metadata| metadata.controller().is_some())
     }
 
-    /// An operator undoes what is done to its templates; their pods are rewritten.
+    /// Reports whether the object is a template with a controller: an operator would undo a change, so only its pods
+    /// are rewritten.
     fn is_owned_template(&self) -> bool {
         self.request.kind != Kind::Pod && self.has_controller()
     }
@@ -107,7 +108,8 @@ impl<'p> Plan<'p> {
         self.mode == Mode::Enforce && self.treatment == Treatment::Rewrite && !self.is_owned_template()
     }
 
-    /// Nobody reads what a controller is warned of. A controller's pod that exists already is changed by a person.
+    /// Reports whether somebody reads the warnings. Controllers do not; an update of a controller's existing pod comes
+    /// from a person.
     fn is_heard(&self) -> bool {
         let existing_pod = self.request.kind == Kind::Pod && self.request.operation == Operation::Update;
         existing_pod || !self.has_controller()
@@ -115,7 +117,7 @@ impl<'p> Plan<'p> {
 
     fn warnings(&self, verdicts: &[Verdict], refusing: Option<(&Item<'p>, &Finding<'p>)>) -> Vec<String> {
         let mut lines = Lines::default();
-        // What refuses the object is told by itself.
+        // The denial repeats the finding that refuses the object, so it is no warning as well.
         let told = |finding: &Finding<'p>| refusing.is_some_and(|(_, refusing)| ptr::eq(refusing, finding));
         for (item, verdict) in self.items.iter().zip(verdicts).filter(|_| self.is_heard()) {
             let image = &item.image;
@@ -136,7 +138,8 @@ impl<'p> Plan<'p> {
         lines.finish()
     }
 
-    /// The finding that refuses the object. Those about a candidate do where an image would be rewritten.
+    /// Returns the finding that refuses the object. A finding about a candidate refuses only if the image would be
+    /// rewritten.
     fn refusing(&self) -> Option<(&Item<'p>, &Finding<'p>)> {
         let concerns = |item: &Item<'_>, finding: &Finding<'_>| match finding.hazard.code().about() {
             About::Every | About::Hardened => true,
@@ -197,7 +200,7 @@ impl<'p> Plan<'p> {
         if let Purpose::Manifest { .. } = request.purpose {
             return changes;
         }
-        // The record of a pod cannot be complete once it exists, and ephemeral containers may change nothing else.
+        // An existing pod's record cannot be complete, and a request for ephemeral containers may change nothing else.
         let existing_pod = request.kind == Kind::Pod && request.operation == Operation::Update;
         if !originals.is_empty() && !existing_pod {
             let annotations = request.object.annotations();
@@ -215,7 +218,8 @@ impl<'p> Plan<'p> {
         changes
     }
 
-    /// Those of the needed secrets that are added, in order: with those of the service account where the pod would lose them.
+    /// Returns the needed secrets that are added, in order, together with the service account's own if the pod would
+    /// lose them.
     fn added_secrets(&self, needed: &[&'p str]) -> Vec<&'p str> {
         let request = &self.request;
         match request.purpose {
@@ -231,7 +235,7 @@ impl<'p> Plan<'p> {
         }
     }
 
-    /// The secrets that the pod's targets need, rewritten here or written so, and that it does not name.
+    /// Returns the secrets that the pod's targets need and that the pod does not name.
     fn needed_secrets(&self, verdicts: &[Verdict]) -> Vec<&'p str> {
         let mut secrets: Vec<&'p str> = Vec::new();
         for (item, verdict) in self.items.iter().zip(verdicts).filter(|_| self.changes_objects()) {
@@ -251,7 +255,7 @@ fn line_of(item: &Item<'_>, finding: &Finding<'_>) -> String {
     line(&item.image, &finding.hazard, Some(finding.hazard.code()))
 }
 
-/// Why an image stays, for people to read.
+/// The reason why an image stays, as a sentence.
 struct KeptBecause<'f, 'p> {
     decision: &'f Decision<'p>,
     to: Option<&'f Reference>,
@@ -269,7 +273,7 @@ impl fmt::Display for KeptBecause<'_, '_> {
             (Verdict::Owned, _) => write!(f, "the template's controller would undo a change; its pods become {target}"),
             (Verdict::Refused, _) => write!(f, "the object is refused; would become {target}"),
             (Verdict::Hazardous, Some(hazard)) => write!(f, "{hazard}; not {target}"),
-            // Nobody was asked: the reason says what it depends on.
+            // No registry was asked yet, so the reason says what it depends on.
             (Verdict::Unconfirmed, _) if self.missing.is_some() => write!(f, "{}", self.decision.reason_once_asked()),
             (Verdict::Hazardous | Verdict::Rewritten | Verdict::Undecided | Verdict::Unconfirmed, _) => {
                 write!(f, "{}", self.decision.reason())
@@ -279,7 +283,7 @@ impl fmt::Display for KeptBecause<'_, '_> {
     }
 }
 
-/// What registries do not have, or could not say; None where there is nothing.
+/// The candidates that registries do not have or could not confirm.
 struct MissingFrom<'f>(&'f [Missing]);
 
 impl<'f> MissingFrom<'f> {

@@ -34,6 +34,7 @@ impl Code {
     /// Every hazard.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
+    #[expect(clippy::match_same_arms, reason = "one row a hazard")]
     const fn row(self) -> Row {
         use About::{Both, Candidate, Every, Hardened};
         use Setting::{Auto, Ignore, Keep, Warn};

@@ -6,33 +6,33 @@ use crate::read::wire::{self, Cursor, Read, Text, WireError, fields};
 use crate::read::workload::{Kind, Object};
 use crate::text::printable;
 
-/// The only version that is spoken (`admissionReviewVersions` of the webhook configuration).
+/// The only `AdmissionReview` version that quench accepts (`admissionReviewVersions` of the webhook configuration).
 const API_VERSION: &str = "admission.k8s.io/v1";
 
 /// The request of an `AdmissionReview`, borrowed from its body.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// What the reply echoes.
+    /// The request's uid, which the reply repeats.
     pub uid: Text<'a>,
-    /// The kind of the object, where it has a pod specification.
+    /// The object's kind; `None` if it has no pod specification.
     pub kind: Option<Kind>,
-    /// Empty for the object itself.
+    /// The subresource; empty for the object itself.
     pub subresource: Text<'a>,
-    /// Where the object lives.
+    /// The object's namespace.
     pub namespace: Text<'a>,
-    /// Empty where the API server is to generate one.
+    /// The object's name; empty if the API server is to generate one.
     pub name: Text<'a>,
-    /// What is being done.
+    /// The operation.
     pub operation: Operation,
-    /// The object as it is to be; None on DELETE.
+    /// The new object; `None` on DELETE.
     pub object: Option<Object<'a>>,
-    /// The object as it is; None on CREATE.
+    /// The stored object; `None` on CREATE.
     pub old_object: Option<Object<'a>>,
-    /// Whether nothing will be stored.
+    /// Whether the API server will store nothing.
     pub dry_run: bool,
 }
 
-/// What is being done with an object.
+/// The operation of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names are Kubernetes' own")]
 pub enum Operation {
@@ -43,7 +43,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Kubernetes' name of the operation.
+    /// Returns the name that Kubernetes uses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Create => "CREATE",
@@ -54,20 +54,20 @@ impl Operation {
     }
 }
 
-/// Why a body is no request that can be answered.
+/// The reason why a body is not a request that can be answered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReviewError {
-    /// JSON is UTF-8.
+    /// The body is not UTF-8, as JSON must be.
     #[error("the body is not UTF-8")]
     Encoding(#[source] Utf8Error),
-    /// Cut off or garbage.
+    /// The body is cut off or is not JSON.
     #[error("the body is not JSON")]
     Syntax(#[source] WireError),
-    /// JSON, but a field has a type that Kubernetes does not give it.
+    /// The body is JSON, but a field has a type that Kubernetes does not give it.
     #[error("the body is not an AdmissionReview with a well-formed object")]
     Shape(#[source] WireError),
-    /// Another kind or version.
+    /// The body has another kind or version.
     #[error(
         "expected kind `AdmissionReview` of apiVersion `{API_VERSION}`, found kind `{kind}` of apiVersion `{version}`"
     )]
@@ -77,10 +77,10 @@ pub enum ReviewError {
         /// The `apiVersion` of the body.
         version: String,
     },
-    /// A reply needs the request's uid.
+    /// The request or its uid is missing; a reply must repeat the uid.
     #[error("the AdmissionReview has no request with a uid")]
     NoRequest,
-    /// Not one of the four.
+    /// The operation is not one of the four.
     #[error("`operation` must be CREATE, UPDATE, DELETE or CONNECT: `{0}`")]
     Operation(String),
 }
@@ -91,7 +91,7 @@ impl ReviewError {
     }
 }
 
-/// The envelope.
+/// The envelope of the request.
 #[derive(Default)]
 struct Review<'a> {
     api_version: Text<'a>,
@@ -101,7 +101,7 @@ struct Review<'a> {
 
 fields!(Review<'a> { "apiVersion" => api_version, "kind" => kind, "request" => request });
 
-/// A request as it is written.
+/// The request as it is written.
 #[derive(Default)]
 struct Written<'a> {
     uid: Text<'a>,
@@ -135,7 +135,8 @@ struct GroupKind<'a> {
 
 fields!(GroupKind<'a> { "group" => group, "kind" => kind });
 
-/// An object of some kind. Others than ours may give any type to the fields of a pod: that is for later to judge.
+/// An object of any kind. Kinds without a pod may give other types to the fields of a pod, so an error is kept until
+/// the kind is known.
 struct Lenient<T>(Result<Option<T>, WireError>);
 
 impl<T> Default for Lenient<T> {

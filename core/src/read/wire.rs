@@ -1,7 +1,8 @@
-//! JSON as Kubernetes writes it: one pass over the text, strings that borrow from it, and `null` wherever Go had a nil.
+//! Reads JSON as Kubernetes writes it: in one pass, with strings that borrow from the text, and with `null` wherever Go
+//! had a nil.
 //!
-//! Most of a review is text that no decision needs, and passing over it is most of what a review costs. A general
-//! deserializer takes three times as long, since it checks what it passes over; here that only has to end.
+//! Most of a review is text that no decision needs, and skipping it is most of the cost. A general deserializer takes
+//! three times as long because it checks the text that it skips; this reader only finds its end.
 
 mod blocks;
 mod skip;
@@ -13,10 +14,10 @@ use self::skip::Stop;
 pub(crate) use self::value::Raw;
 pub use self::value::{List, Text};
 
-/// How deep the objects that we look into may be nested; what is passed over may be of any depth.
+/// The deepest nesting of objects that are read. Skipped values may be of any depth.
 const MAX_DEPTH: u8 = 64;
 
-/// Reads `text` as a whole.
+/// Reads `text` from its first to its last character.
 pub(crate) fn read<'a, T: Read<'a>>(text: &'a str) -> Result<T, WireError> {
     let mut cursor = Cursor { text, at: 0, depth: 0 };
     let value = T::read(&mut cursor)?;
@@ -26,12 +27,12 @@ pub(crate) fn read<'a, T: Read<'a>>(text: &'a str) -> Result<T, WireError> {
     }
 }
 
-/// What can be read from JSON. `null` is the default.
+/// A type that can be read from JSON; `null` gives its default.
 pub(crate) trait Read<'a>: Sized + Default {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError>;
 }
 
-/// Implements [`Read`] for a struct: which key fills which field. Other keys are passed over; the last of equal ones counts.
+/// Implements [`Read`] for a struct by its keys and fields. Other keys are skipped; the last of equal keys wins.
 macro_rules! fields {
     ($type:ty { $($key:literal => $field:ident),* $(,)? }) => {
         impl<'a> $crate::read::wire::Read<'a> for $type {
@@ -51,17 +52,17 @@ macro_rules! fields {
 }
 pub(crate) use fields;
 
-/// Why a text is not the JSON that was expected.
+/// An error of a text that is not the expected JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}expected {expected} at byte {at}{}", field(.path), if *.cut_off { ", where the text ends" } else { "" })]
 pub struct WireError {
-    /// The fields that lead there, the outermost first.
+    /// The fields on the way to the error, the outermost first.
     pub path: Vec<String>,
-    /// What should stand there.
+    /// The expected JSON.
     pub expected: &'static str,
-    /// Counted from 0.
+    /// The byte of the error, counted from 0.
     pub at: usize,
-    /// Whether it is JSON, but of another type.
+    /// Whether the text is JSON, but of another type.
     pub is_type: bool,
     cut_off: bool,
 }
@@ -77,7 +78,7 @@ fn field(path: &[String]) -> String {
     if path.is_empty() { String::new() } else { format!("`{}`: ", path.join(".")) }
 }
 
-/// A place in a JSON text.
+/// A position in a JSON text.
 #[derive(Debug)]
 pub(crate) struct Cursor<'a> {
     text: &'a str,
@@ -86,14 +87,14 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// The next character that is no white space.
+    /// Returns the next character that is not white space.
     fn peek(&mut self) -> Option<u8> {
         let (at, token) = skip::token(self.text.as_bytes(), self.at);
         self.at = at;
         token
     }
 
-    /// Goes to where `end` says, or to where it stopped.
+    /// Moves to `end`, or to the byte where reading stopped.
     fn go(&mut self, end: Result<usize, Stop>) -> Result<(), WireError> {
         match end {
             Ok(at) => {
@@ -121,7 +122,7 @@ impl<'a> Cursor<'a> {
         WireError { path: Vec::new(), expected, at: self.at, is_type: false, cut_off }
     }
 
-    /// What stands here is JSON of another type, or no JSON at all.
+    /// Returns the error for a value of another type, or for a text that is not JSON.
     fn wrong_type(&mut self, expected: &'static str) -> WireError {
         let at = self.at;
         match self.skip() {
@@ -130,7 +131,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Whether `null` stood here.
+    /// Skips a `null` and reports whether there was one.
     pub(crate) fn null(&mut self) -> Result<bool, WireError> {
         if self.peek() == Some(b'n') { self.literal("null").map(|()| true) } else { Ok(false) }
     }
@@ -139,7 +140,7 @@ impl<'a> Cursor<'a> {
         self.go(skip::literal(self.text.as_bytes(), self.at, word.as_bytes()))
     }
 
-    /// Calls `entry` with each key; it must take the value. `null` has no keys.
+    /// Calls `entry` with each key of an object; `entry` must read or skip the value. `null` has no keys.
     pub(crate) fn object(
         &mut self,
         mut entry: impl FnMut(&mut Self, &str) -> Result<(), WireError>,
@@ -171,7 +172,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Reads a value; where it is JSON of other types, passes over it and says what was expected.
+    /// Reads a value. A value of another type is skipped, and the inner error says what was expected.
     pub(crate) fn lenient<T: Read<'a>>(&mut self) -> Result<Result<Option<T>, WireError>, WireError> {
         let (start, depth) = (self.at, self.depth);
         match Option::read(self) {
@@ -184,7 +185,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A string.
+    /// Reads a string.
     fn string(&mut self, expected: &'static str) -> Result<Cow<'a, str>, WireError> {
         if self.peek() != Some(b'"') {
             return Err(self.syntax(expected));
@@ -199,7 +200,7 @@ impl<'a> Cursor<'a> {
         self.long_string()
     }
 
-    /// A string that is long or has escapes.
+    /// Reads a string that is long or has escapes.
     #[inline(never)]
     fn long_string(&mut self) -> Result<Cow<'a, str>, WireError> {
         let start = self.at;
@@ -224,7 +225,7 @@ impl<'a> Cursor<'a> {
         self.go(skip::number(self.text.as_bytes(), self.at))
     }
 
-    /// Passes over a value of any depth.
+    /// Skips a value of any depth.
     pub(crate) fn skip(&mut self) -> Result<(), WireError> {
         self.go(skip::value(self.text.as_bytes(), self.at))
     }

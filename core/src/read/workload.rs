@@ -1,6 +1,6 @@
-//! The pod specification inside a pod or any workload's template, borrowed from the body.
+//! Reads the pod specification of a pod or of any workload's template, borrowed from the body.
 //!
-//! One set of types reads every kind, so that one pass suffices whatever order the fields come in.
+//! One set of types serves every kind, so that one pass is enough whatever the order of the fields.
 
 mod container;
 mod image;
@@ -19,10 +19,10 @@ pub use self::pod::{LocalReference, PodSecurityContext, PodSpec, Sysctl};
 pub(crate) use self::volume::{NodePath, Volume, VolumeKind};
 use crate::read::wire::fields;
 
-/// The record of what the images were.
+/// The annotation with the original images.
 pub const ORIGINAL_IMAGES: &str = "quench.dev/original-images";
 
-/// The group of an `apiVersion`: `apps` of `apps/v1`, empty for `v1`.
+/// Returns the group of an `apiVersion`: `apps` of `apps/v1`, empty for `v1`.
 pub(crate) fn group(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
 }
@@ -54,7 +54,7 @@ impl Kind {
         Self::ReplicationController,
     ];
 
-    /// The kind of that API group, where it has a pod specification.
+    /// Returns the kind by API group and name; `None` if it has no pod specification.
     pub fn of(group: &str, kind: &str) -> Option<Self> {
         Some(match (group, kind) {
             ("", "Pod") => Self::Pod,
@@ -69,7 +69,7 @@ impl Kind {
         })
     }
 
-    /// Kubernetes' name of the kind.
+    /// Returns the name that Kubernetes uses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pod => "Pod",
@@ -83,7 +83,7 @@ impl Kind {
         }
     }
 
-    /// JSON Pointer of the pod specification inside the object.
+    /// Returns the JSON Pointer of the pod specification inside the object.
     pub fn pod_spec(self) -> &'static str {
         match self {
             Self::Pod => "/spec",
@@ -93,10 +93,10 @@ impl Kind {
     }
 }
 
-/// An object with a pod specification, or a template inside one: what all kinds have in common.
+/// An object with a pod specification, or the template inside one.
 #[derive(Debug, Default)]
 pub struct Object<'a> {
-    /// The metadata at this level; None where it is absent or null.
+    /// The metadata at this level; `None` if absent or null.
     pub metadata: Option<Metadata<'a>>,
     spec: PodSpec<'a>,
 }
@@ -104,7 +104,8 @@ pub struct Object<'a> {
 fields!(Object<'a> { "metadata" => metadata, "spec" => spec });
 
 impl<'a> Object<'a> {
-    /// The pod inside an object of that kind: the object itself, or its template. None where the template is missing.
+    /// Returns the pod inside an object of that kind: the object itself or its template. `None` if the template is
+    /// missing.
     pub fn pod(&self, kind: Kind) -> Option<&Self> {
         match kind {
             Kind::Pod => Some(self),
@@ -113,12 +114,12 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The annotations at this level.
+    /// Returns the annotations at this level.
     pub fn annotations(&self) -> Option<&Annotations<'a>> {
         self.metadata.as_ref().map(|metadata| &metadata.annotations)
     }
 
-    /// The pod specification at this level.
+    /// Returns the pod specification at this level.
     pub fn spec(&self) -> &PodSpec<'a> {
         &self.spec
     }

@@ -2,7 +2,8 @@
 //!
 //! ```
 //! use std::collections::BTreeMap;
-//! use quench_core::{catalog::Catalog, snapshot::{Answer, Tags, refresh}};
+//! use quench_core::catalog::Catalog;
+//! use quench_core::snapshot::{Answer, Tags, refresh};
 //!
 //! let catalog = r#"{"images": [{"name": "lighthouse", "variants": [{"os": "debian-13", "lines": [["2.4.1", "2.4"]]}]}]}"#;
 //! let tags = Tags::of(["2.4.0", "2.4.2", "2.4", "2.5.0"]);

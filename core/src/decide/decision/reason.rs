@@ -1,4 +1,4 @@
-//! Why an image becomes what it becomes, for people to read.
+//! Explains a decision to people.
 
 use std::fmt;
 
@@ -12,44 +12,44 @@ pub(super) enum Why<'c> {
     Placeholder,
     Unparsable(ParseError),
     Hardened,
-    /// It means a hardened image and names none.
+    /// The image is a misspelt reference to a hardened image.
     Misspelt(Meant<'c>),
     Mirrored,
     Rule(&'c Rule, Ruled),
     Resolved(Resolved<'c>),
 }
 
-/// What a rule comes to.
+/// The result of a rule.
 #[derive(Debug)]
 pub(super) enum Ruled {
     Kept,
     Replaced {
         digest: bool,
     },
-    /// The image is what the rule gives.
+    /// The rule gives the image itself.
     Same,
-    /// What the rule gives would not stay: a second pass would rewrite it.
+    /// The rule's result would be rewritten again by a second pass.
     Again(Option<Reference>),
     Nothing(ReplaceError),
 }
 
-/// What the catalog and the mirrors come to.
+/// The result of the catalog and the mirrors.
 #[derive(Debug)]
 pub(super) struct Resolved<'c> {
     pub(super) resolution: Resolution<'c>,
     pub(super) class: Class,
     pub(super) digest: bool,
-    /// Why the policy's repository gives no target.
+    /// The error if the policy's repository gives no valid reference.
     pub(super) invalid: Option<ParseError>,
     pub(super) mirror: Option<Mirrored>,
 }
 
-/// What a mirror comes to.
+/// The result of a mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mirrored {
     Used,
     Invalid(ParseError),
-    /// A second pass would take the image elsewhere.
+    /// A second pass would rewrite the mirrored image again.
     Unstable,
 }
 
@@ -57,12 +57,12 @@ pub(super) enum Mirrored {
 #[derive(Debug)]
 pub(super) struct Meant<'c> {
     pub(super) image: &'c Image,
-    /// Its tag, as far as the catalog declares it; also without a `v`, which older releases have.
+    /// The declared tag, also without the `v` that older releases have.
     pub(super) tag: Option<String>,
 }
 
 impl<'c> Meant<'c> {
-    /// None where the name is one that somebody publishes, or nobody knows.
+    /// Returns the hardened image that a misspelt name means; `None` if the name is published or unknown.
     pub(super) fn of(name: &str, reference: &Reference, catalog: &'c Catalog) -> Option<Self> {
         let meant = name.strip_prefix("dhi/").or_else(|| name.strip_prefix("dhi-"))?;
         let image = catalog.get(meant).filter(|_| catalog.get(name).is_none())?;
@@ -74,7 +74,7 @@ impl<'c> Meant<'c> {
 
 pub(super) struct Because<'d, 'c> {
     pub(super) decision: &'d Decision<'c>,
-    /// Whether the registry was asked that it depends on, and did not confirm it.
+    /// Whether a registry was asked and did not confirm the target.
     pub(super) asked: bool,
 }
 
@@ -89,7 +89,7 @@ impl Because<'_, '_> {
     fn fmt_why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Decision { target, rewrites, why, asks, .. } = self.decision;
         let dropped = match asks {
-            // It stays: no digest takes another's place.
+            // The image stays, so no digest is dropped.
             Some(_) if self.asked => "",
             Some(Digest::Pin | Digest::Always) => {
                 "; the digest names the upstream image, and the target's takes its place"

@@ -1,4 +1,4 @@
-//! What an image may become where registries are asked: candidates in their order, and what the answers come to.
+//! Chooses among an image's candidates by the answers of registries.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,18 +15,18 @@ use crate::presence::{Detail, Existing, Inquiry, Presence, Published};
 use crate::read::workload::{Image, Object};
 use crate::reference::Reference;
 
-/// What an image may become, where a registry has it.
+/// A reference that an image may become if a registry has it.
 #[derive(Debug)]
 pub(crate) struct Candidate<'p> {
     inquiry: Inquiry,
     rank: Rank,
-    /// What the catalog says of it.
+    /// The catalog's facts of the candidate.
     facts: Option<Facts<'p>>,
-    /// Its hazards by those facts, in the plan's findings; of a mirror, mostly those of the target that it stands in for.
+    /// The candidate's range in the plan's findings. A mirror mostly has the findings of the target that it replaces.
     findings: Range<usize>,
 }
 
-/// Which of an image's candidates it is.
+/// The kind of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rank {
     Target,
@@ -40,31 +40,32 @@ impl Candidate<'_> {
     }
 }
 
-/// Whether an answer may let an image become a target. One that is refused is asked for as well: what does not exist refuses nothing.
+/// Reports whether a registry's answer may let the image become a target. A denied candidate is asked for as well: a
+/// reference that does not exist denies nothing.
 fn is_open(findings: &[Finding<'_>], matched: Match) -> bool {
     let keeping = || findings.iter().filter(|finding| finding.action >= Action::Keep && counts(finding, matched));
     keeping().any(|finding| finding.action == Action::Deny)
         || keeping().all(|found| found.hazard.code().is_answerable())
 }
 
-/// What a candidate comes to.
+/// The verdict on one candidate.
 enum Answer<'p> {
-    /// The image becomes that, with these hazards.
+    /// The image becomes the reference, with these findings.
     Taken(Reference, Vec<Finding<'p>>),
-    /// It exists, and these hazards keep it.
+    /// The reference exists, and these findings keep the image.
     Held(Vec<Finding<'p>>),
-    /// Nobody confirms it: on to the next.
+    /// No registry confirmed the reference; the next candidate is tried.
     Missing(Option<Missing>),
-    /// Its registry could not say, and the policy keeps the image then.
+    /// The registry could not say, and the policy keeps the image then.
     Unsaid(Reference),
 }
 
-/// A candidate that is not used because of what its registry says.
+/// A candidate that its registry did not confirm.
 #[derive(Debug)]
 pub(crate) enum Missing {
-    /// It does not have it.
+    /// The registry does not have the reference.
     Absent(Reference),
-    /// It could not say.
+    /// The registry could not say whether it has the reference.
     Unsaid(Reference),
 }
 
@@ -78,7 +79,7 @@ impl fmt::Display for Missing {
 }
 
 impl<'p> Plan<'p> {
-    /// What registries are to be asked, in order, nothing twice; nothing without `verify`.
+    /// Returns the questions to registries, in order and without repeats; none without `verify`.
     pub fn candidates(&self) -> impl Iterator<Item = &Inquiry> {
         let mut seen = BTreeSet::new();
         let candidates = self.items.iter().flat_map(|item| match &item.choice {
@@ -88,8 +89,8 @@ impl<'p> Plan<'p> {
         candidates.map(|candidate| &candidate.inquiry).filter(move |inquiry| seen.insert(*inquiry))
     }
 
-    /// The candidates of an image whose hazards are the findings from `first` on: those that hazards leave, as far as that is known
-    /// without a registry.
+    /// Returns the candidates that the hazards leave, before any registry is asked. The target's hazards are the
+    /// findings from `first` on.
     pub(super) fn offer(
         &mut self,
         image: &Image<'p, 'p>,
@@ -124,15 +125,14 @@ impl<'p> Plan<'p> {
                 let start = self.findings.len();
                 self.findings.extend(of_mirror);
                 let findings = start..self.findings.len();
-                // A mirror has the same bytes: what they are is not news.
+                // A mirror has the same bytes, so its platforms and user need no question.
                 open.push(Candidate { inquiry: Inquiry::from(to), rank: Rank::Mirror, facts: None, findings });
             }
         }
         (if open.is_empty() { Choice::Kept } else { Choice::Open(open) }, of_target)
     }
 
-    /// What is to be known of a candidate with these hazards: no more than what may decide whether it is taken, since each detail
-    /// may cost requests.
+    /// Returns the detail to ask for: only facts that may decide, since each level may cost requests.
     fn detail(&self, image: &Image<'p, 'p>, findings: &Range<usize>) -> Detail {
         let keeps = |code| self.policy.action(code) >= Action::Keep;
         let named = self.found(findings).iter().any(|finding| finding.hazard.code() == Code::NamedUser);
@@ -151,7 +151,7 @@ impl<'p> Plan<'p> {
         self.findings.get(range.clone()).unwrap_or_default()
     }
 
-    /// Takes the first candidate of each image that exists and that its hazards leave.
+    /// Chooses the first candidate of each image that exists and has no hazard that keeps the image.
     pub(crate) fn choose(&mut self, existing: &Existing) {
         let policy = self.policy;
         let (Some(verify), Some(pod)) = (&policy.verify, self.request.object.pod(self.request.kind)) else { return };
@@ -172,10 +172,10 @@ impl<'p> Plan<'p> {
         (self.items, self.findings) = (items, findings);
     }
 
-    /// Sets what becomes of one image; its hazards then.
+    /// Decides about one image by the answers; returns its findings.
     fn judge(&self, item: &mut Item<'p>, candidates: Vec<Candidate<'p>>, judge: &Judge<'_, 'p>) -> Vec<Finding<'p>> {
         let of_target = self.found(&item.findings);
-        // A hazard that no answer changes takes the target away at once.
+        // A hazard that no answer can remove rules the target out at once.
         let mut held = candidates.first().is_none_or(|first| first.rank != Rank::Target).then(|| of_target.to_vec());
         let mut refused = false;
         for candidate in candidates {
@@ -204,7 +204,7 @@ impl<'p> Plan<'p> {
 
     fn answer(&self, item: &Item<'p>, candidate: Candidate<'p>, judge: &Judge<'_, 'p>) -> Answer<'p> {
         let matched = candidate.matched(&item.decision);
-        // An image is rewritten only to what is known to exist: the catalog does not know of these.
+        // An image becomes only a reference that is known to exist; the catalog does not declare tags of these classes.
         let is_declared = !matches!(matched, Match::Catalog(Class::Past | Class::Unlisted));
         let presence = judge.existing.presence(&candidate.inquiry);
         let (asked, to) = (presence.is_some(), &candidate.inquiry.reference);
@@ -221,7 +221,8 @@ impl<'p> Plan<'p> {
                 let findings = self.answered(item, &candidate, to.digest().is_some(), published, &judge.inherited);
                 (to, findings)
             }
-            // A registry whose digest is none says nothing. What is stored was confirmed when it was: anything else would roll it.
+            // A registry that gives no digest confirms nothing. A stored image was confirmed when it was stored;
+            // another would roll the pods.
             _ => match item.stored_as(to, candidate.inquiry.newest.is_some()) {
                 Some(stored) => (stored, self.found(&candidate.findings).to_vec()),
                 None if asked && (judge.verify.unknown == Unknown::Keep || self.unpins(item, to)) => {
@@ -237,12 +238,13 @@ impl<'p> Plan<'p> {
         if allow(&findings, matched) { Answer::Taken(to, findings) } else { Answer::Held(findings) }
     }
 
-    /// Whether what was pinned would not be any more.
+    /// Reports whether an image that is pinned to a digest would lose its digest.
     fn unpins(&self, item: &Item<'p>, to: &Reference) -> bool {
         self.policy.digest == Digest::Pin && item.image.reference.contains('@') && to.digest().is_none()
     }
 
-    /// The candidate by the tag that it stands for, with its digest where the policy pins it; as it is stored, where it is.
+    /// Returns the candidate with the tag and, if the policy pins it, the digest that the registry gave. Returns the
+    /// stored image if that is the same.
     fn pinned(&self, to: &Reference, item: &Item<'p>, published: &Published) -> Option<Reference> {
         let pins = match self.policy.digest {
             Digest::Pin => item.image.reference.contains('@'),
@@ -257,7 +259,7 @@ impl<'p> Plan<'p> {
         }
     }
 
-    /// The candidate's hazards, by what is published where that says more than the catalog.
+    /// Returns the candidate's findings, corrected by the registry's facts where these say more than the catalog's.
     fn answered(
         &self,
         item: &Item<'p>,
@@ -275,7 +277,7 @@ impl<'p> Plan<'p> {
         if is_pinned {
             replace(Code::DigestDropped, None);
         }
-        // A mirror has the same bytes: its platforms and its user are those of the image as it is.
+        // A mirror has the same bytes, so its platforms and user are those of the written image.
         if candidate.matched(&item.decision) == Match::Mirror {
             return findings;
         }
@@ -291,7 +293,7 @@ impl<'p> Plan<'p> {
     }
 }
 
-/// By what answers are judged.
+/// The inputs for judging answers.
 struct Judge<'j, 'p> {
     inherited: Inherited<'p>,
     verify: &'p Verify,
@@ -299,14 +301,14 @@ struct Judge<'j, 'p> {
 }
 
 impl<'p> Item<'p> {
-    /// The image that stands there now, where that is `to`, pinned or not, or with `any_tag` another tag of it: whoever applies
-    /// the same manifest again means no other.
+    /// Returns the stored image if it already is `to` (digest ignored; tag too, with `any_tag`), so that re-applying a
+    /// manifest does not roll the pod.
     fn stored_as(&self, to: &Reference, any_tag: bool) -> Option<Reference> {
         let stored: Reference = self.stored?.parse().ok()?;
         (stored.is_or_pins(to) || any_tag && stored.name() == to.name()).then_some(stored)
     }
 
-    /// Takes a candidate; `held` says whether hazards took the target away. The hazards that are left.
+    /// Takes a candidate and returns the findings that remain. `held`: whether hazards ruled the target out.
     fn take(&mut self, rank: Rank, to: Reference, held: bool, mut findings: Vec<Finding<'p>>) -> Vec<Finding<'p>> {
         self.choice = match rank {
             Rank::Target => {
@@ -315,7 +317,7 @@ impl<'p> Item<'p> {
             }
             Rank::Compat => Choice::Compat(to),
             Rank::Mirror => {
-                // Hazards of what does not exist are nobody's.
+                // Findings about a target that does not exist are dropped.
                 let about_target = |code: Code| code.about() == About::Candidate && !code.counts_for_mirrors();
                 findings.retain(|finding| held || !about_target(finding.hazard.code()));
                 Choice::Mirror(to)

@@ -1,4 +1,4 @@
-//! The pull secrets that a target needs, and whether pod and namespace have them.
+//! Finds the pull secrets that a target needs, and whether the pod and its namespace have them.
 
 use super::{Finding, Plan};
 use crate::hazard::{Action, Code, Hazard};
@@ -8,12 +8,12 @@ use crate::read::workload::{Kind, Object, PodSpec};
 use crate::reference::Reference;
 
 impl<'p> Plan<'p> {
-    /// The pull secrets of an existing pod cannot change.
+    /// Reports whether pull secrets cannot change: the pod exists already.
     fn secrets_are_fixed(&self) -> bool {
         self.request.kind == Kind::Pod && self.request.operation == Operation::Update
     }
 
-    /// The secret that the target needs, where the pod names none of those that would do and can be given none.
+    /// Returns the secret that the target needs if the pod names no suitable one and none can be added.
     pub(super) fn missing_secret(&self, target: &Reference) -> Option<&'p str> {
         if !self.secrets_are_fixed() {
             return None;
@@ -24,7 +24,8 @@ impl<'p> Plan<'p> {
         (!named(first) && !needed.any(named)).then_some(first)
     }
 
-    /// The first secret for the target, where the namespace is known to have none that would do. A pod that exists has pulled already.
+    /// Returns the first secret for the target if the namespace is known to have no suitable one; `None` for an
+    /// existing pod, which has pulled already.
     pub(super) fn absent_secret(&self, target: &Reference) -> Option<&'p str> {
         if self.request.absent_secrets.is_empty() || self.secrets_are_fixed() || self.has_other_secrets() {
             return None;
@@ -35,14 +36,14 @@ impl<'p> Plan<'p> {
         (is_absent(first) && needed.all(is_absent)).then_some(first)
     }
 
-    /// Whether the pod names pull secrets that the policy does not know: they may have the login.
+    /// Reports whether the pod names pull secrets that are not in the policy: they may hold the login.
     fn has_other_secrets(&self) -> bool {
         let pod = self.request.object.pod(self.request.kind).map(Object::spec);
         let mut named = pod.and_then(|pod| pod.image_pull_secrets.as_ref()).into_iter().flatten();
         named.any(|secret| self.policy.pull_secrets.iter().all(|known| *known.name != *secret.name))
     }
 
-    /// The findings of a target, where a mirror stands in for it: that is pulled with a secret of its own.
+    /// Returns the target's findings for a mirror that replaces it; the mirror has a pull secret of its own.
     pub(super) fn of_mirror(&self, of_target: &[Finding<'p>], mirror: &Reference) -> Vec<Finding<'p>> {
         let is_of_both = |finding: &&Finding<'p>| finding.hazard.code() != Code::PullSecretAbsent;
         let mut findings: Vec<_> = of_target.iter().filter(is_of_both).cloned().collect();
@@ -53,7 +54,7 @@ impl<'p> Plan<'p> {
     }
 }
 
-/// Those of the policy's pull secrets that the pod names.
+/// Returns the policy's pull secrets that the pod names.
 pub(super) fn named_secrets<'p>(pod: &PodSpec<'_>, policy: &'p Policy) -> Vec<&'p str> {
     let mut named = Vec::new();
     for secret in pod.image_pull_secrets.iter().flatten() {

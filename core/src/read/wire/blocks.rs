@@ -1,19 +1,19 @@
-//! Where a container or a string ends, 64 bytes at a time: quotes, backslashes and brackets become bits of a word, and
-//! strings the stretches between them (Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019).
+//! Finds the end of containers and strings, 64 bytes at a time: quotes, backslashes and brackets become bits of a word
+//! (Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019).
 
 use wide::u8x16;
 
-/// A bit for each byte of a block; bit 0 is the first.
+/// One bit for each byte of a block; bit 0 is the first byte.
 type Marks = u64;
 
-/// The bytes of a block that `is` marks.
+/// Returns the marks of the bytes for which `is` holds.
 #[inline]
 fn marked(block: &[u8; 64], is: impl Fn(u8x16) -> u8x16) -> Marks {
     let lanes = block.as_chunks().0.iter().rev();
     lanes.fold(0, |marks, lane| marks << 16 | Marks::from(is(u8x16::new(*lane)).to_bitmask()))
 }
 
-/// The quotes that no backslash escapes. `escaped` goes from block to block: 1 where the first byte is escaped.
+/// Returns the unescaped quotes. `escaped` is carried from block to block: 1 if the first byte is escaped.
 #[inline]
 fn quotes(block: &[u8; 64], escaped: &mut Marks) -> Marks {
     const ODD: Marks = 0xaaaa_aaaa_aaaa_aaaa;
@@ -22,7 +22,7 @@ fn quotes(block: &[u8; 64], escaped: &mut Marks) -> Marks {
     if backslashes | *escaped == 0 {
         return quotes;
     }
-    // The first of each run of backslashes escapes what follows it, and so every other one.
+    // The first backslash of each run escapes the next byte, and so does every second one after it.
     let starts = backslashes & !*escaped;
     let codes = ((starts << 1) | ODD).wrapping_sub(starts) ^ ODD;
     let is_escaped = codes ^ (backslashes | *escaped);
@@ -30,13 +30,13 @@ fn quotes(block: &[u8; 64], escaped: &mut Marks) -> Marks {
     quotes & !is_escaped
 }
 
-/// Opening or closing brackets, by the curly one: the square one differs in one bit only.
+/// Returns the opening or the closing brackets, given the curly one; the square one differs in one bit.
 #[inline]
 fn brackets(block: &[u8; 64], curly: u8) -> Marks {
     marked(block, |lane| (lane | u8x16::splat(0x20)).simd_eq(u8x16::splat(curly)))
 }
 
-/// The blocks of `bytes` from `at` on and where they are; the last one is followed by blanks.
+/// The blocks of `bytes` from `at` on, with their positions; the last block is padded with blanks.
 struct Blocks<'b> {
     bytes: &'b [u8],
     at: usize,
@@ -48,7 +48,7 @@ impl<'b> Blocks<'b> {
         Self { bytes, at, padded: [b' '; 64] }
     }
 
-    /// None at the end.
+    /// Returns the next block; `None` at the end.
     #[inline]
     fn next(&mut self) -> Option<(usize, &[u8; 64])> {
         let at = self.at;
@@ -62,13 +62,13 @@ impl<'b> Blocks<'b> {
     }
 }
 
-/// The end of the object or array whose opening bracket is before `at`; None where the text ends first.
+/// Returns the end of the object or array that was opened before `at`; `None` if the text ends first.
 pub(super) fn after_container(bytes: &[u8], at: usize) -> Option<usize> {
     let mut blocks = Blocks::of(bytes, at);
     let (mut depth, mut in_string, mut escaped) = (1_u32, 0_u64, 0_u64);
     loop {
         let (at, block) = blocks.next()?;
-        // Each bit becomes the parity of the quotes up to it: 1 inside of strings.
+        // Each bit becomes the parity of the quotes before it: 1 inside strings.
         let mut inside = quotes(block, &mut escaped);
         for shift in [1, 2, 4, 8, 16, 32] {
             inside ^= inside << shift;
@@ -77,7 +77,7 @@ pub(super) fn after_container(bytes: &[u8], at: usize) -> Option<usize> {
         in_string = 0_u64.wrapping_sub(inside >> 63);
         let (opening, closing) = (brackets(block, b'{') & !inside, brackets(block, b'}') & !inside);
         if closing.count_ones() < depth {
-            // It cannot end in this block.
+            // The container cannot end in this block.
             depth = depth + opening.count_ones() - closing.count_ones();
         } else {
             let mut brackets = opening | closing;
@@ -96,7 +96,7 @@ pub(super) fn after_container(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// The end of the string that goes on at `at`, outside of an escape; None where the text ends first.
+/// Returns the end of the string that continues at `at`; `None` if the text ends first.
 pub(super) fn after_string(bytes: &[u8], at: usize) -> Option<usize> {
     let mut blocks = Blocks::of(bytes, at);
     let mut escaped = 0;

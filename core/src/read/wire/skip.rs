@@ -1,15 +1,14 @@
-//! Where a value of JSON ends (RFC 8259).
+//! Finds where a JSON value ends (RFC 8259).
 //!
-//! This is where most of the time of a review goes, so it is held to what a review needs: what is read is checked, and what is
-//! passed over only has to end.
+//! Most of a review's time is spent here, so skipped values are not checked: only their end is found.
 
 use super::blocks;
 use crate::text::simd;
 
-/// Strings up to this length are passed over in lanes, others in blocks.
+/// Strings up to this length are skipped 16 bytes at a time, longer ones 64.
 const SHORT: usize = 32;
 
-/// Where a text stops being JSON, and what should stand there.
+/// The byte where a text stops being JSON, and what was expected there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stop {
     pub(super) at: usize,
@@ -18,7 +17,7 @@ pub(super) struct Stop {
 
 type End = Result<usize, Stop>;
 
-/// The next position that is no white space, and what stands there.
+/// Returns the next position that is not white space, and the byte there.
 #[inline]
 pub(super) fn token(bytes: &[u8], mut at: usize) -> (usize, Option<u8>) {
     loop {
@@ -29,7 +28,7 @@ pub(super) fn token(bytes: &[u8], mut at: usize) -> (usize, Option<u8>) {
     }
 }
 
-/// The end of the value at `at`, of any depth. Inside objects and arrays only strings and brackets are told apart.
+/// Returns the end of the value at `at`. Inside objects and arrays only strings and brackets are told apart.
 pub(super) fn value(bytes: &[u8], at: usize) -> End {
     let (start, first) = token(bytes, at);
     match first {
@@ -45,7 +44,7 @@ pub(super) fn value(bytes: &[u8], at: usize) -> End {
     }
 }
 
-/// The end of a string that nobody reads: most are short, but an annotation may hold a whole manifest.
+/// Returns the end of a string that is not read. Most are short, but an annotation may hold a whole manifest.
 fn unread_string(bytes: &[u8], start: usize) -> End {
     let mut at = start + 1;
     while let Some(lane) = bytes.get(at..).and_then(<[u8]>::first_chunk).filter(|_| at - start <= SHORT) {
@@ -68,7 +67,7 @@ pub(super) fn literal(bytes: &[u8], at: usize, word: &[u8]) -> End {
     if found { Ok(at + word.len()) } else { Err(Stop { at, expected: "a value" }) }
 }
 
-/// Where the quote is that ends the string which begins at `first`, if it is near and no escape is before it.
+/// Returns the position of the closing quote if it is near and no escape comes before it.
 #[inline]
 pub(super) fn short_string(bytes: &[u8], first: usize) -> Option<usize> {
     let mut at = first;
@@ -83,7 +82,7 @@ pub(super) fn short_string(bytes: &[u8], first: usize) -> Option<usize> {
     None
 }
 
-/// The end of the string whose quote is at `start`, and whether it has escapes. Control characters are taken as they are.
+/// Returns the end of the string that starts at `start`, and whether it has escapes. Control characters are accepted.
 pub(super) fn string(bytes: &[u8], start: usize) -> Result<(usize, bool), Stop> {
     let mut escaped = false;
     let mut at = start + 1;
@@ -108,7 +107,7 @@ pub(super) fn string(bytes: &[u8], start: usize) -> Result<(usize, bool), Stop> 
     }
 }
 
-/// The length of an escape, by what follows the backslash.
+/// Returns the length of an escape, given the bytes after the backslash.
 fn escape(after: &[u8]) -> Option<usize> {
     match after {
         [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Some(2),

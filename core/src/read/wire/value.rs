@@ -1,4 +1,4 @@
-//! What is read from JSON.
+//! The values that are read from JSON: texts, lists and raw slices.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,11 +6,11 @@ use std::ops::Deref;
 
 use super::{Cursor, Read, WireError};
 
-/// More elements than the largest object of Kubernetes holds: without a bound, a body of empty ones takes a hundred times its
-/// size in memory.
+/// The most elements of a list: more than the largest object of Kubernetes holds. Without this limit, empty elements
+/// would take a hundred times the body's size in memory.
 const MAX_ELEMENTS: usize = 1 << 16;
 
-/// A string that borrows from the body unless it holds escapes; `null` and absent are empty.
+/// A string that borrows from the body unless it has escapes; empty if `null` or absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text<'a>(Cow<'a, str>);
 
@@ -39,7 +39,7 @@ impl<'a> Read<'a> for Text<'a> {
     }
 }
 
-/// An array; `null` and absent are empty, a `null` element is that element's default, so that positions stay.
+/// An array; empty if `null` or absent. A `null` element becomes the default, so that positions stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List<T>(Vec<T>);
 
@@ -95,12 +95,12 @@ impl<'a, T: Read<'a>> Read<'a> for List<T> {
     }
 }
 
-/// The text of a value that only some decisions look into; none where it is `null` or absent.
+/// The unread text of a value that only some decisions need; `None` if `null` or absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Raw<'a>(pub(crate) Option<&'a str>);
 
 impl<'a> Raw<'a> {
-    /// What the text says. What the API server would not take as that type says nothing, as does what is absent.
+    /// Reads the text; returns the default if the API server would not accept the text as that type.
     pub(crate) fn opened<T: Read<'a>>(self) -> T {
         self.0.and_then(|json| super::read(json).ok()).unwrap_or_default()
     }

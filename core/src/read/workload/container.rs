@@ -1,16 +1,16 @@
-//! A container of a pod.
+//! Reads a container of a pod.
 
 use super::image::{Image, Place};
 use crate::read::wire::{List, Raw, Text, fields};
 
-/// A container: what every decision needs as values, what only hazards read as slices of the body.
+/// A container: fields that every decision needs are values, fields that only hazards need are slices of the body.
 #[derive(Debug, Default)]
 pub struct Container<'a> {
     name: Text<'a>,
     image: Text<'a>,
-    /// The ports that it says it listens on.
+    /// The declared ports.
     pub ports: List<Port<'a>>,
-    /// The settings of its own.
+    /// The container's own security settings.
     pub security_context: SecurityContext<'a>,
     env_from: Raw<'a>,
     pub(super) command: Raw<'a>,
@@ -44,12 +44,12 @@ impl<'a> Container<'a> {
         Image { place, name: &self.name, reference: &self.image, container: Some(self) }
     }
 
-    /// Whether all of a `ConfigMap` or Secret becomes variables, whatever their names.
+    /// Reports whether all keys of a `ConfigMap` or Secret become variables (`envFrom`).
     pub(crate) fn has_env_from(&self) -> bool {
         self.env_from.0.is_some_and(|json| json != "[]")
     }
 
-    /// Whether the command, the arguments, a hook or a probe has `program` as a word.
+    /// Reports whether `program` is a word of the command, the arguments, a hook or a probe.
     pub fn mentions(&self, program: &str) -> bool {
         [self.command, self.args, self.lifecycle, self.liveness_probe, self.readiness_probe, self.startup_probe]
             .into_iter()
@@ -58,7 +58,7 @@ impl<'a> Container<'a> {
     }
 }
 
-/// Whether the JSON text `json` has `word`, which needs no escapes, between characters that are no part of a program's name.
+/// Reports whether the JSON text `json` contains `word` between characters that are not part of a program's name.
 fn has_word(json: &str, word: &str) -> bool {
     json.match_indices(word).any(|(at, _)| {
         let (before, from) = json.split_at(at);
@@ -68,7 +68,7 @@ fn has_word(json: &str, word: &str) -> bool {
     })
 }
 
-/// The character that an escape at the end of `json` stands for.
+/// Returns the character that an escape at the end of `json` stands for.
 fn escaped_at_end(json: &str) -> Option<char> {
     let unicode =
         json.len().checked_sub(6).and_then(|start| json.get(start..)).filter(|escape| escape.starts_with("\\u"));
@@ -77,7 +77,7 @@ fn escaped_at_end(json: &str) -> Option<char> {
     let backslashes = json.strip_suffix(escape)?.bytes().rev().take_while(|byte| *byte == b'\\').count();
     match (backslashes % 2, escape.strip_prefix("\\u")) {
         (0, Some(digits)) => char::from_u32(u32::from_str_radix(digits, 16).ok()?),
-        // A line break, a tab, a quote: none is part of a word.
+        // A line break, a tab or a quote ends a word.
         (0, None) => Some(' '),
         _ => None,
     }
@@ -86,7 +86,7 @@ fn escaped_at_end(json: &str) -> Option<char> {
 /// An entry of a container's `ports`.
 #[derive(Debug, Default)]
 pub struct Port<'a> {
-    /// The port inside the pod's network.
+    /// The port number inside the pod's network.
     pub container_port: i64,
     protocol: Text<'a>,
 }
@@ -94,7 +94,7 @@ pub struct Port<'a> {
 fields!(Port<'a> { "containerPort" => container_port, "protocol" => protocol });
 
 impl Port<'_> {
-    /// Whether it speaks TCP, as it does where it names no protocol.
+    /// Reports whether the protocol is TCP, the default.
     pub fn is_tcp(&self) -> bool {
         matches!(&*self.protocol, "" | "TCP")
     }
@@ -122,7 +122,7 @@ fields!(SecurityContext<'a> {
 /// A container's `securityContext.capabilities`.
 #[derive(Debug, Default)]
 pub struct Capabilities<'a> {
-    /// What it has beyond the runtime's default.
+    /// The capabilities that are added to the runtime's default.
     pub add: List<Text<'a>>,
 }
 

@@ -1,4 +1,4 @@
-//! Where a pod specification names images.
+//! Names the places of images in a pod specification.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,12 +23,12 @@ impl ImageList {
         [Self::InitContainers, Self::Containers, Self::EphemeralContainers, Self::Volumes];
 }
 
-/// Where an image stands in the pod specification; displayed as JSON Pointer below it.
+/// The place of an image in a pod specification; it displays as a JSON Pointer below the specification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// The list.
     pub list: ImageList,
-    /// The position in it.
+    /// The position in the list.
     pub index: usize,
 }
 
@@ -47,18 +47,18 @@ impl fmt::Display for Place {
 /// One image field of a pod.
 #[derive(Debug, Clone, Copy)]
 pub struct Image<'o, 'a> {
-    /// Where it stands.
+    /// The place of the field.
     pub place: Place,
-    /// Name of the container or volume.
+    /// The name of the container or volume.
     pub name: &'o str,
-    /// What is written there.
+    /// The image as it is written.
     pub reference: &'o str,
     /// The container; None for a volume.
     pub container: Option<&'o Container<'a>>,
 }
 
 impl<'o> Image<'o, '_> {
-    /// What annotations call the image: the container's name, or `volume:NAME`.
+    /// Returns the key of the image in annotations: the container's name, or `volume:NAME`.
     pub fn key(&self) -> Cow<'o, str> {
         match self.place.list {
             ImageList::Volumes => Cow::Owned(format!("volume:{}", self.name)),

@@ -1,39 +1,39 @@
-//! Of an object's metadata, what decisions depend on.
+//! Reads the metadata that decisions depend on.
 
 use super::ORIGINAL_IMAGES;
 use crate::read::wire::{Cursor, List, Raw, Read, Text, WireError, fields};
 
-/// The annotation of a pod that only shows what a node's static file says.
+/// The annotation of a mirror pod: the kubelet makes one to show a static pod.
 const MIRROR_POD: &str = "kubernetes.io/config.mirror";
-/// Lowers the mode for one object or template.
+/// The annotation that lowers the mode of one object or template.
 const MODE: &str = "quench.dev/mode";
-/// Names containers that are left alone.
+/// The annotation that names containers to leave alone.
 const SKIP: &str = "quench.dev/skip";
-/// How Argo CD marks what it keeps equal to Git.
+/// The annotation of objects that Argo CD keeps equal to Git.
 const ARGO_CD: &str = "argocd.argoproj.io/tracking-id";
-/// Labels that Argo CD and Flux put on what they keep equal to Git.
+/// The labels of objects that Argo CD or Flux keeps equal to Git.
 const TRACKED: [&str; 3] =
     ["argocd.argoproj.io/instance", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"];
 
-/// The label that says who made an object, in words of their own.
+/// The label with the tool that made an object.
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// What the operator of Elastic labels its pods with.
+/// The label of pods that the Elastic operator makes.
 const ELASTIC: &str = "common.k8s.elastic.co/type";
-/// What the Tigera operator's annotations begin with: hashes of what it made a template from.
+/// The prefixes of the Tigera operator's annotations: hashes of its inputs.
 const TIGERA: [&str; 2] = ["hash.operator.tigera.io/", "tigera-operator.hash.operator.tigera.io/"];
-/// What Istio's injector leaves behind.
+/// The annotation that Istio's injector writes.
 const ISTIO: &str = "sidecar.istio.io/status";
 
-/// Of an object's metadata, what decisions depend on.
+/// The metadata that decisions depend on.
 #[derive(Debug, Default)]
 pub struct Metadata<'a> {
-    /// Empty where the API server is to generate one.
+    /// The name; empty if the API server is to generate one.
     pub name: Text<'a>,
     /// The prefix of a name that the API server generates.
     pub generate_name: Text<'a>,
-    /// Set once the object is being deleted.
+    /// The time of deletion; set once the object is being deleted.
     pub deletion_timestamp: Text<'a>,
-    /// The annotations that mean something here.
+    /// The annotations that quench reads.
     pub annotations: Annotations<'a>,
     labels: Raw<'a>,
     owner_references: List<OwnerReference<'a>>,
@@ -49,18 +49,18 @@ fields!(Metadata<'a> {
 });
 
 impl<'a> Metadata<'a> {
-    /// The owner that manages the object, as `ownerReferences[].controller` tells.
+    /// Returns the owner that manages the object (`ownerReferences[].controller`).
     pub fn controller(&self) -> Option<&OwnerReference<'a>> {
         self.owner_references.iter().find(|owner| owner.controller)
     }
 
-    /// Whether Argo CD or Flux keeps the object equal to Git. Argo CD can also be told to use a label that others use as well
-    /// (`app.kubernetes.io/instance`), which tells nothing.
+    /// Reports whether Argo CD or Flux keeps the object equal to Git. The label `app.kubernetes.io/instance`, which
+    /// Argo CD may use too, proves nothing: other tools set it.
     pub fn is_tracked(&self) -> bool {
         self.annotations.argo_cd || self.labels().tracked
     }
 
-    /// Who composed the object, where its annotations and labels tell.
+    /// Returns the operator that composed the object, by its annotations and labels.
     pub(crate) fn composer(&self) -> Option<Composer> {
         self.annotations.composer.or_else(|| {
             let labels = self.labels();
@@ -73,12 +73,12 @@ impl<'a> Metadata<'a> {
     }
 }
 
-/// Of labels, whether one of them says that a tool keeps the object equal to Git, and who made it.
+/// The facts that labels state: a tool keeps the object equal to Git, and which tool made it.
 #[derive(Default)]
 struct Labels<'a> {
     tracked: bool,
     managed_by: Text<'a>,
-    /// Whether the operator of Elastic put a label on it.
+    /// Whether the Elastic operator made the object.
     elastic: bool,
 }
 
@@ -98,7 +98,7 @@ impl<'a> Read<'a> for Labels<'a> {
     }
 }
 
-/// Operators that compose pods, images among the rest, as they mark what they make. What people write has no such marks.
+/// An operator that composes pods with their images, known by its labels and annotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Composer {
     Tigera,
@@ -111,7 +111,7 @@ pub(crate) enum Composer {
 }
 
 impl Composer {
-    /// By the name of an annotation.
+    /// Returns the operator that writes an annotation of that name.
     fn of(annotation: &str) -> Option<Self> {
         if annotation == ISTIO {
             return Some(Self::Istio);
@@ -119,7 +119,7 @@ impl Composer {
         TIGERA.iter().any(|prefix| annotation.starts_with(prefix)).then_some(Self::Tigera)
     }
 
-    /// By what they call themselves.
+    /// Returns the operator by the value of the managed-by label.
     fn managing(managed_by: &str) -> Option<Self> {
         match managed_by {
             "prometheus-operator" => Some(Self::Prometheus),
@@ -129,7 +129,7 @@ impl Composer {
         }
     }
 
-    /// By the API group of a template's controller.
+    /// Returns the operator by the API group of a template's controller.
     pub(crate) fn owning(group: &str) -> Option<Self> {
         match group {
             "operator.tigera.io" => Some(Self::Tigera),
@@ -158,16 +158,16 @@ fields!(OwnerReference<'a> {
     "controller" => controller,
 });
 
-/// The annotations that mean something here; the others are passed over.
+/// The annotations that quench reads; others are skipped.
 #[derive(Debug, Default)]
 pub struct Annotations<'a> {
-    /// Whether the object has annotations at all: a patch must add the parent where it has none.
+    /// Whether the object has annotations: a patch must add a missing parent.
     pub present: bool,
-    /// Whether the kubelet made the pod to show a static one.
+    /// Whether the pod is the mirror of a static pod.
     pub mirror_pod: bool,
     /// Whether Argo CD keeps the object equal to Git.
     argo_cd: bool,
-    /// Who composed the object, where its annotations tell.
+    /// The operator that composed the object, if an annotation says so.
     pub(crate) composer: Option<Composer>,
     /// `quench.dev/mode`.
     pub mode: Option<Text<'a>>,

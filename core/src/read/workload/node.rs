@@ -1,13 +1,13 @@
-//! Which nodes a pod may run on, by operating system and architecture.
+//! Reads which nodes a pod may run on, by operating system and architecture.
 
 use crate::read::wire::{Cursor, List, Raw, Read, Text, WireError, fields};
 
-/// The labels of a node that tell its operating system, today's and the old one.
+/// The node labels for the operating system: today's and the deprecated one.
 const OS: [&str; 2] = ["kubernetes.io/os", "beta.kubernetes.io/os"];
-/// The labels of a node that tell its architecture.
+/// The node labels for the architecture: today's and the deprecated one.
 const ARCHITECTURE: [&str; 2] = ["kubernetes.io/arch", "beta.kubernetes.io/arch"];
 
-/// Of a node selector, what it says of operating system and architecture.
+/// The operating system and architecture in a node selector.
 #[derive(Debug, Default)]
 pub(super) struct NodeSelector<'a> {
     pub(super) os: Text<'a>,
@@ -31,7 +31,7 @@ impl<'a> Read<'a> for NodeSelector<'a> {
     }
 }
 
-/// Whether a pod's `affinity` lets it run on nodes of an architecture: by any one of the terms, with all of its expressions.
+/// Reports whether a pod's `affinity` allows nodes of an architecture: one term must match with all of its expressions.
 pub(super) fn affinity_allows(affinity: Raw<'_>, architecture: &str) -> bool {
     let affinity: Affinity<'_> = affinity.opened();
     let terms = &affinity.node_affinity.required.terms;
@@ -83,7 +83,7 @@ impl Expression<'_> {
             _ if !ARCHITECTURE.contains(&&*self.key) => true,
             "In" => named(),
             "NotIn" => !named(),
-            // Every node has the label.
+            // Every node has these labels.
             "DoesNotExist" => false,
             _ => true,
         }

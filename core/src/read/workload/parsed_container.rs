@@ -1,12 +1,12 @@
-//! What only hazards of a candidate look at: taken apart once, when the first of them asks.
+//! Parses the fields of a container that only hazards need, once and on first use.
 
 use std::cell::OnceCell;
 
 use super::container::Container;
 use crate::read::wire::{List, Raw, Text, fields};
 
-/// A container whose commands, probes, hooks and mounts are taken apart when somebody asks. What the API server would not take as
-/// its type says nothing.
+/// A container whose commands, probes, hooks and mounts are parsed on first use. A field of the wrong type counts as
+/// absent.
 #[derive(Debug)]
 pub(crate) struct ParsedContainer<'a> {
     command: Raw<'a>,
@@ -39,40 +39,40 @@ impl<'a> ParsedContainer<'a> {
         }
     }
 
-    /// What takes the place of the image's entrypoint; empty where the image's own holds.
+    /// Returns the command, which replaces the image's entrypoint; empty if not set.
     pub(crate) fn command(&self) -> &[Text<'a>] {
         self.command_cell.get_or_init(|| self.command.opened())
     }
 
-    /// What takes the place of the image's default arguments.
+    /// Returns the arguments, which replace the image's default arguments; empty if not set.
     pub(crate) fn args(&self) -> &[Text<'a>] {
         self.args_cell.get_or_init(|| self.args.opened())
     }
 
-    /// The variables of its environment, as far as they have values of their own.
+    /// Returns the environment variables.
     pub(crate) fn env(&self) -> &[Variable<'a>] {
         self.env_cell.get_or_init(|| self.env.opened())
     }
 
-    /// Where volumes are mounted.
+    /// Returns the volume mounts.
     pub(crate) fn mounts(&self) -> &[Mount<'a>] {
         self.mounts_cell.get_or_init(|| self.mounts.opened())
     }
 
-    /// The mount that brings the file or folder at an absolute path: the deepest one.
+    /// Returns the deepest mount at or above an absolute path.
     pub(crate) fn mount_of(&self, path: &str) -> Option<&Mount<'a>> {
         self.mounts().iter().filter(|mount| mount.holds(path)).max_by_key(|mount| mount.path.len())
     }
 
-    /// Whether a hook or a probe may run something in the container: most ask a port, and need not be taken apart to tell.
+    /// Reports whether a hook or a probe may run a command. Most probes ask a port, so they need not be parsed.
     pub(crate) fn may_run_handlers(&self) -> bool {
-        // The key may be written with escapes.
+        // A key may be written with escapes.
         let is_mentioned = |json: &str| json.contains("exec") || json.contains('\\');
         let [liveness, readiness, startup] = self.probes;
         [self.lifecycle, liveness, readiness, startup].into_iter().filter_map(|raw| raw.0).any(is_mentioned)
     }
 
-    /// Hooks and probes: after the start, before the stop, liveness, readiness, startup.
+    /// Returns the hooks and probes: postStart, preStop, liveness, readiness, startup.
     pub(crate) fn handlers(&self) -> &[Handler<'a>] {
         self.handlers_cell.get_or_init(|| {
             let Lifecycle { post_start, pre_stop } = self.lifecycle.opened();
@@ -86,7 +86,7 @@ impl<'a> ParsedContainer<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Variable<'a> {
     pub(crate) name: Text<'a>,
-    /// Empty where the value comes from elsewhere (`valueFrom`).
+    /// The value; empty if it comes from elsewhere (`valueFrom`).
     pub(crate) value: Text<'a>,
     value_from: Raw<'a>,
 }
@@ -108,9 +108,9 @@ fields!(Variable<'a> { "name" => name, "value" => value, "valueFrom" => value_fr
 /// An entry of `volumeMounts`.
 #[derive(Debug, Default)]
 pub(crate) struct Mount<'a> {
-    /// The volume.
+    /// The name of the volume.
     pub(crate) name: Text<'a>,
-    /// Where it is in the container.
+    /// The path in the container.
     pub(crate) path: Text<'a>,
     pub(crate) read_only: bool,
 }
@@ -118,18 +118,18 @@ pub(crate) struct Mount<'a> {
 fields!(Mount<'a> { "name" => name, "mountPath" => path, "readOnly" => read_only });
 
 impl Mount<'_> {
-    /// Whether an absolute path is the mount or lies below it.
+    /// Reports whether an absolute path is at or below the mount.
     pub(crate) fn holds(&self, path: &str) -> bool {
         !self.path.is_empty() && is_below(path, self.path.trim_end_matches('/'))
     }
 }
 
-/// Whether a path is the folder or lies below it.
+/// Reports whether a path is the folder or lies below it.
 pub(crate) fn is_below(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// A hook, or a probe.
+/// A hook or a probe.
 #[derive(Debug, Default)]
 pub(crate) struct Handler<'a> {
     exec: Exec<'a>,
@@ -141,12 +141,12 @@ pub(crate) struct Handler<'a> {
 fields!(Handler<'a> { "exec" => exec, "httpGet" => http_get, "tcpSocket" => tcp_socket, "grpc" => grpc });
 
 impl<'a> Handler<'a> {
-    /// What it runs in the container; empty where it does something else.
+    /// Returns the command that runs in the container; empty if the handler runs none.
     pub(crate) fn command(&self) -> &[Text<'a>] {
         &self.exec.command
     }
 
-    /// The port that it asks, where that is given by its number.
+    /// Returns the port number that the handler asks; `None` for a named port.
     pub(crate) fn port(&self) -> Option<i64> {
         [&self.http_get, &self.tcp_socket, &self.grpc].into_iter().find_map(|target| target.port.0?.parse().ok())
     }
@@ -161,7 +161,7 @@ fields!(Exec<'a> { "command" => command });
 
 #[derive(Debug, Default)]
 struct Target<'a> {
-    /// A number, or the name of a port in quotes.
+    /// The port: a number, or a name in quotes.
     port: Raw<'a>,
 }
 

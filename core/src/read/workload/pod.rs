@@ -1,4 +1,4 @@
-//! The specification of a pod.
+//! Reads the specification of a pod.
 
 use std::sync::OnceLock;
 
@@ -9,26 +9,26 @@ use super::node::{NodeSelector, affinity_allows};
 use super::volume::Volume;
 use crate::read::wire::{self, List, Raw, Text, fields};
 
-/// So many volumes are looked through one by one.
+/// Up to this many volumes are searched one by one.
 const FEW: usize = 16;
 
-/// A pod specification; or that of a workload, which holds it in a template.
+/// A pod specification, or a workload's specification with a template in it.
 #[derive(Debug, Default)]
 pub struct PodSpec<'a> {
     containers: List<Container<'a>>,
     init_containers: List<Container<'a>>,
     ephemeral_containers: List<Container<'a>>,
     volumes: List<Volume<'a>>,
-    /// Positions of the volumes in the order of their names.
+    /// The positions of the volumes, sorted by name.
     volumes_by_name: OnceLock<Vec<usize>>,
     has_host_paths: OnceLock<bool>,
-    /// None where the field is absent or null.
+    /// The pull secrets; `None` if absent or null.
     pub image_pull_secrets: Option<List<LocalReference<'a>>>,
-    /// The settings that containers inherit.
+    /// The security settings that containers inherit.
     pub security_context: PodSecurityContext<'a>,
-    /// Whether the pod sees the node's processes.
+    /// Whether the pod shares the node's process namespace.
     pub host_pid: bool,
-    /// Whether the pod has the node's network.
+    /// Whether the pod uses the node's network.
     pub host_network: bool,
     service_account: Text<'a>,
     os: OperatingSystem<'a>,
@@ -56,12 +56,12 @@ fields!(PodSpec<'a> {
 });
 
 impl<'a> PodSpec<'a> {
-    /// Every image of the pod: init containers, containers, ephemeral containers, image volumes.
+    /// Returns every image: init containers, containers, ephemeral containers, image volumes.
     pub fn images(&self) -> impl Iterator<Item = Image<'_, 'a>> {
         ImageList::ALL.into_iter().flat_map(|list| self.images_of(list))
     }
 
-    /// The image at that place.
+    /// Returns the image at a place.
     pub fn image_at(&self, place: Place) -> Option<Image<'_, 'a>> {
         if place.list == ImageList::Volumes {
             return self.volumes.get(place.index)?.as_image(place);
@@ -69,7 +69,8 @@ impl<'a> PodSpec<'a> {
         Some(self.containers_of(place.list).get(place.index)?.as_image(place))
     }
 
-    /// The volume of that name; None where the pod has none, as where a `StatefulSet`'s template has a claim instead.
+    /// Returns the volume of a name; `None` if the pod has none, as in a `StatefulSet` whose claim template provides
+    /// it.
     pub(crate) fn volume(&self, name: &str) -> Option<&Volume<'a>> {
         if self.volumes.len() <= FEW {
             return self.volumes.iter().find(|volume| *volume.name == *name);
@@ -84,32 +85,32 @@ impl<'a> PodSpec<'a> {
         self.volumes.get(*sorted.get(first)?).filter(|volume| *volume.name == *name)
     }
 
-    /// Whether any volume is a file or folder of the node.
+    /// Reports whether any volume is a file or folder of the node.
     pub(crate) fn has_host_paths(&self) -> bool {
         *self.has_host_paths.get_or_init(|| self.volumes.iter().any(Volume::is_host_path))
     }
 
-    /// The service account that the pod runs as; empty where it names none.
+    /// Returns the pod's service account; empty if it names none.
     pub fn service_account(&self) -> &str {
         &self.service_account
     }
 
-    /// How many containers the pod has, of any sort.
+    /// Returns the number of containers of all kinds.
     pub fn container_count(&self) -> usize {
         self.containers.len() + self.init_containers.len() + self.ephemeral_containers.len()
     }
 
-    /// Whether the pod can only run on Windows nodes.
+    /// Reports whether the pod can run on Windows nodes only.
     pub fn is_windows(&self) -> bool {
         &*self.os.name == "windows" || &*self.node_selector.os == "windows"
     }
 
-    /// The architecture that the node selector asks for.
+    /// Returns the architecture in the node selector.
     pub(crate) fn architecture(&self) -> Option<&str> {
         Some(&*self.node_selector.architecture).filter(|architecture| !architecture.is_empty())
     }
 
-    /// Whether nodes of that architecture satisfy the node selector and the required node affinity.
+    /// Reports whether nodes of an architecture satisfy the node selector and the required node affinity.
     pub fn may_run_on(&self, architecture: &str) -> bool {
         let selected = &self.node_selector.architecture;
         (selected.is_empty() || **selected == *architecture) && affinity_allows(self.affinity, architecture)
@@ -155,7 +156,7 @@ fields!(PodSecurityContext<'a> {
 });
 
 impl PodSecurityContext<'_> {
-    /// Whether processes are given groups beside that of their user.
+    /// Reports whether processes get supplemental groups.
     pub(crate) fn has_supplemental_groups(&self) -> bool {
         let groups = self.supplemental_groups.0.and_then(|json| wire::read::<List<i64>>(json).ok());
         groups.is_some_and(|groups| !groups.is_empty())
@@ -174,7 +175,7 @@ fields!(Sysctl<'a> { "name" => name, "value" => value });
 /// A reference to an object of the same namespace.
 #[derive(Debug, Default)]
 pub struct LocalReference<'a> {
-    /// Its name.
+    /// The object's name.
     pub name: Text<'a>,
 }
 

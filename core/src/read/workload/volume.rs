@@ -1,16 +1,16 @@
-//! What a pod's volumes are.
+//! Reads the volumes of a pod.
 
 use std::sync::OnceLock;
 
 use super::image::{Image, Place};
 use crate::read::wire::{List, Raw, Text, fields};
 
-/// The bit of a file's mode that lets others than its owner and group read it.
+/// The mode bit that lets users other than owner and group read a file.
 const OTHERS_READ: i64 = 0o004;
-/// What files of Secrets and `ConfigMaps` have where nothing else is said.
+/// The mode of files of Secrets and `ConfigMaps` if none is set.
 const DEFAULT_MODE: i64 = 0o644;
 
-/// Files and folders of nodes that anybody may read, and that containers do not write to.
+/// Files and folders of nodes that every user may read and that containers do not write to.
 const FOR_ANYBODY: [&str; 12] = [
     "/etc/ca-certificates",
     "/etc/hosts",
@@ -25,7 +25,7 @@ const FOR_ANYBODY: [&str; 12] = [
     "/usr/share/ca-certificates",
     "/usr/share/zoneinfo",
 ];
-/// The kernel's folders, which anybody may read, too.
+/// The kernel's folders, which every user may read as well.
 const KERNEL: [&str; 2] = ["/proc", "/sys"];
 
 /// A volume of a pod.
@@ -39,7 +39,7 @@ pub(crate) struct Volume<'a> {
     host_path: Raw<'a>,
     claim: Raw<'a>,
     empty_dir: Raw<'a>,
-    /// Without borrowing from the volume: what does would tie all objects to one lifetime.
+    /// The parsed source, without borrowing from the volume, which would tie all objects to one lifetime.
     opened: OnceLock<(VolumeKind, NodePath)>,
 }
 
@@ -54,32 +54,32 @@ fields!(Volume<'a> {
     "emptyDir" => empty_dir,
 });
 
-/// What a volume is made of, as far as it matters who may read and write it.
+/// The source of a volume, as far as it matters for who may read and write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VolumeKind {
-    /// Files of a `ConfigMap`, a Secret or several of them.
+    /// Files of a `ConfigMap`, a Secret, or a projection of several.
     Files {
-        /// Whether the mode of every file lets anybody read it.
+        /// Whether every user may read each file.
         readable: bool,
     },
-    /// A folder or file of the node.
+    /// A file or folder of the node.
     HostPath,
-    /// A claim: storage that outlives the pod.
+    /// A persistent volume claim.
     Claim,
-    /// An empty folder that anybody may write to.
+    /// An empty folder that every user may write to.
     EmptyDir,
-    /// An image, a CSI driver, a network file system, an ephemeral claim.
+    /// An image, a CSI driver, a network file system or an ephemeral claim.
     Other,
 }
 
-/// Who may read a file or folder of a node, as far as Linux distributions agree.
+/// The users that may read a file or folder of a node, as far as Linux distributions agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NodePath {
-    /// Anybody; and containers do not write to it.
+    /// Every user may read it, and containers do not write to it.
     Public,
-    /// Anybody, one of the kernel's folders.
+    /// Every user may read it: a folder of the kernel.
     Kernel,
-    /// Root, and whom it lets.
+    /// Only root, and users that root allows.
     Private,
 }
 
@@ -108,12 +108,12 @@ impl<'a> Volume<'a> {
         self.host_path.0.is_some()
     }
 
-    /// Who may read it, where it is a folder or file of the node.
+    /// Returns the users that may read the volume, if it is a file or folder of the node.
     pub(crate) fn node_path(&self) -> NodePath {
         self.opened().1
     }
 
-    /// Taken apart once, however many mounts it has.
+    /// Parses the source once, however many mounts use the volume.
     fn opened(&self) -> (VolumeKind, NodePath) {
         *self.opened.get_or_init(|| {
             let files = [self.config_map, self.secret, self.projected].into_iter().find(|source| source.0.is_some());
@@ -146,12 +146,12 @@ struct HostPath<'a> {
 
 fields!(HostPath<'a> { "path" => path });
 
-/// Of a volume of files, their modes.
+/// The modes of a volume of files.
 #[derive(Debug, Default)]
 struct Files {
     default_mode: Option<i64>,
     items: List<Item>,
-    /// Of a projected volume.
+    /// The sources of a projected volume.
     sources: List<Source>,
 }
 
