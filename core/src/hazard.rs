@@ -1,6 +1,7 @@
 //! What would break or is unwise about a container, one function each, with a stable code.
 
 mod code;
+mod container;
 mod platform;
 mod port;
 mod reference;
@@ -18,23 +19,18 @@ use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantArray};
 
 pub(crate) use self::code::About;
 pub use self::code::{Action, Certainty, Setting};
+use self::container::{Candidate, owned};
+pub use self::container::{Counterpart, Inherited, of_container};
 pub(crate) use self::platform::platform_missing_of;
 pub(crate) use self::reference::{of_reference, operator_managed};
 pub(crate) use self::user::named_user_of;
-use crate::catalog::{Facts, Platform};
-use crate::read::workload::{Container, ParsedContainer, PodSpec, group};
+use crate::read::workload::group;
 use crate::text::printable;
 
 /// The most of a name from the object that a message repeats.
 const MAX_NAME: usize = 63;
 /// The most of a command's word that a message repeats: the advice behind it still fits the line.
 const MAX_WORD: usize = 23;
-/// The most of a variable's name that a message repeats: the longest of those that matter most.
-const MAX_VARIABLE: usize = 26;
-/// The most of a mount's path that a message repeats.
-const MAX_PATH: usize = 20;
-/// The most of an argument that a message repeats.
-const MAX_ARGUMENT: usize = 16;
 /// The most of a volume's name that a message repeats, so that the advice fits behind it.
 const MAX_VOLUME: usize = 18;
 
@@ -318,35 +314,12 @@ impl fmt::Display for Hazard<'_> {
             Self::DataPathMoved { setting: None, moved_to } => {
                 write!(f, "data moves to `{moved_to}`; mount it there")
             }
-            Self::VariableIgnored { name, env_from: false, .. } => {
-                write!(f, "hardened ignores `{}`; set it otherwise", printable(name, MAX_VARIABLE))
-            }
-            Self::VariableIgnored { name, env_from: true, .. } => {
-                write!(f, "if `envFrom` has `{}`, it is ignored", printable(name, MAX_VARIABLE))
-            }
-            Self::FolderIgnored { instead: Some(instead), .. } if instead.len() > MAX_WORD => {
-                write!(f, "mount it at `{instead}` instead")
-            }
-            Self::FolderIgnored { path, instead: Some(instead), .. } => {
-                write!(f, "mount it at `{instead}`, not `{}`", printable(path, MAX_PATH))
-            }
-            Self::FolderIgnored { path, instead: None, .. } => {
-                write!(f, "hardened ignores `{}`; do it otherwise", printable(path, MAX_PATH))
-            }
-            Self::ArgumentsDiffer { word, cure, .. } => {
-                write!(f, "hardened takes `{}` otherwise; {cure}", printable(word, MAX_ARGUMENT))
-            }
-            Self::DefaultsDiffer { hardened, cure, .. } => write!(f, "hardened {hardened}; {cure}"),
-            Self::UserDiffers { uid, unfit: Unfit::CannotWrite(path), run_as, .. } => {
-                write!(f, "uid {uid} cannot write `{}`; use uid {run_as}", printable(path, MAX_PATH))
-            }
-            Self::UserDiffers { uid, unfit: Unfit::NotListed, run_as, .. } => {
-                write!(f, "hardened does not know uid {uid}; use uid {run_as}")
-            }
-            Self::UserDiffers { unfit: Unfit::Root, run_as, .. } => {
-                write!(f, "hardened refuses root; use uid {run_as}")
-            }
             Self::TimeZoneMissing => f.write_str("hardened has no time zones; mount `/usr/share/zoneinfo`"),
+            Self::VariableIgnored { .. }
+            | Self::FolderIgnored { .. }
+            | Self::ArgumentsDiffer { .. }
+            | Self::DefaultsDiffer { .. }
+            | Self::UserDiffers { .. } => upstream::fmt(self, f),
             Self::DataOwnerDiffers { owner, uid, chown } => {
                 match owner {
                     Some(owner) => write!(f, "data is uid {owner}'s")?,
@@ -387,85 +360,6 @@ impl fmt::Display for Hazard<'_> {
             Self::OperatorManaged { setting } => write!(f, "its operator sets it; use {setting}"),
         }
     }
-}
-
-/// What is known of the hardened image that a container has, or could have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counterpart<'c> {
-    /// Nothing hardened has that name.
-    None,
-    /// There is a candidate, or at least an image of that name, with these facts.
-    Candidate(Facts<'c>),
-    /// The container's image is hardened already; its facts, where the catalog knows the image.
-    Hardened(Option<Facts<'c>>),
-}
-
-impl Counterpart<'_> {
-    fn uid(&self) -> Option<u32> {
-        match self {
-            Self::None | Self::Hardened(None) => None,
-            Self::Candidate(facts) | Self::Hardened(Some(facts)) => Some(facts.run_as),
-        }
-    }
-}
-
-/// A text of the object for a finding, which outlives what was taken apart.
-fn owned<'c>(text: &str) -> Cow<'c, str> {
-    Cow::Owned(printable(text, MAX_NAME).into_owned())
-}
-
-/// What containers have from their pod.
-#[derive(Debug, Clone, Copy)]
-pub struct Inherited<'p> {
-    pod: &'p PodSpec<'p>,
-    nodes: &'p [Platform],
-    first_unprivileged_port: i64,
-}
-
-impl<'p> Inherited<'p> {
-    /// From a pod's specification, and what its nodes may be.
-    pub fn of(pod: &'p PodSpec<'p>, nodes: &'p [Platform]) -> Self {
-        Self { pod, nodes, first_unprivileged_port: port::first_unprivileged(pod) }
-    }
-}
-
-/// A container that has a hardened candidate, or at least an image of that name, and what is known of both.
-struct Candidate<'c, 'f> {
-    container: &'c Container<'c>,
-    opened: ParsedContainer<'c>,
-    pod: &'f Inherited<'c>,
-    /// What the hardened image is like to run.
-    facts: &'f Facts<'c>,
-}
-
-/// The hazards that a container has by what its pod says.
-pub fn of_container<'c>(
-    container: &'c Container<'c>,
-    pod: &Inherited<'c>,
-    counterpart: &Counterpart<'c>,
-) -> impl Iterator<Item = Hazard<'c>> {
-    let every = [
-        port::privileged_port(container, pod, counterpart),
-        user::missing_nonroot(container, pod),
-        user::runs_as_root(container, pod, counterpart),
-    ];
-    let of_candidate = match counterpart {
-        Counterpart::None | Counterpart::Hardened(_) => Vec::new(),
-        Counterpart::Candidate(facts) => {
-            let candidate = Candidate { container, opened: ParsedContainer::of(container), pod, facts };
-            let mut found = Vec::new();
-            found.extend(user::named_user(&candidate));
-            found.extend(user::needs_root(&candidate));
-            start::hazards(&candidate, &mut found);
-            volume::hazards(&candidate, &mut found);
-            found.extend(port::ports_differ(&candidate));
-            upstream::hazards(&candidate, &mut found);
-            found.extend(time_zone::missing(&candidate));
-            found.extend(platform::platform_missing(pod.pod, pod.nodes, facts));
-            found
-        }
-    };
-    every.into_iter().flatten().chain(of_candidate)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! becomes of its container `c`. `moved` or `kept`, the codes of what is told (without `missing-nonroot`), and after `->` the tag,
 //! where it is another than upstream's. The command line and the webhook say the same.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 use std::collections::BTreeSet;
 use std::fs;

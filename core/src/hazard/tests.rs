@@ -1,5 +1,6 @@
 use super::*;
-use crate::read::workload::ImageList;
+use crate::catalog::Facts;
+use crate::read::workload::{ImageList, PodSpec};
 
 /// The facts of an image that runs as `uid` and of which nothing else is known.
 pub(super) fn runs_as(run_as: u32) -> Facts<'static> {

@@ -7,10 +7,12 @@ mod folders;
 mod situation;
 #[cfg(test)]
 mod tests;
+mod text;
 mod user;
 mod variables;
 
 use self::situation::Situation;
+pub(super) use self::text::fmt;
 pub(super) use self::user::{refuses_root, start_needs_root};
 use super::{Candidate, Certainty, Hazard};
 use crate::catalog::{Effect, Sure};

@@ -305,6 +305,13 @@ fn rows() -> Vec<Row> {
         ),
     ];
     rows.extend(hazard_rows(&shell, &owned("nginx:1.31.4")));
+    rows.extend(rows_of_workloads());
+    rows
+}
+
+/// Every kind of workload.
+fn rows_of_workloads() -> Vec<Row> {
+    let mut rows = Vec::new();
     for (key, api_version, kind) in [
         ("workloads.DaemonSet", "apps/v1", "DaemonSet"),
         ("workloads.Deployment", "apps/v1", "Deployment"),
@@ -330,7 +337,7 @@ fn rows() -> Vec<Row> {
 }
 
 /// `base` with `value` at the key; of lists, in their first entry.
-fn policy(base: &Value, key: &str, value: &Value) -> Policy {
+pub(super) fn policy(base: &Value, key: &str, value: &Value) -> Policy {
     let mut file = json!({"apiVersion": "quench.dev/v1alpha1", "kind": "Policy"});
     merge(&mut file, base);
     let mut at = &mut file;
@@ -373,7 +380,7 @@ fn each_value_comes_to_an_end_of_its_own() {
 /// Actions that come to the same as another one.
 fn is_like_another(key: &str, word: &str) -> bool {
     match key {
-        // It is `keep` where the hazard is certain, `warn` where it is possible: a test below has both.
+        // It is `keep` where the hazard is certain, `warn` where it is possible: certainty.rs has both.
         _ if word == "auto" => true,
         // The API server tells a controller of denials alone.
         "hazards.foreign-owner" => word == "warn",
@@ -382,32 +389,6 @@ fn is_like_another(key: &str, word: &str) -> bool {
         // Nothing hardened corresponds to the tags of such builds.
         "hazards.fips-unavailable" => word == "keep" || word == "deny",
         _ => false,
-    }
-}
-
-/// What is certain keeps an image, what is possible warns; what is written holds for both.
-#[test]
-fn auto_tells_certain_from_possible() {
-    let catalog = Catalog::embedded();
-    let variable = |name: &str| pod("grafana/grafana:13.2.0", &json!({"env": [{"name": name, "value": "/x"}]}));
-    let moved = "=dhi.io/grafana:13.2.0 +dhi-pull-secret";
-    for (written, certain, possible) in [
-        (None, "!variable-ignored".to_owned(), format!("{moved} !variable-ignored")),
-        (Some("auto"), "!variable-ignored".to_owned(), format!("{moved} !variable-ignored")),
-        (Some("keep"), "!variable-ignored".to_owned(), "!variable-ignored".to_owned()),
-        (Some("warn"), format!("{moved} !variable-ignored"), format!("{moved} !variable-ignored")),
-        (Some("ignore"), moved.to_owned(), moved.to_owned()),
-        (Some("deny"), "xvariable-ignored".to_owned(), "xvariable-ignored".to_owned()),
-    ] {
-        // The folder of the data is the user's own.
-        let base = json!({"hazards": {"user-differs": "ignore"}});
-        let policy = match written {
-            Some(action) => policy(&base, "hazards.variable-ignored", &json!(action)),
-            None => policy(&base, "mode", &json!("enforce")),
-        };
-        for (name, expected) in [("GF_SECURITY_ADMIN_PASSWORD__FILE", certain), ("GF_SERVER_DOMAIN__FILE", possible)] {
-            assert_eq!(Answer::of(&policy, &catalog, &variable(name), None).compact(), expected, "{written:?} {name}");
-        }
     }
 }
 
