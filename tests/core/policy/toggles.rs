@@ -304,8 +304,7 @@ fn rows() -> Vec<Row> {
             ],
         ),
     ];
-    rows.extend(hazard_rows(&shell, &owned("nginx:1.31.4")));
-    rows.extend(rows_of_workloads());
+    rows.extend(hazard_rows(&shell, &owned("nginx:1.31.4")).into_iter().chain(rows_of_workloads()));
     rows
 }
 

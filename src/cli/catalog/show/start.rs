@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use quench_core::catalog::{Condition, Effect, Form, Root, Start, Sure};
+use quench_core::catalog::{Condition, Effect, Form, Pattern, Root, Start, Sure};
 
 /// Writes what upstream's start does and the hardened one does not, a line a row; JSON has all of it.
 pub(super) fn write(start: &Start, out: &mut dyn Write) -> io::Result<()> {
@@ -25,7 +25,7 @@ pub(super) fn write(start: &Start, out: &mut dyn Write) -> io::Result<()> {
         field("gone", path)?;
     }
     for row in &start.variables {
-        let names: Vec<&str> = row.names.iter().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = row.names.iter().map(Pattern::as_str).collect();
         field("ignores", &row_of(&names.join(" "), row.effect, row.sure, &row.conditions))?;
     }
     for row in &start.folders {
