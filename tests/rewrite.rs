@@ -26,7 +26,7 @@ spec:
       - image: \"nginx:1.31.4\"   # the front
         name:   web
       - name: cache
-        image: redis:8.10.1
+        image: memcached:1.6.45
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -43,8 +43,8 @@ fn rewritten(stream: &str) -> String {
     stream
         .replace("\"nginx:1.31.4\"", "\"dhi.io/nginx:1.31.4\"")
         .replace("'nginx:1.31.4'", "'dhi.io/nginx:1.31.4'")
-        .replace(" redis:8.10.1", " dhi.io/redis:8.10.1")
-        .replace("'redis:8.10.1'", "'dhi.io/redis:8.10.1'")
+        .replace(" memcached:1.6.45", " dhi.io/memcached:1.6.45")
+        .replace("'memcached:1.6.45'", "'dhi.io/memcached:1.6.45'")
 }
 
 fn rewrite(arguments: &[&str], input: &str) -> Output {
@@ -134,13 +134,13 @@ fn what_is_not_ours_passes_byte_by_byte() {
 fn lists_namespaces_and_kinds_that_are_off() {
     let list = r#"{"apiVersion": "v1", "kind": "List", "items": [
   {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "legacy", "labels": {"quench.dev/mode": "off"}}},
-  {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "legacy"}, "spec": {"containers": [{"name": "c", "image": "redis:8.10.1"}]}},
-  {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b"}, "spec": {"containers": [{"name": "c", "image": "redis:8.10.1"}]}},
-  {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "c"}, "spec": {"template": {"spec": {"containers": [{"name": "c", "image": "redis:8.10.1"}]}}}}
+  {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "legacy"}, "spec": {"containers": [{"name": "c", "image": "memcached:1.6.45"}]}},
+  {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b"}, "spec": {"containers": [{"name": "c", "image": "memcached:1.6.45"}]}},
+  {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "c"}, "spec": {"template": {"spec": {"containers": [{"name": "c", "image": "memcached:1.6.45"}]}}}}
 ]}
 "#;
     let (legacy, others) = list.split_once("\"b\"").unwrap();
-    let expected = [legacy, "\"b\"", &others.replacen("redis", "dhi.io/redis", 1)].concat();
+    let expected = [legacy, "\"b\"", &others.replacen("memcached", "dhi.io/memcached", 1)].concat();
     assert_eq!(stdout(&rewrite(&[], list)), expected);
     // The namespace of what names none.
     assert_eq!(stdout(&rewrite(&["--namespace", "legacy"], list)), list);
@@ -151,7 +151,7 @@ fn lists_namespaces_and_kinds_that_are_off() {
     )]);
     let policy = folder.path().join("policy.yaml");
     let with_policy = |arguments: &[&str]| rewrite(&[&["--policy", text(&policy)], arguments].concat(), list);
-    assert_eq!(stdout(&with_policy(&[])), [legacy, "\"b\"", &others.replace("redis", "dhi.io/redis")].concat());
+    assert_eq!(stdout(&with_policy(&[])), [legacy, "\"b\"", &others.replace("memcached", "dhi.io/memcached")].concat());
     assert_eq!(stdout(&with_policy(&["--namespace", "dark"])), list);
 }
 
@@ -181,7 +181,7 @@ fn annotations_opt_out_and_owners_are_respected() {
 #[test]
 fn a_broken_document_leaves_the_others_handled() {
     let broken = "kind: Pod\nspec:\n\t- tab\n";
-    let stream = format!("{}---\n{broken}---\n{}", pod("a", "nginx:1.31.4"), pod("b", "redis:8.10.1"));
+    let stream = format!("{}---\n{broken}---\n{}", pod("a", "nginx:1.31.4"), pod("b", "memcached:1.6.45"));
     let output = rewrite(&[], &stream);
     assert_says(&output, 2, &["error: stdin: line 8", "tab", "left as it is"]);
     assert_eq!(stdout(&output), rewritten(&stream));
@@ -215,7 +215,7 @@ fn a_broken_document_leaves_the_others_handled() {
 fn files_are_written_in_place_whole_or_not_at_all() {
     let folder = folder(&[
         ("a.yaml", STREAM),
-        ("deep/b.yml", &pod("b", "redis:8.10.1")),
+        ("deep/b.yml", &pod("b", "memcached:1.6.45")),
         ("kept.yaml", "a: b\n"),
         ("notes.txt", STREAM),
     ]);
@@ -228,7 +228,7 @@ fn files_are_written_in_place_whole_or_not_at_all() {
     assert_says(&output, 0, &["4 images rewritten in 2 of 3 files"]);
     assert!(output.stdout.is_empty());
     assert_eq!(fs::read_to_string(file("a.yaml")).unwrap(), rewritten(STREAM));
-    assert_eq!(fs::read_to_string(file("deep/b.yml")).unwrap(), pod("b", "dhi.io/redis:8.10.1"));
+    assert_eq!(fs::read_to_string(file("deep/b.yml")).unwrap(), pod("b", "dhi.io/memcached:1.6.45"));
     assert_eq!(fs::read_to_string(file("notes.txt")).unwrap(), STREAM);
     assert_eq!(fs::metadata(file("a.yaml")).unwrap().permissions().mode() & 0o777, 0o640);
     assert!(fs::symlink_metadata(file("link.yaml")).unwrap().is_symlink());
@@ -265,8 +265,8 @@ fn differences_and_checks() {
             &plus,
             "-      - image: \"nginx:1.31.4\"   # the front",
             "+      - image: \"dhi.io/nginx:1.31.4\"   # the front",
-            "-        image: redis:8.10.1",
-            "+        image: dhi.io/redis:8.10.1",
+            "-        image: memcached:1.6.45",
+            "+        image: dhi.io/memcached:1.6.45",
         ]
     );
     // It is a patch.
@@ -294,7 +294,7 @@ fn patches_name_their_objects() {
         [
             json!({"file": "stdin", "apiVersion": "apps/v1", "kind": "Deployment", "namespace": "shop", "name": "web", "patch": [
                 replace("/spec/template/spec/containers/0/image", "dhi.io/nginx:1.31.4"),
-                replace("/spec/template/spec/containers/1/image", "dhi.io/redis:8.10.1"),
+                replace("/spec/template/spec/containers/1/image", "dhi.io/memcached:1.6.45"),
             ]}),
             json!({"file": "stdin", "apiVersion": "v1", "kind": "Pod", "namespace": "default", "name": "p", "patch": [
                 replace("/spec/containers/0/image", "dhi.io/nginx:1.31.4"),
@@ -306,8 +306,8 @@ fn patches_name_their_objects() {
 #[test]
 fn pull_secrets_do_not_hide_those_of_the_account() {
     let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: web}\nimagePullSecrets:\n- name: own\n---\n";
-    let workload = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata:\n  name: db\nspec:\n  template:\n    spec:\n      serviceAccountName: web\n      containers:\n      - name: c\n        image: redis:8.10.1\n";
-    let image = workload.replace("redis", "dhi.io/redis");
+    let workload = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata:\n  name: db\nspec:\n  template:\n    spec:\n      serviceAccountName: web\n      containers:\n      - name: c\n        image: memcached:1.6.45\n";
+    let image = workload.replace("memcached", "dhi.io/memcached");
     let of = |stream: &str| rewrite(&["--pull-secrets"], stream);
 
     let output = of(&format!("{account}{workload}"));
@@ -348,23 +348,23 @@ fn what_is_denied_is_left_alone() {
     let folder =
         folder(&[("policy.yaml", "apiVersion: quench.dev/v1alpha1\nkind: Policy\nhazards: {privileged-port: deny}\n")]);
     let policy = folder.path().join("policy.yaml");
-    let refused = pod("refused", "redis:8.10.1").replace("name: c,", "name: c, ports: [{containerPort: 80}],");
-    let stream = format!("{refused}---\n{}", pod("fine", "redis:8.10.1"));
+    let refused = pod("refused", "memcached:1.6.45").replace("name: c,", "name: c, ports: [{containerPort: 80}],");
+    let stream = format!("{refused}---\n{}", pod("fine", "memcached:1.6.45"));
     let output = rewrite(&["--policy", text(&policy)], &stream);
     assert_says(&output, 1, &["denied: stdin: Pod default/refused: container `c`: port 80 may be refused"]);
-    assert_eq!(stdout(&output), format!("{refused}---\n{}", pod("fine", "dhi.io/redis:8.10.1")));
+    assert_eq!(stdout(&output), format!("{refused}---\n{}", pod("fine", "dhi.io/memcached:1.6.45")));
 }
 
 #[test]
 fn several_files_make_one_stream() {
     let folder = folder(&[
-        ("a.yaml", pod("a", "redis:8.10.1").trim_end()),
-        ("b.yaml", &pod("b", "redis:8.10.1")),
+        ("a.yaml", pod("a", "memcached:1.6.45").trim_end()),
+        ("b.yaml", &pod("b", "memcached:1.6.45")),
         ("c.json", "{\"a\": 1}"),
         ("d.yaml", "---\nx: y\n"),
     ]);
     let output = rewrite(&[text(folder.path())], "");
-    let file = |name| pod(name, "dhi.io/redis:8.10.1");
+    let file = |name| pod(name, "dhi.io/memcached:1.6.45");
     assert_eq!(stdout(&output), format!("{}---\n{}---\n{{\"a\": 1}}\n---\nx: y\n", file("a"), file("b")));
 }
 
@@ -394,7 +394,7 @@ fn mistakes_are_usage_errors() {
 
 #[test]
 fn a_reader_that_has_enough_ends_it_quietly() {
-    let stream = format!("{}---\n", pod("p", "redis:8.10.1")).repeat(5_000);
+    let stream = format!("{}---\n", pod("p", "memcached:1.6.45")).repeat(5_000);
     let script = format!("{QUENCH} rewrite 2>/dev/null | head -n 1; exit ${{PIPESTATUS[0]}}");
     let output = feed(Command::new("bash").args(["-c", &script]), stream.as_bytes());
     assert_eq!((output.status.code(), stdout(&output)), (Some(0), "apiVersion: v1\n"));

@@ -22,7 +22,7 @@ spec:
   - {name: new, image: 'nginx:1.31.99'}
   - {name: same, image: 'nginx:1.31.99'}
   - {name: gone, image: 'nginx:1.31.4'}
-  - {name: down, image: 'redis:8.10.1'}
+  - {name: down, image: 'memcached:1.6.45'}
 ";
 
 /// Which registry answers, and the files of the commands.
@@ -85,7 +85,10 @@ async fn manifests_become_what_the_registry_has() {
     let of_registries: Vec<_> = said.lines().filter(|line| line.contains(" HOST ")).collect();
     assert_eq!(
         of_registries,
-        ["note: HOST does not have HOST/nginx:1.31.4", "warning: HOST could not say whether it has HOST/redis:8.10.1"]
+        [
+            "note: HOST does not have HOST/nginx:1.31.4",
+            "warning: HOST could not say whether it has HOST/memcached:1.6.45"
+        ]
     );
     let asked = desk.registry.seen();
     assert_eq!(asked.iter().filter(|seen| seen.path == "/v2/nginx/manifests/1.31.99").count(), 1, "{asked:?}");
@@ -96,7 +99,7 @@ async fn nobody_is_asked_without_the_flag() {
     let desk = Desk::new("verify: {insecure: [HOST]}\n").await;
     let (code, out, said) = desk.run("rewrite pods.yaml").await;
     // As the catalog declares it: it knows of no 1.31.99.
-    let declared = PODS.replace("'nginx:1.31.4'", "'HOST/nginx:1.31.4'").replace("'redis:", "'HOST/redis:");
+    let declared = PODS.replace("'nginx:1.31.4'", "'HOST/nginx:1.31.4'").replace("'memcached:", "'HOST/memcached:");
     assert_eq!((code, &*out), (0, &*declared), "{said}");
     assert!(said.starts_with("note: registries are not asked without --verify"), "{said}");
     assert_eq!(desk.registry.seen(), []);
@@ -118,7 +121,7 @@ async fn it_needs_to_be_said_how() {
 #[tokio::test]
 async fn an_explanation_says_what_the_registry_does() {
     let desk = Desk::new("verify: {insecure: [HOST]}\n").await;
-    let images = "nginx:1.31.99 nginx:1.31.4 redis:8.10.1 example.com/ours:1";
+    let images = "nginx:1.31.99 nginx:1.31.4 memcached:1.6.45 example.com/ours:1";
     let (code, out, _) = desk.run(&format!("explain --verify --output json {images}")).await;
     assert_eq!(code, 0);
     let answers: Vec<Value> =

@@ -19,17 +19,24 @@ mod platform;
 pub(crate) mod read;
 mod registries;
 mod resolution;
+mod start;
 pub mod tag;
+mod vendor;
 
 use std::collections::HashMap;
 
 pub use self::declared::Declared;
-pub use self::facts::{Contents, Facts, NoPort, OwnedDirectory, Port, Protocol};
+pub use self::facts::{BuildId, Contents, Facts, NoPort, OwnedDirectory, Port, Protocol};
 pub use self::image::{Image, Role, Upstream};
 pub use self::matched::Match;
 pub use self::platform::Platform;
 pub use self::resolution::{Class, Reason, Resolution};
+pub use self::start::{
+    Arguments, BuildStart, ChangedDefault, Condition, ConditionError, Data, Effect, FirstWord, Folders, Form, Passing,
+    Pattern, Place, Root, Start, StartProblem, Sure, UpstreamStart, User, Variables, Word,
+};
 pub use self::tag::Newest;
+pub use self::vendor::Vendor;
 
 pub(crate) use self::image::Build;
 
@@ -48,6 +55,7 @@ pub struct Catalog {
     /// The sources in Amazon's regional registries, by repository alone.
     amazon: HashMap<Box<str>, Vec<Source>>,
     registries: Registries,
+    vendor: Option<Vendor>,
 }
 
 /// An upstream repository that an image names.
@@ -110,6 +118,17 @@ pub enum CatalogError {
         /// The written port.
         port: Box<str>,
     },
+    /// Facts about a start that cannot be read.
+    #[error("image `{image}`: `start` must be as docs/starts.md says")]
+    Start {
+        /// The hardened image.
+        image: Box<str>,
+        /// What is wrong with them.
+        source: serde_json::Error,
+    },
+    /// A vendor that cannot be read.
+    #[error("`vendor` must be as docs/catalog.md says")]
+    Vendor(#[source] serde_json::Error),
 }
 
 impl Catalog {
@@ -140,11 +159,13 @@ impl Catalog {
             return Err(CatalogError::Duplicate(image.name().into()));
         }
         let registries = Registries::new(file.copies, file.amazon_accounts)?;
-        Ok(Self::index(images, registries))
+        let vendor =
+            file.vendor.map(|raw| serde_json::from_str(raw.get())).transpose().map_err(CatalogError::Vendor)?;
+        Ok(Self { vendor, ..Self::index(images, registries) })
     }
 
     fn index(images: Vec<Image>, registries: Registries) -> Self {
-        let mut catalog = Self { images, upstreams: HashMap::new(), amazon: HashMap::new(), registries };
+        let mut catalog = Self { images, upstreams: HashMap::new(), amazon: HashMap::new(), registries, vendor: None };
         for (at, image) in catalog.images.iter().enumerate() {
             for (upstream, source) in image.upstreams().iter().enumerate() {
                 let (registry, repository) = source.name().split_once('/').unwrap_or_default();
@@ -163,6 +184,17 @@ impl Catalog {
     pub fn get(&self, name: &str) -> Option<&Image> {
         let at = self.images.binary_search_by(|image| image.name().cmp(name)).ok()?;
         self.images.get(at)
+    }
+
+    /// Returns who publishes the images; `None` if the catalog does not say.
+    pub fn vendor(&self) -> Option<&Vendor> {
+        self.vendor.as_ref()
+    }
+
+    /// Returns the start facts that name something the catalog does not have, each with its image.
+    pub fn start_problems(&self) -> impl Iterator<Item = (&str, StartProblem)> {
+        let with_facts = self.images.iter().filter_map(|image| Some((image, image.start()?)));
+        with_facts.flat_map(|(image, start)| start.problems(image).into_iter().map(|problem| (image.name(), problem)))
     }
 
     /// Returns every hardened image, by name.

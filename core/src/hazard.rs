@@ -1,10 +1,13 @@
 //! What would break or is unwise about a container, one function each, with a stable code.
 
 mod code;
+mod container;
 mod platform;
 mod port;
 mod reference;
 mod start;
+mod time_zone;
+mod upstream;
 mod user;
 mod volume;
 mod words;
@@ -15,12 +18,13 @@ use std::fmt;
 use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantArray};
 
 pub(crate) use self::code::About;
-pub use self::code::Action;
+pub use self::code::{Action, Certainty, Setting};
+use self::container::{Candidate, owned};
+pub use self::container::{Counterpart, Inherited, of_container};
 pub(crate) use self::platform::platform_missing_of;
 pub(crate) use self::reference::{of_reference, operator_managed};
 pub(crate) use self::user::named_user_of;
-use crate::catalog::{Facts, Platform};
-use crate::read::workload::{Container, ParsedContainer, PodSpec, group};
+use crate::read::workload::group;
 use crate::text::printable;
 
 /// The most of a name from the object that a message repeats.
@@ -73,6 +77,8 @@ pub enum Hazard<'a> {
         reason: &'a str,
         /// The user that the hardened image runs as.
         uid: u32,
+        /// Whether `runAsUser: 0` is no way out, since the hardened start refuses root.
+        refuses_root: bool,
     },
     /// Starts a shell that the hardened image does not have.
     NoShell {
@@ -105,8 +111,10 @@ pub enum Hazard<'a> {
     },
     /// The hardened image keeps its data elsewhere than the volume.
     DataPathMoved {
-        /// The variable or flag that says where the data is.
-        setting: &'static str,
+        /// The variable or flag that says where the data is, where there is one.
+        setting: Option<&'a str>,
+        /// Where the hardened image looks.
+        moved_to: &'a str,
     },
     /// The data belong to another user than the hardened image's.
     DataOwnerDiffers {
@@ -125,6 +133,10 @@ pub enum Hazard<'a> {
         uid: u32,
         /// Whether it lies on the node, where no `fsGroup` changes its group.
         on_node: bool,
+        /// Whether `runAsUser: 0` is no way out, since the hardened start refuses root.
+        refuses_root: bool,
+        /// How sure it is that it matters: a writable folder of the node is root's.
+        certainty: Certainty,
     },
     /// The hardened image listens elsewhere.
     PortsDiffer {
@@ -133,6 +145,55 @@ pub enum Hazard<'a> {
         /// A port that the hardened image listens on.
         listens: u16,
     },
+    /// A variable that only upstream's start reads.
+    VariableIgnored {
+        /// The variable.
+        name: Cow<'a, str>,
+        /// Whether only an `envFrom` may bring it.
+        env_from: bool,
+        /// How sure it is that it matters.
+        certainty: Certainty,
+    },
+    /// A mount where only upstream's start, configuration or user looks.
+    FolderIgnored {
+        /// Where it is mounted.
+        path: Cow<'a, str>,
+        /// Where the hardened image looks, where it does.
+        instead: Option<&'a str>,
+        /// How sure it is that it matters.
+        certainty: Certainty,
+    },
+    /// Arguments that upstream's start takes in a way that the hardened one does not.
+    ArgumentsDiffer {
+        /// The first of them.
+        word: Cow<'a, str>,
+        /// What to do about it.
+        cure: &'a str,
+        /// How sure it is that it matters.
+        certainty: Certainty,
+    },
+    /// A default that upstream's build or start changes, and that nothing in the pod decides.
+    DefaultsDiffer {
+        /// What the hardened image does.
+        hardened: &'a str,
+        /// What to do about it.
+        cure: &'a str,
+        /// How sure it is that it matters.
+        certainty: Certainty,
+    },
+    /// An explicit user with whom the hardened start does not get on.
+    UserDiffers {
+        /// The user that the pod sets.
+        uid: i64,
+        /// What is wrong with that user.
+        unfit: Unfit<'a>,
+        /// The user that the hardened image is made for.
+        run_as: u32,
+        /// How sure it is that it matters.
+        certainty: Certainty,
+    },
+    /// A time zone is set, and the hardened image has no time zones.
+    TimeZoneMissing,
     /// The hardened image has no build for a node that the pod may run on.
     PlatformMissing {
         /// The architecture that has no build.
@@ -168,10 +229,34 @@ pub enum Hazard<'a> {
     },
 }
 
+/// Why a user that a pod sets is none for the hardened start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit<'a> {
+    /// The start writes this folder, and the user may not.
+    CannotWrite(&'a str),
+    /// The start looks the user up in `/etc/passwd`, and does not find it.
+    NotListed,
+    /// The start refuses root.
+    Root,
+}
+
 impl Hazard<'_> {
     /// Returns the public name.
     pub fn code(&self) -> Code {
         self.into()
+    }
+
+    /// Returns how sure the finding is. Only hazards whose default is `auto` may be possible.
+    pub fn certainty(&self) -> Certainty {
+        match self {
+            Self::VariableIgnored { certainty, .. }
+            | Self::FolderIgnored { certainty, .. }
+            | Self::ArgumentsDiffer { certainty, .. }
+            | Self::DefaultsDiffer { certainty, .. }
+            | Self::UserDiffers { certainty, .. }
+            | Self::VolumeOwnership { certainty, .. } => *certainty,
+            _ => Certainty::Certain,
+        }
     }
 }
 
@@ -198,9 +283,13 @@ impl fmt::Display for Hazard<'_> {
             Self::NamedUser { uid } => {
                 write!(f, "`runAsNonRoot` refuses hardened's named user; set `runAsUser: {uid}`")
             }
-            Self::NeedsRoot { reason, uid } => {
+            Self::NeedsRoot { reason, uid, refuses_root } => {
                 let reason = printable(reason, MAX_NAME);
-                write!(f, "{reason} needs root, hardened runs as uid {uid}; set `runAsUser: 0`")
+                if *refuses_root {
+                    write!(f, "{reason} needs root, which hardened refuses; do without it")
+                } else {
+                    write!(f, "{reason} needs root, hardened runs as uid {uid}; set `runAsUser: 0`")
+                }
             }
             Self::NoShell { program, script: None } => {
                 write!(f, "starts `{program}`, which the hardened image lacks; start the program itself")
@@ -219,9 +308,18 @@ impl fmt::Display for Hazard<'_> {
             Self::NoPackageManager { program } => {
                 write!(f, "runs `{program}`, which hardened lacks; install in a build")
             }
-            Self::DataPathMoved { setting } => {
+            Self::DataPathMoved { setting: Some(setting), .. } => {
                 write!(f, "hardened looks elsewhere for data; set `{setting}`")
             }
+            Self::DataPathMoved { setting: None, moved_to } => {
+                write!(f, "data moves to `{moved_to}`; mount it there")
+            }
+            Self::TimeZoneMissing => f.write_str("hardened has no time zones; mount `/usr/share/zoneinfo`"),
+            Self::VariableIgnored { .. }
+            | Self::FolderIgnored { .. }
+            | Self::ArgumentsDiffer { .. }
+            | Self::DefaultsDiffer { .. }
+            | Self::UserDiffers { .. } => upstream::fmt(self, f),
             Self::DataOwnerDiffers { owner, uid, chown } => {
                 match owner {
                     Some(owner) => write!(f, "data is uid {owner}'s")?,
@@ -233,10 +331,14 @@ impl fmt::Display for Hazard<'_> {
                     write!(f, ", not uid {uid}'s; set `fsGroup: {uid}`")
                 }
             }
-            Self::VolumeOwnership { volume, uid, on_node } => {
+            Self::VolumeOwnership { volume, uid, on_node, refuses_root, .. } => {
                 let volume = printable(volume, MAX_VOLUME);
-                write!(f, "uid {uid} may not use `{volume}`; set ")?;
-                if *on_node { f.write_str("`runAsUser: 0`") } else { write!(f, "`fsGroup: {uid}`") }
+                write!(f, "uid {uid} may not use `{volume}`; ")?;
+                match (on_node, refuses_root) {
+                    (true, true) => f.write_str("change its owner"),
+                    (true, false) => f.write_str("set `runAsUser: 0`"),
+                    (false, _) => write!(f, "set `fsGroup: {uid}`"),
+                }
             }
             Self::PortsDiffer { asked, listens } => {
                 write!(f, "hardened listens on {listens}, not {asked}; change or configure the port")
@@ -258,81 +360,6 @@ impl fmt::Display for Hazard<'_> {
             Self::OperatorManaged { setting } => write!(f, "its operator sets it; use {setting}"),
         }
     }
-}
-
-/// What is known of the hardened image that a container has, or could have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counterpart<'c> {
-    /// Nothing hardened has that name.
-    None,
-    /// There is a candidate, or at least an image of that name, with these facts.
-    Candidate(Facts<'c>),
-    /// The container's image is hardened already; its facts, where the catalog knows the image.
-    Hardened(Option<Facts<'c>>),
-}
-
-impl Counterpart<'_> {
-    fn uid(&self) -> Option<u32> {
-        match self {
-            Self::None | Self::Hardened(None) => None,
-            Self::Candidate(facts) | Self::Hardened(Some(facts)) => Some(facts.run_as),
-        }
-    }
-}
-
-/// What containers have from their pod.
-#[derive(Debug, Clone, Copy)]
-pub struct Inherited<'p> {
-    pod: &'p PodSpec<'p>,
-    nodes: &'p [Platform],
-    first_unprivileged_port: i64,
-}
-
-impl<'p> Inherited<'p> {
-    /// From a pod's specification, and what its nodes may be.
-    pub fn of(pod: &'p PodSpec<'p>, nodes: &'p [Platform]) -> Self {
-        Self { pod, nodes, first_unprivileged_port: port::first_unprivileged(pod) }
-    }
-}
-
-/// A container that has a hardened candidate, or at least an image of that name, and what is known of both.
-struct Candidate<'c, 'f> {
-    container: &'c Container<'c>,
-    opened: ParsedContainer<'c>,
-    pod: &'f Inherited<'c>,
-    /// What the hardened image is like to run.
-    facts: &'f Facts<'f>,
-    /// The catalog's name of the hardened image.
-    name: &'f str,
-}
-
-/// The hazards that a container has by what its pod says. `name` is the catalog's name of the counterpart.
-pub fn of_container<'c>(
-    container: &'c Container<'c>,
-    pod: &Inherited<'c>,
-    counterpart: &Counterpart<'_>,
-    name: &str,
-) -> impl Iterator<Item = Hazard<'c>> {
-    let every = [
-        port::privileged_port(container, pod, counterpart),
-        user::missing_nonroot(container, pod),
-        user::runs_as_root(container, pod, counterpart),
-    ];
-    let of_candidate = match counterpart {
-        Counterpart::None | Counterpart::Hardened(_) => Vec::new(),
-        Counterpart::Candidate(facts) => {
-            let candidate = Candidate { container, opened: ParsedContainer::of(container), pod, facts, name };
-            let mut found = Vec::new();
-            found.extend(user::named_user(&candidate));
-            found.extend(user::needs_root(&candidate));
-            start::hazards(&candidate, &mut found);
-            volume::hazards(&candidate, &mut found);
-            found.extend(port::ports_differ(&candidate));
-            found.extend(platform::platform_missing(pod.pod, pod.nodes, facts));
-            found
-        }
-    };
-    every.into_iter().flatten().chain(of_candidate)
 }
 
 #[cfg(test)]

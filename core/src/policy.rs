@@ -32,7 +32,7 @@ pub use self::rule::{Effect, ReplaceError, Replacement, ReplacementError, Rule};
 pub use self::secret::{Propagate, PullSecret};
 pub use self::verify::{Unknown, Verify};
 use crate::catalog::{Class, Platform};
-use crate::hazard::{Action, Code};
+use crate::hazard::{Action, Certainty, Code, Hazard, Setting};
 use crate::read::workload::Kind;
 use crate::reference::{ParseError, Reference, is_host_and_port};
 
@@ -82,7 +82,7 @@ pub struct Policy {
     pub verify: Option<Verify>,
     /// Who may lower the mode.
     pub opt_out: OptOut,
-    actions: [Action; Code::ALL.len()],
+    hazards: [Setting; Code::ALL.len()],
 }
 
 impl Default for Policy {
@@ -110,7 +110,7 @@ impl Default for Policy {
             owners: Owners::default(),
             verify: None,
             opt_out: OptOut::Container,
-            actions: array::from_fn(|at| Code::ALL.get(at).map_or(Action::Keep, |code| code.default_action())),
+            hazards: array::from_fn(|at| Code::ALL.get(at).map_or(Setting::Keep, |code| code.default_setting())),
         }
     }
 }
@@ -119,15 +119,24 @@ impl Policy {
     /// The default policy as a file, with a remark for each key.
     pub const DEFAULT_TEXT: &str = include_str!("../data/policy.yaml");
 
-    /// Returns the action for a hazard.
+    /// Returns the action for a certain finding of a hazard.
     pub fn action(&self, code: Code) -> Action {
-        self.actions.get(code as usize).copied().unwrap_or_else(|| code.default_action())
+        self.setting(code).action(Certainty::Certain)
     }
 
-    /// Sets the action for a hazard.
-    pub fn set_action(&mut self, code: Code, action: Action) {
-        if let Some(slot) = self.actions.get_mut(code as usize) {
-            *slot = action;
+    /// What a finding does.
+    pub fn action_of(&self, hazard: &Hazard<'_>) -> Action {
+        self.setting(hazard.code()).action(hazard.certainty())
+    }
+
+    fn setting(&self, code: Code) -> Setting {
+        self.hazards.get(code as usize).copied().unwrap_or_else(|| code.default_setting())
+    }
+
+    /// Sets what a hazard does.
+    pub fn set_hazard(&mut self, code: Code, setting: Setting) {
+        if let Some(slot) = self.hazards.get_mut(code as usize) {
+            *slot = setting;
         }
     }
 

@@ -41,7 +41,7 @@ use self::facts::Sheet;
 use self::previous_catalog::{Earlier, EarlierImage};
 use self::tags::by_version;
 use self::variants::{Variant, default_line, variants};
-use crate::catalog::{Catalog, CatalogError, format};
+use crate::catalog::{Catalog, CatalogError, StartProblem, format};
 
 /// The definitions of a catalog, by image.
 #[derive(Debug, Default)]
@@ -64,6 +64,8 @@ pub struct Written {
     pub unmapped: Vec<Box<str>>,
     /// The images of the previous catalog that are no longer defined.
     pub gone: Vec<Box<str>>,
+    /// Facts about the starts of images, each with its image, that name what the catalog does not have.
+    pub start_problems: Vec<(Box<str>, StartProblem)>,
 }
 
 impl Snapshot {
@@ -101,15 +103,17 @@ impl Snapshot {
         file.push(("source", object(&source)));
         file.extend(earlier.copies.as_deref().map(|raw| ("copies", raw.get().to_owned())));
         file.extend(earlier.amazon_accounts.as_deref().map(|raw| ("amazon_accounts", raw.get().to_owned())));
+        file.extend(earlier.vendor.as_deref().map(|raw| ("vendor", raw.get().to_owned())));
         file.push(("images", format!("[\n{}\n]", lines.join(",\n"))));
         let text = format!("{}\n", object(&file));
-        Catalog::parse(&text)?;
+        let catalog = Catalog::parse(&text)?;
         Ok(Written {
             text,
             images: self.images.len(),
             tags: self.tags.len(),
             unmapped,
             gone: earlier.images.into_keys().collect(),
+            start_problems: catalog.start_problems().map(|(image, problem)| (image.into(), problem)).collect(),
         })
     }
 }
@@ -126,6 +130,7 @@ fn image(name: &str, definitions: &[Definition], before: Option<&EarlierImage>) 
     let mut fields = vec![("name", json!(name).to_string())];
     fields.extend(before.and_then(|before| raw(&before.scheme)).map(|scheme| ("scheme", scheme)));
     fields.extend(before.and_then(|before| raw(&before.upstream)).map(|upstream| ("upstream", upstream)));
+    fields.extend(before.and_then(|before| raw(&before.repository)).map(|repository| ("repository", repository)));
     for key in ["run_as", "run_as_name", "ports", "entrypoint", "cmd", "shell", "platforms", "workdir"] {
         fields.extend(sheet.get(key).filter(|value| !is_nothing(value)).map(|value| (key, value.to_string())));
     }
@@ -142,6 +147,7 @@ fn image(name: &str, definitions: &[Definition], before: Option<&EarlierImage>) 
     if !contents.is_empty() {
         fields.push(("contents", json!(contents).to_string()));
     }
+    fields.extend(before.and_then(|before| raw(&before.start)).map(|start| ("start", start)));
     object(&fields)
 }
 

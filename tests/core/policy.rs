@@ -8,6 +8,7 @@
 mod policy {
     mod answer;
     mod broken;
+    mod certainty;
     mod default;
     mod hazard_rows;
     mod hostile;

@@ -107,7 +107,7 @@ fn images(object: &Value, kind: &str) -> Vec<(String, String)> {
 fn image() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => proptest::sample::select(vec![
-            "nginx:1.31.4", "docker.io/library/redis:8.10.1", "quay.io/kiwigrid/k8s-sidecar:2.10.1", "memcached:1.6.45-alpine",
+            "nginx:1.31.4", "docker.io/library/memcached:1.6.45", "quay.io/kiwigrid/k8s-sidecar:2.10.1", "memcached:1.6.45-alpine",
             "index.docker.io/library/python:3.14.7", "grafana/grafana:13.2.0", "quay.io/calico/kube-controllers:v3.31.7",
         ]).prop_map(str::to_owned),
         2 => proptest::sample::select(vec!["dhi.io/nginx:1.31.4", "acme/dhi-redis:8", "dhi.io/other"]).prop_map(str::to_owned),

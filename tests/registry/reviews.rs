@@ -83,7 +83,7 @@ async fn what_exists_is_taken_and_pinned_and_the_rest_stays() {
     })
     .await;
     let webhook = webhook(&server, "keep", LONG);
-    let images = ["nginx:1.31.4", &format!("nginx:1.31.4{PIN}"), "redis:8.10.1", "registry.example.com/own:1"];
+    let images = ["nginx:1.31.4", &format!("nginx:1.31.4{PIN}"), "memcached:1.6.45", "registry.example.com/own:1"];
     let (first, kept) = reviewed(&webhook, &images).await;
     let asked = server.seen().len();
     let hardened = format!("{}/dhi/nginx:1.31.4", server.host);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::facts::{Facts, Sheet};
+use super::facts::{BuildId, Facts, Sheet};
 use super::image::{Build, Image, Line};
 
 /// The flavor with a shell and upstream's entrypoint.
@@ -44,7 +44,9 @@ impl<'c> Declared<'c> {
     pub fn facts(&self) -> Facts<'c> {
         let sheets = [self.line.sheet.as_deref(), Some(&self.build.sheet), Some(&self.image.sheet)];
         let contents = self.build.contents.or((!self.image.contents.is_empty()).then_some(0));
-        Sheet::facts(&sheets, contents.and_then(|at| self.image.contents.get(at)))
+        let build = BuildId { os: self.os(), flavor: self.flavor().unwrap_or_default(), version: self.version() };
+        let facts = Sheet::facts(&sheets, contents.and_then(|at| self.image.contents.get(at)));
+        Facts { start: self.image.start(), build, ..facts }
     }
 
     /// Returns the `-compat` build of the same version and operating system, if it is published.
@@ -113,7 +115,7 @@ impl Image {
 
     /// Returns the facts of the default build.
     pub fn facts(&self) -> Facts<'_> {
-        let whole = || Sheet::facts(&[Some(&self.sheet)], self.contents.first());
+        let whole = || Facts { start: self.start(), ..Sheet::facts(&[Some(&self.sheet)], self.contents.first()) };
         self.default_build().map_or_else(whole, |build| build.facts())
     }
 

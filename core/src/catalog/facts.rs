@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::start::Start;
+
 /// The facts of one build, from its line, else its variant, else the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts<'c> {
@@ -24,6 +26,21 @@ pub struct Facts<'c> {
     pub workdir: Option<&'c str>,
     /// The contents, if known of this build.
     pub contents: Option<&'c Contents>,
+    /// What upstream's start does that the image's does not, where the catalog knows.
+    pub start: Option<&'c Start>,
+    /// Which build it is.
+    pub build: BuildId<'c>,
+}
+
+/// Which build of an image some facts are about; empty where they are about none that is declared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BuildId<'c> {
+    /// The operating system, such as `debian-13`.
+    pub os: &'c str,
+    /// The flavor; empty for the plain build.
+    pub flavor: &'c str,
+    /// The full version.
+    pub version: &'c str,
 }
 
 impl Facts<'_> {
@@ -176,6 +193,8 @@ impl Sheet {
             platforms: closest(sheets, |sheet| sheet.platforms.as_deref()).unwrap_or_default(),
             workdir: closest(sheets, |sheet| sheet.workdir.as_deref()),
             contents,
+            start: None,
+            build: BuildId::default(),
         }
     }
 }

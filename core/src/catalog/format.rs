@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::CatalogError;
 use super::facts::{Contents, OwnedDirectory, Sheet};
@@ -20,6 +21,7 @@ pub(crate) struct File {
     pub(crate) images: Images,
     pub(super) copies: Option<Vec<Copied>>,
     pub(crate) amazon_accounts: Option<Vec<Box<str>>>,
+    pub(super) vendor: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +33,9 @@ pub(crate) struct Image {
     pub(crate) past_versions: Option<Vec<Box<str>>>,
     pub(crate) scheme: Option<Box<str>>,
     pub(crate) contents: Option<Ordered<PartialContents>>,
+    /// Read apart, so that an error names the image.
+    pub(super) start: Option<Box<RawValue>>,
+    pub(super) repository: Option<Box<str>>,
     has_shell: Option<bool>,
     run_as: Option<u32>,
     run_as_name: Option<Box<str>>,

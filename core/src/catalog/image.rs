@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::facts::{Contents, Sheet};
 use super::pattern::TagPattern;
+use super::start::Start;
 
 /// A hardened image.
 pub struct Image {
@@ -20,6 +21,8 @@ pub struct Image {
     pub(crate) vocabulary: Vocabulary,
     pub(super) sheet: Sheet,
     pub(super) contents: Vec<Contents>,
+    pub(super) start: Option<Box<Start>>,
+    pub(super) repository: Option<Box<str>>,
 }
 
 /// The words in an image's own tags.
@@ -106,6 +109,16 @@ impl Image {
     /// Reports whether the image has a runtime build. Development builds run as root and hold a package manager.
     pub fn has_runtime(&self) -> bool {
         !self.builds.is_empty()
+    }
+
+    /// What upstream's start does that the hardened one does not, where the catalog knows. Nothing is judged by it where it does not.
+    pub fn start(&self) -> Option<&Start> {
+        self.start.as_deref()
+    }
+
+    /// The repository that has the image, where its name does not say.
+    pub fn repository(&self) -> Option<&str> {
+        self.repository.as_deref()
     }
 
     pub(crate) fn default_os(&self) -> &str {

@@ -26,6 +26,8 @@ impl Image {
         let default_os = default_os.or_else(|| bare_os(&variants)).unwrap_or_default();
         let (keys, contents) = contents(file.contents.take(), &default_os);
         let vocabulary = Vocabulary::of(&variants);
+        let start = file.start.take().map(|raw| serde_json::from_str(raw.get())).transpose();
+        let start = start.map_err(|source| CatalogError::Start { image: name.clone(), source })?;
         let mut builds = Vec::with_capacity(variants.len());
         for mut variant in variants.into_iter().filter(is_runtime) {
             let sheet = variant.sheet().map_err(Wrong::Port).map_err(wrong)?;
@@ -46,6 +48,8 @@ impl Image {
             vocabulary,
             sheet,
             contents,
+            start,
+            repository: file.repository.take(),
             name,
         })
     }

@@ -248,12 +248,12 @@ impl<'p> Plan<'p> {
         &mut self,
         image: &Image<'p, 'p>,
         inherited: &Inherited<'p>,
-        counterpart: &Counterpart<'_>,
+        counterpart: &Counterpart<'p>,
         name: Option<&str>,
         target: Option<&Reference>,
     ) {
         if let Some(container) = image.container {
-            for hazard in hazard::of_container(container, inherited, counterpart, name.unwrap_or_default()) {
+            for hazard in hazard::of_container(container, inherited, counterpart) {
                 self.find(hazard);
             }
         }
@@ -293,7 +293,7 @@ impl<'p> Plan<'p> {
     }
 
     fn find(&mut self, hazard: Hazard<'p>) {
-        let action = self.policy.action(hazard.code());
+        let action = self.policy.action_of(&hazard);
         if action != Action::Ignore {
             self.findings.push(Finding { hazard, action });
         }

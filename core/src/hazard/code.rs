@@ -9,7 +9,7 @@ use super::Code;
 
 /// What is the same for every finding of a hazard.
 struct Row {
-    default: Action,
+    default: Setting,
     about: About,
     /// Whether a registry's answer can take the finding away, or bring it.
     answerable: bool,
@@ -37,7 +37,7 @@ impl Code {
     #[expect(clippy::match_same_arms, reason = "one row a hazard")]
     const fn row(self) -> Row {
         use About::{Both, Candidate, Every, Hardened};
-        use Action::{Ignore, Keep, Warn};
+        use Setting::{Auto, Ignore, Keep, Warn};
         match self {
             Self::PrivilegedPort => Row::new(Warn, Every),
             Self::PrivilegedPortHost => Row::new(Keep, Candidate),
@@ -53,8 +53,14 @@ impl Code {
             Self::NoPackageManager => Row::new(Keep, Candidate),
             Self::DataPathMoved => Row::new(Keep, Candidate),
             Self::DataOwnerDiffers => Row::new(Keep, Candidate),
-            Self::VolumeOwnership => Row::new(Warn, Candidate),
-            Self::PortsDiffer => Row::new(Warn, Candidate),
+            Self::VolumeOwnership => Row::new(Auto, Candidate),
+            Self::PortsDiffer => Row::new(Auto, Candidate),
+            Self::VariableIgnored => Row::new(Auto, Candidate),
+            Self::FolderIgnored => Row::new(Auto, Candidate),
+            Self::ArgumentsDiffer => Row::new(Auto, Candidate),
+            Self::DefaultsDiffer => Row::new(Auto, Candidate),
+            Self::UserDiffers => Row::new(Auto, Candidate),
+            Self::TimeZoneMissing => Row::new(Warn, Candidate),
             Self::PlatformMissing => Row::new(Keep, Candidate).answerable(),
             Self::FipsUnavailable => Row::new(Keep, Candidate),
             Self::DigestDropped => Row::new(Ignore, Candidate).answerable(),
@@ -76,8 +82,8 @@ impl Code {
         name.parse().ok()
     }
 
-    /// Returns what happens where the policy does not name the hazard.
-    pub fn default_action(self) -> Action {
+    /// Returns what a policy that does not name the hazard says of it.
+    pub fn default_setting(self) -> Setting {
         self.row().default
     }
 
@@ -95,7 +101,7 @@ impl Code {
 }
 
 impl Row {
-    const fn new(default: Action, about: About) -> Self {
+    const fn new(default: Setting, about: About) -> Self {
         Self { default, about, answerable: false, counts_for_mirrors: false }
     }
 
@@ -111,6 +117,62 @@ impl Row {
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// How sure a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Certainty {
+    /// The container would not run as before.
+    Certain,
+    /// It may not: that depends on what no pod shows, or on a fact that is only likely.
+    Possible,
+}
+
+/// What a policy says of a hazard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Setting {
+    /// The image stays where the hazard is certain, and is rewritten with a warning where it is possible.
+    Auto,
+    /// Nothing, not even a warning.
+    Ignore,
+    /// The image is rewritten and the user warned.
+    Warn,
+    /// The image stays and the user is warned.
+    Keep,
+    /// The object is refused.
+    Deny,
+}
+
+impl Setting {
+    /// Returns what a finding does.
+    pub fn action(self, certainty: Certainty) -> Action {
+        match (self, certainty) {
+            (Self::Auto, Certainty::Certain) | (Self::Keep, _) => Action::Keep,
+            (Self::Auto, Certainty::Possible) | (Self::Warn, _) => Action::Warn,
+            (Self::Ignore, _) => Action::Ignore,
+            (Self::Deny, _) => Action::Deny,
+        }
+    }
+
+    /// Returns the word in policies.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            _ => self.action(Certainty::Certain).name(),
+        }
+    }
+}
+
+impl From<Action> for Setting {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Ignore => Self::Ignore,
+            Action::Warn => Self::Warn,
+            Action::Keep => Self::Keep,
+            Action::Deny => Self::Deny,
+        }
     }
 }
 

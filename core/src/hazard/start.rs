@@ -5,21 +5,18 @@ mod install;
 mod program;
 mod wrapper;
 
-use std::borrow::Cow;
-
 use self::inside::{Inside, Presence, is_standard};
-use self::wrapper::{Words, started};
-use super::{Candidate, Hazard};
+pub(super) use self::install::inline_script;
+use self::wrapper::Words;
+pub(super) use self::wrapper::started;
+use super::{Candidate, Hazard, owned};
 use crate::read::wire::Text;
 use crate::read::workload::{Mount, VolumeKind};
-use crate::text::printable;
 
 /// What Kubernetes manifests call shells by.
 const SHELLS: [&str; 9] = ["sh", "bash", "ash", "dash", "zsh", "ksh", "csh", "tcsh", "fish"];
 /// Where programs are looked for by name.
 const SEARCHED: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-/// The most of a word from the object that a finding repeats.
-const MAX_WORD: usize = 63;
 
 /// Adds the hazards of the programs that a candidate starts: of each code the first, in the order of command, hooks and probes.
 pub(super) fn hazards<'c>(candidate: &Candidate<'c, '_>, found: &mut Vec<Hazard<'c>>) {
@@ -222,6 +219,17 @@ fn shell(name: &str) -> Option<&'static str> {
     SHELLS.into_iter().find(|shell| *shell == name)
 }
 
+/// Whether a program of that name runs scripts of a shell.
+pub(super) fn is_shell(name: &str) -> bool {
+    shell(name).is_some()
+}
+
+/// Whether a name is that of a common program: a shell, Python, a wrapper, a package manager, or one of the userland.
+pub(super) fn is_known_program(name: &str) -> bool {
+    let runs_others = is_shell(name) || wrapper::is_wrapper(name) || install::is_python(name);
+    runs_others || install::manager(name).is_some() || program::named(name).is_some()
+}
+
 pub(super) fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
@@ -235,11 +243,6 @@ fn unknown<'c>(word: &str, place: Place) -> Option<Hazard<'c>> {
         Place::InitArguments => None,
         Place::Command | Place::Arguments => Some(Hazard::ProgramUnknown { program: owned(word) }),
     }
-}
-
-/// A word for a finding, which outlives what was taken apart.
-fn owned<'c>(word: &str) -> Cow<'c, str> {
-    Cow::Owned(printable(word, MAX_WORD).into_owned())
 }
 
 #[cfg(test)]

@@ -1,22 +1,28 @@
 //! What the tables of hazards have in common.
 
+use std::sync::LazyLock;
+
 use super::{Counterpart, Hazard, Inherited, of_container};
 use crate::answer::warning::line;
-use crate::catalog::{Catalog, Facts};
+use crate::catalog::{BuildId, Catalog, Facts, Image as CatalogImage};
 use crate::decide::plan::{Purpose, Request, plan};
 use crate::policy::{Mode, Policy};
 use crate::presence::Existing;
 use crate::read::review::Operation;
 use crate::read::workload::{Kind, Object, PodSpec};
 
-/// The codes of a container that could become the image `name` with these facts: from the rest of its fields, and those of its pod.
+static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::embedded);
+
+/// The codes of a container that could become the image `name` with these facts, and what the catalog knows of its start: from the rest of its fields, and those of its pod.
 pub(super) fn codes(container: &str, pod: &str, facts: Facts<'_>, name: &str) -> Vec<&'static str> {
     let comma = if pod.is_empty() { "" } else { "," };
     let json = format!(r#"{{"containers":[{{"name":"c","image":"{name}:1"{container}}}]{comma}{pod}}}"#);
     let spec: PodSpec<'_> = crate::read::wire::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
     let image = spec.images().find(|image| image.container.is_some()).unwrap();
+    let start = CATALOG.get(name).and_then(CatalogImage::start);
+    let facts = Facts { start, build: BuildId { os: "debian-13", ..BuildId::default() }, ..facts };
     let (inherited, counterpart) = (Inherited::of(&spec, &[]), Counterpart::Candidate(facts));
-    let found = of_container(image.container.unwrap(), &inherited, &counterpart, name);
+    let found = of_container(image.container.unwrap(), &inherited, &counterpart);
     found.map(|hazard| hazard.code().name()).filter(|code| *code != "missing-nonroot").collect()
 }
 

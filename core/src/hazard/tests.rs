@@ -1,5 +1,6 @@
 use super::*;
-use crate::read::workload::ImageList;
+use crate::catalog::Facts;
+use crate::read::workload::{ImageList, PodSpec};
 
 /// The facts of an image that runs as `uid` and of which nothing else is known.
 pub(super) fn runs_as(run_as: u32) -> Facts<'static> {
@@ -13,6 +14,8 @@ pub(super) fn runs_as(run_as: u32) -> Facts<'static> {
         platforms: &[],
         workdir: None,
         contents: None,
+        start: None,
+        build: crate::catalog::BuildId::default(),
     }
 }
 
@@ -27,8 +30,7 @@ fn codes(container: &str, pod: &str, counterpart: Counterpart<'_>) -> Vec<&'stat
     let spec: PodSpec<'_> = crate::read::wire::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
     let image = spec.images().find(|image| image.place.list == ImageList::Containers).unwrap();
     let inherited = Inherited::of(&spec, &[]);
-    let codes =
-        of_container(image.container.unwrap(), &inherited, &counterpart, "name").map(|hazard| hazard.code().name());
+    let codes = of_container(image.container.unwrap(), &inherited, &counterpart).map(|hazard| hazard.code().name());
     codes.filter(|code| *code != "missing-nonroot").collect()
 }
 

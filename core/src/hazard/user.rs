@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::start::base_name;
+use super::upstream::{self, refuses_root};
 use super::words::Words;
 use super::{Candidate, Counterpart, Hazard, Inherited};
 use crate::catalog::Facts;
@@ -89,10 +90,12 @@ pub(super) fn needs_root<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>
         Some("`hostPID`")
     } else if let Some(program) = root_program(candidate) {
         Some(program)
+    } else if upstream::start_needs_root(candidate) {
+        Some("its start")
     } else {
         context.capabilities.add.iter().map(|name| &**name).find(beyond_ports)
     };
-    reason.map(|reason| Hazard::NeedsRoot { reason, uid })
+    reason.map(|reason| Hazard::NeedsRoot { reason, uid, refuses_root: refuses_root(facts) })
 }
 
 /// Programs that change what belongs to others, or the node: nobody but root gets on with them.

@@ -5,52 +5,51 @@ mod storage;
 use std::borrow::Cow;
 use std::cell::LazyCell;
 
-use self::storage::Storage;
+use self::storage::{data, is_told_by, was_kept_around};
+use super::upstream::refuses_root;
 use super::user::effective_user;
-use super::{Candidate, Hazard};
+use super::{Candidate, Certainty, Hazard};
+use crate::catalog::Data;
 use crate::read::workload::{Mount, NodePath, Volume, VolumeKind};
 
 /// Adds the hazards of a candidate's volumes, the first of each kind.
 pub(super) fn hazards<'c>(candidate: &Candidate<'c, '_>, found: &mut Vec<Hazard<'c>>) {
-    let storage = Storage::of(candidate.name);
-    if let Some(storage) = storage {
-        found.extend(data_path_moved(candidate, storage));
-    }
+    found.extend(data_path_moved(candidate));
     // Root may use every volume: the advice of `needs-root` is enough.
     let needs_root = found.iter().any(|hazard| matches!(hazard, Hazard::NeedsRoot { .. }));
-    if needs_root && storage.is_none() {
+    let keeps_data = data(candidate.facts).next().is_some();
+    if needs_root && !keeps_data {
         return;
     }
-    let [data, other] = ownership(candidate, storage);
+    let [data, other] = ownership(candidate, keeps_data);
     found.extend(data.into_iter().chain(other.filter(|_| !needs_root)));
 }
 
 /// Has the data where upstream looks for it and the hardened image does not, and nothing tells it to.
-fn data_path_moved<'c>(candidate: &Candidate<'c, '_>, storage: &'static Storage) -> Option<Hazard<'c>> {
-    let setting = storage.setting()?;
-    let Candidate { opened, pod, .. } = candidate;
+fn data_path_moved<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>> {
+    let Candidate { opened, pod, facts, .. } = candidate;
     let keeps = |mount: &Mount<'_>| {
         matches!(kind(pod.pod.volume(&mount.name)), VolumeKind::Claim | VolumeKind::HostPath | VolumeKind::Other)
     };
-    let mut mounts = opened.mounts().iter();
-    let is_moved = mounts.any(|mount| storage.was_kept_around(mount) && keeps(mount));
-    let is_told = || {
+    let is_moved = |row: &Data| opened.mounts().iter().any(|mount| was_kept_around(row, mount) && keeps(mount));
+    let is_told = |row: &Data| {
         let mut words = opened.command().iter().chain(opened.args());
-        opened.env().iter().any(|variable| storage.is_told_by_variable(&variable.name))
-            || words.any(|word| storage.is_told_by_flag(word))
+        opened.env().iter().any(|variable| is_told_by(row, &variable.name)) || words.any(|word| is_told_by(row, word))
     };
-    (is_moved && !is_told()).then_some(Hazard::DataPathMoved { setting })
+    let row = data(facts).filter(|row| row.moved_to.is_some()).find(|row| is_moved(row) && !is_told(row))?;
+    let moved_to = row.moved_to.as_deref()?;
+    Some(Hazard::DataPathMoved { setting: row.told_by.first().map(|setting| &**setting), moved_to })
 }
 
 /// A volume whose data belong to another user, and one that the hardened image's user may not use.
-fn ownership<'c>(candidate: &Candidate<'c, '_>, storage: Option<&Storage>) -> [Option<Hazard<'c>>; 2] {
+fn ownership<'c>(candidate: &Candidate<'c, '_>, is_storage: bool) -> [Option<Hazard<'c>>; 2] {
     let Candidate { container, opened, pod, facts, .. } = candidate;
     let uid = facts.run_as;
     // A user that is set is the same before and after.
     if uid == 0 || effective_user(container, pod).is_some() {
         return [None, None];
     }
-    let owner = storage.and_then(|storage| storage.owner(container.image()));
+    let owner = data(facts).find_map(|row| row.user);
     if owner == Some(uid) {
         return [None, None];
     }
@@ -63,7 +62,7 @@ fn ownership<'c>(candidate: &Candidate<'c, '_>, storage: Option<&Storage>) -> [O
         let group = container.security_context.run_as_group.or(context.run_as_group);
         group.is_some() || context.fs_group == Some(0) || context.has_supplemental_groups()
     });
-    let (mut data, mut other) = (None, None);
+    let (mut differs, mut other) = (None, None);
     for mount in opened.mounts().iter().filter(|mount| !mount.path.is_empty()) {
         let volume = pod.pod.volume(&mount.name);
         let kind = kind(volume);
@@ -75,16 +74,18 @@ fn ownership<'c>(candidate: &Candidate<'c, '_>, storage: Option<&Storage>) -> [O
             VolumeKind::Files { readable } => (false, !readable && !shares_group),
             VolumeKind::EmptyDir | VolumeKind::Other => (false, false),
         };
-        if storage.is_some() && keeps_data && !shares_group {
-            let chown = on_node || storage.is_some_and(Storage::has_sole_owner);
-            data = data.or(Some(Hazard::DataOwnerDiffers { owner, uid, chown }));
+        if is_storage && keeps_data && !shares_group {
+            let chown = on_node || data(facts).any(|row| row.sole_owner);
+            differs = differs.or(Some(Hazard::DataOwnerDiffers { owner, uid, chown }));
         } else if is_closed && other.is_none() {
             let written = || Cow::Owned(mount.name.to_string());
             let volume = volume.map_or_else(written, |volume| Cow::Borrowed(&*volume.name));
-            other = Some(Hazard::VolumeOwnership { volume, uid, on_node });
+            let certainty = if on_node && !mount.read_only { Certainty::Certain } else { Certainty::Possible };
+            let refuses_root = refuses_root(facts);
+            other = Some(Hazard::VolumeOwnership { volume, uid, on_node, refuses_root, certainty });
         }
     }
-    [data, other]
+    [differs, other]
 }
 
 /// What a volume is. In the template of a `StatefulSet`, what the pod does not define is a claim.

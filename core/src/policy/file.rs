@@ -48,8 +48,8 @@ impl Policy {
             self.pull_secrets = secrets.into_iter().map(check_secret).collect::<Result<_, _>>()?;
         }
         self.take_workloads(written.workloads.unwrap_or_default());
-        for (code, action) in written.hazards.unwrap_or_default().0 {
-            self.set_action(code, action.value);
+        for (code, setting) in written.hazards.unwrap_or_default().0 {
+            self.set_hazard(code, setting);
         }
         self.namespaces = check_namespaces(written.namespaces.unwrap_or_default())?;
         self.owners = check_owners(written.owners.unwrap_or_default())?;

@@ -7,10 +7,9 @@ use std::sync::LazyLock;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Map;
-use serde_saphyr::Spanned;
 
 use super::{GitOps, Treatment};
-use crate::hazard::{Action, Code};
+use crate::hazard::{Action, Code, Setting};
 use crate::read::workload::Kind;
 
 const GITOPS: &str = "gitops";
@@ -72,9 +71,9 @@ impl JsonSchema for RawWorkloads {
     }
 }
 
-/// `hazards`: a map from code to action.
+/// `hazards`: a map from code to what it does.
 #[derive(Default)]
-pub(super) struct RawHazards(pub(super) Vec<(Code, Spanned<Action>)>);
+pub(super) struct RawHazards(pub(super) Vec<(Code, Setting)>);
 
 impl<'de> Deserialize<'de> for RawHazards {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -93,7 +92,12 @@ impl<'de> Deserialize<'de> for RawHazards {
                 let mut actions = Vec::new();
                 while let Some(name) = map.next_key::<String>()? {
                     let code = Code::named(&name).ok_or_else(|| A::Error::unknown_field(&name, &NAMES))?;
-                    actions.push((code, map.next_value()?));
+                    // Of a hazard that is always certain `auto` would be another word for `keep`.
+                    let setting = match code.default_setting() {
+                        Setting::Auto => map.next_value()?,
+                        _ => map.next_value::<Action>()?.into(),
+                    };
+                    actions.push((code, setting));
                 }
                 Ok(RawHazards(actions))
             }
@@ -110,7 +114,10 @@ impl JsonSchema for RawHazards {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let codes = Code::ALL.iter().map(|code| {
-            let mut schema = generator.subschema_for::<Action>();
+            let mut schema = match code.default_setting() {
+                Setting::Auto => generator.subschema_for::<Setting>(),
+                _ => generator.subschema_for::<Action>(),
+            };
             let what = format!("What happens to a container with the hazard `{code}` (docs/hazards.md).");
             schema.insert("description".to_owned(), what.into());
             (code.name().to_owned(), schema.into())

@@ -14,7 +14,7 @@ pub use self::container::{Capabilities, Container, Port, SecurityContext};
 pub use self::image::{Image, ImageList, Place};
 pub(crate) use self::metadata::Composer;
 pub use self::metadata::{Annotations, Metadata, OwnerReference};
-pub(crate) use self::parsed_container::{Handler, Mount, ParsedContainer, is_below};
+pub(crate) use self::parsed_container::{Handler, Mount, ParsedContainer, Variable, is_below};
 pub use self::pod::{LocalReference, PodSecurityContext, PodSpec, Sysctl};
 pub(crate) use self::volume::{NodePath, Volume, VolumeKind};
 use crate::read::wire::fields;

@@ -1,4 +1,4 @@
-//! Reads the facts that definitions do not state from the previous catalog: upstream repositories, schemes, past
+//! Reads the facts that definitions do not state from the previous catalog: upstream repositories, schemes, start facts, past
 //! versions.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,7 @@ pub(super) struct Earlier {
     pub(super) source: Option<Box<RawValue>>,
     pub(super) copies: Option<Box<RawValue>>,
     pub(super) amazon_accounts: Option<Box<RawValue>>,
+    pub(super) vendor: Option<Box<RawValue>>,
     #[serde(deserialize_with = "by_name")]
     pub(super) images: BTreeMap<Box<str>, EarlierImage>,
 }
@@ -21,6 +22,8 @@ pub(super) struct EarlierImage {
     name: Box<str>,
     pub(super) upstream: Option<Box<RawValue>>,
     pub(super) scheme: Option<Box<RawValue>>,
+    pub(super) start: Option<Box<RawValue>>,
+    pub(super) repository: Option<Box<RawValue>>,
     past_versions: Option<Vec<Box<str>>>,
     variants: Option<Vec<EarlierVariant>>,
 }

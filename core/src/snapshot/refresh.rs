@@ -76,6 +76,7 @@ struct File {
     source: Option<Box<RawValue>>,
     copies: Option<Box<RawValue>>,
     amazon_accounts: Option<Box<RawValue>>,
+    vendor: Option<Box<RawValue>>,
     images: Vec<Box<RawValue>>,
 }
 
@@ -166,6 +167,7 @@ fn written(file: &File, record: &str, images: &[String]) -> String {
     let mut fields: Fields = vec![("schema".into(), json!(SCHEMA).to_string()), ("source".into(), object(&source))];
     fields.extend(raw(&file.copies).map(|copies| ("copies".into(), copies)));
     fields.extend(raw(&file.amazon_accounts).map(|accounts| ("amazon_accounts".into(), accounts)));
+    fields.extend(raw(&file.vendor).map(|vendor| ("vendor".into(), vendor)));
     fields.push(("images".into(), format!("[\n{}\n]", images.join(",\n"))));
     format!("{}\n", object(&fields))
 }

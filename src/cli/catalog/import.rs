@@ -17,7 +17,7 @@ const IMAGES: &str = "image";
 /// Make a catalog file from a checkout of the public catalog (github.com/docker-hardened-images/catalog)
 ///
 /// Definitions say which tags there are, and what the images are like. What they do not say is carried over from an earlier catalog:
-/// upstream repositories, and versions that were declared once. docs/catalog.md says what comes from where.
+/// upstream repositories, facts about starts, and versions that were declared once. docs/catalog.md says what comes from where.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A definition that cannot be read is named with file, line and column, and left out.
@@ -88,7 +88,7 @@ impl Import {
     }
 
     fn report(&self, found: &Found, written: &Written) {
-        let Written { images, tags, unmapped, gone, .. } = written;
+        let Written { images, tags, unmapped, gone, start_problems, .. } = written;
         let [images, tags] = [(*images, "image"), (*tags, "tag")].map(|(number, what)| count(number, what));
         eprintln!("wrote {}: {images}, {tags}, of {}", self.out.display(), count(found.taken, "definition"));
         if found.left_out > 0 {
@@ -104,6 +104,9 @@ impl Import {
         }
         if !gone.is_empty() {
             eprintln!("in the earlier catalog only: {}: {}", count(gone.len(), "image"), names(gone));
+        }
+        for (image, problem) in start_problems {
+            eprintln!("image `{image}`: its facts about the start: {problem}");
         }
     }
 }

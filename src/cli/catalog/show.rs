@@ -1,11 +1,13 @@
 //! `quench catalog show`: prints all facts of one image.
 
+mod start;
+
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use quench_core::catalog::{Catalog, Declared, Facts, Image, Upstream};
+use quench_core::catalog::{Catalog, Declared, Facts, Image, Start, Upstream, Vendor};
 use quench_core::text::printable;
 use serde::Serialize;
 
@@ -42,6 +44,10 @@ struct Shape<'c> {
     upstreams: Vec<Source<'c>>,
     builds: Vec<Build<'c>>,
     past_versions: Vec<&'c str>,
+    /// Null where nothing is known of upstream's start.
+    start: Option<&'c Start>,
+    repository: Option<&'c str>,
+    vendor: Option<&'c Vendor>,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,7 +83,7 @@ impl Show {
     pub(super) fn run(self) -> Result<ExitCode> {
         let catalog = live::catalog(self.shown.catalog.as_deref())?;
         let Some(image) = catalog.get(&self.name) else { bail!("{}", unknown(&self.name, &catalog)) };
-        let shape = Shape::of(image);
+        let shape = Shape::of(image, catalog.vendor());
         self.shown.output.write(|out| shape.write(out), [&shape])
     }
 }
@@ -105,7 +111,7 @@ pub(super) fn unknown(name: &str, catalog: &Catalog) -> String {
 }
 
 impl<'c> Shape<'c> {
-    fn of(image: &'c Image) -> Self {
+    fn of(image: &'c Image, vendor: Option<&'c Vendor>) -> Self {
         let mut builds: Vec<Build<'c>> = Vec::new();
         for tag in image.tags() {
             let key = (tag.version(), tag.os(), tag.flavor());
@@ -121,6 +127,9 @@ impl<'c> Shape<'c> {
             upstreams: image.upstreams().iter().map(Source::of).collect(),
             builds,
             past_versions: image.past_versions().collect(),
+            start: image.start(),
+            repository: image.repository(),
+            vendor,
         }
     }
 
@@ -128,6 +137,12 @@ impl<'c> Shape<'c> {
         writeln!(out, "{} {}", self.name, self.version)?;
         if let Some(scheme) = self.scheme {
             writeln!(out, "  versions do not line up with upstream's: {scheme}")?;
+        }
+        if let Some(vendor) = self.vendor {
+            writeln!(out, "  vendor       {} ({})", vendor.name, vendor.registry)?;
+        }
+        if let Some(repository) = self.repository {
+            writeln!(out, "  repository   {repository}")?;
         }
         if self.upstreams.is_empty() {
             writeln!(out, "  no upstream repository is known: nothing is rewritten to it")?;
@@ -147,6 +162,9 @@ impl<'c> Shape<'c> {
         if !self.past_versions.is_empty() {
             writeln!(out, "past versions  {}", self.past_versions.join(" "))?;
         }
+        if let Some(start) = self.start {
+            start::write(start, out)?;
+        }
         Ok(())
     }
 }
@@ -165,7 +183,8 @@ impl<'c> Source<'c> {
 
 impl<'c> Build<'c> {
     fn of(tag: &Declared<'c>) -> Self {
-        let Facts { run_as, run_as_name, ports, entrypoint, cmd, shell, platforms, workdir, contents } = tag.facts();
+        let Facts { run_as, run_as_name, ports, entrypoint, cmd, shell, platforms, workdir, contents, .. } =
+            tag.facts();
         Self {
             version: tag.version(),
             os: tag.os(),

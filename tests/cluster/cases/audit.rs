@@ -37,9 +37,9 @@ pub(crate) fn the_audit_log_has_rewrites_and_kept(cluster: &Cluster) {
         ),
     });
     let nonroot = ["missing-nonroot"];
-    let redis =
-        "docker.io/library/redis:8.10.1@sha256:4add26142fcc73daf51010922df6d309600ed18b7f908a6679897b6ea7ec549f";
-    let rewrites = json!({"tag-and-digest": {"from": redis, "to": "dhi.io/redis:8.10.1", "match": "exact"}});
+    let memcached =
+        "docker.io/library/memcached:1.6.45@sha256:4add26142fcc73daf51010922df6d309600ed18b7f908a6679897b6ea7ec549f";
+    let rewrites = json!({"tag-and-digest": {"from": memcached, "to": "dhi.io/memcached:1.6.45", "match": "exact"}});
     cluster.with_temp_ns(Served::ByDefault, |namespace| {
         namespace.kubectl.apply(&manifest("digests"));
         let annotations = annotations(cluster, namespace, "pods");

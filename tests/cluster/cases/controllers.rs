@@ -19,7 +19,7 @@ spec:
         metadata: {labels: {app: minutely}}
         spec:
           restartPolicy: Never
-          containers: [{name: cache, image: 'redis:8.10.1'}]
+          containers: [{name: cache, image: 'memcached:1.6.45'}]
 ";
     cluster.with_temp_ns(Served::ByDefault, |namespace| {
         namespace.kubectl.apply(every_minute);
@@ -35,11 +35,11 @@ spec:
                 pod["metadata"]["annotations"]["quench.dev/original-images"].clone(),
             ],
             [
-                json!("redis:8.10.1"),
-                json!("redis:8.10.1"),
-                json!("dhi.io/redis:8.10.1"),
+                json!("memcached:1.6.45"),
+                json!("memcached:1.6.45"),
+                json!("dhi.io/memcached:1.6.45"),
                 json!([{"name": "dhi-pull-secret"}]),
-                json!(r#"{"cache":"redis:8.10.1"}"#),
+                json!(r#"{"cache":"memcached:1.6.45"}"#),
             ]
         );
     });
@@ -69,7 +69,7 @@ spec:
             "apiVersion": "postgresql.cnpg.io/v1",
             "kind": "Cluster",
             "metadata": {"name": "db"},
-            "spec": {"imageName": "redis:8.10.1"},
+            "spec": {"imageName": "memcached:1.6.45"},
         });
         eventually("resource's kind", || {
             let said = namespace.kubectl.try_with(&resource.to_string(), &["apply", "-f", "-"]);
@@ -87,7 +87,7 @@ spec:
         let by_hand = namespace.kubectl.with(&pod.to_string(), &[&create[..], &["--dry-run=server"]].concat());
         assert_eq!(
             by_hand.json()["spec"]["containers"][0]["image"],
-            "dhi.io/redis:8.10.1",
+            "dhi.io/memcached:1.6.45",
             "it is one that is rewritten"
         );
 

@@ -13,7 +13,7 @@ kind: Pod
 metadata: {name: web, annotations: {}}
 spec:
   securityContext: {runAsUser: 65532}
-  containers: [{name: web, image: 'nginx:1.31.4'}, {name: cache, image: 'redis:8.10.1'}]
+  containers: [{name: web, image: 'nginx:1.31.4'}, {name: cache, image: 'memcached:1.6.45'}]
 ";
 
 fn images(pod: &Value) -> Vec<&str> {
@@ -37,21 +37,21 @@ pub(crate) fn namespaces_of_the_policy(cluster: &Cluster) {
         let said = namespace.kubectl.with(POD, &["apply", "-f", "-"]);
         let would = [
             "container `web`: would become dhi.io/nginx:1.31.4",
-            "container `cache`: would become dhi.io/redis:8.10.1",
+            "container `cache`: would become dhi.io/memcached:1.6.45",
         ];
         assert_eq!(said.warnings(), would);
-        assert_eq!(images(&namespace.kubectl.get(&["pod", "web"])), ["nginx:1.31.4", "redis:8.10.1"]);
+        assert_eq!(images(&namespace.kubectl.get(&["pod", "web"])), ["nginx:1.31.4", "memcached:1.6.45"]);
     });
     let enforced = "mode: 'off'\nnamespaces: [{match: 'namespace-*', mode: enforce}]";
     with_policy(cluster, "enforced", enforced, |namespace| {
         namespace.kubectl.apply(POD);
-        assert_eq!(images(&namespace.kubectl.get(&["pod", "web"])), ["dhi.io/nginx:1.31.4", "dhi.io/redis:8.10.1"]);
+        assert_eq!(images(&namespace.kubectl.get(&["pod", "web"])), ["dhi.io/nginx:1.31.4", "dhi.io/memcached:1.6.45"]);
     });
 }
 
 /// `optOut` says whose annotations count.
 pub(crate) fn annotations_count_as_far_as_the_policy_says(cluster: &Cluster) {
-    let [nginx, redis] = [["nginx:1.31.4", "dhi.io/nginx:1.31.4"], ["redis:8.10.1", "dhi.io/redis:8.10.1"]];
+    let [nginx, memcached] = [["nginx:1.31.4", "dhi.io/nginx:1.31.4"], ["memcached:1.6.45", "dhi.io/memcached:1.6.45"]];
     for (instance, opt_out, object, container) in [
         ("by-namespace", "namespace", false, false),
         ("by-object", "object", true, false),
@@ -59,8 +59,8 @@ pub(crate) fn annotations_count_as_far_as_the_policy_says(cluster: &Cluster) {
     ] {
         with_policy(cluster, instance, &format!("optOut: {opt_out}"), |namespace| {
             for (annotation, expected) in [
-                ("quench.dev/mode: 'off'", if object { [nginx[0], redis[0]] } else { [nginx[1], redis[1]] }),
-                ("quench.dev/skip: web", if container { [nginx[0], redis[1]] } else { [nginx[1], redis[1]] }),
+                ("quench.dev/mode: 'off'", if object { [nginx[0], memcached[0]] } else { [nginx[1], memcached[1]] }),
+                ("quench.dev/skip: web", if container { [nginx[0], memcached[1]] } else { [nginx[1], memcached[1]] }),
             ] {
                 let pod = POD.replace("annotations: {}", &format!("annotations: {{{annotation}}}"));
                 let made = namespace.kubectl.with(&pod, &["create", "--dry-run=server", "-o", "json", "-f", "-"]);

@@ -135,8 +135,8 @@ pub(crate) fn hostile_pods_meet_the_api_servers_own_validation(cluster: &Cluster
         json!([container("a\nb", "nginx:1.31.4")]),
         json!([container("\u{202e}", "nginx:1.31.4\nWarning: all is well")]),
         json!([container(&long, "nginx:1.31.4")]),
-        json!([container("a", &long), container("a", "redis:8.10.1")]),
-        json!([container("a", " nginx:1.31.4"), container("b", "redis:8.10.1")]),
+        json!([container("a", &long), container("a", "memcached:1.6.45")]),
+        json!([container("a", " nginx:1.31.4"), container("b", "memcached:1.6.45")]),
         json!([container("a", ""), {"name": "b"}]),
         json!([]),
     ]
@@ -187,7 +187,7 @@ impl Drop for Injector {
 
 pub(crate) fn a_sidecar_of_a_later_webhook_is_rewritten_too(cluster: &Cluster) {
     const LABEL: &str = "quench.test/injected";
-    let injector = Injector::start(cluster, "docker.io/library/redis:8.10.1");
+    let injector = Injector::start(cluster, "docker.io/library/memcached:1.6.45");
     cluster.kubectl.apply(
         &json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
@@ -212,9 +212,9 @@ pub(crate) fn a_sidecar_of_a_later_webhook_is_rewritten_too(cluster: &Cluster) {
             pod["spec"]["containers"].get(1).is_some().then_some(pod)
         });
         let images: Vec<_> = pod["spec"]["containers"].as_array().unwrap().iter().map(|one| &one["image"]).collect();
-        assert_eq!(images, ["dhi.io/nginx:1.31.4", "dhi.io/redis:8.10.1"]);
+        assert_eq!(images, ["dhi.io/nginx:1.31.4", "dhi.io/memcached:1.6.45"]);
         assert_eq!(pod["spec"]["imagePullSecrets"], json!([{"name": "dhi-pull-secret"}]));
-        let record = r#"{"injected":"docker.io/library/redis:8.10.1","web":"nginx:1.31.4"}"#;
+        let record = r#"{"injected":"docker.io/library/memcached:1.6.45","web":"nginx:1.31.4"}"#;
         assert_eq!(pod["metadata"]["annotations"]["quench.dev/original-images"], record);
     });
     cluster.kubectl.run(&["delete", "mutatingwebhookconfiguration", "sidecars"]);

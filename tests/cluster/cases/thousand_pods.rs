@@ -15,7 +15,7 @@ use crate::quench::samples;
 const IMAGES: [(&str, &str); 13] = [
     ("quay.io/prometheus/node-exporter:v1.12.1", "dhi.io/node-exporter:1.12.1"),
     ("nginx:1.31.4", "dhi.io/nginx:1.31.4"),
-    ("docker.io/library/redis:8.10.1", "dhi.io/redis:8.10.1"),
+    ("docker.io/library/memcached:1.6.45", "dhi.io/memcached:1.6.45"),
     ("memcached:1.6.45-alpine", "dhi.io/memcached:1.6.45-alpine"),
     ("python:3.14.7", "dhi.io/python:3.14.7"),
     ("quay.io/kiwigrid/k8s-sidecar:2.10.1", "dhi.io/k8s-sidecar:2.10.1"),

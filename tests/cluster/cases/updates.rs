@@ -38,19 +38,20 @@ pub(crate) fn pods_older_than_quench_can_be_updated(cluster: &Cluster) {
     older_than_quench(cluster, &manifest("pull-secrets"), |namespace| {
         let before = stored(namespace);
         let labelled = namespace.kubectl.run(&["label", "pod", "no-secret", "team=shop"]);
-        let changed = namespace.kubectl.run(&["set", "image", "pod/no-secret", "cache=memcached:1.6.45"]);
-        let with_secret = namespace.kubectl.run(&["set", "image", "pod/secret-of-the-pod", "cache=memcached:1.6.45"]);
+        let changed = namespace.kubectl.run(&["set", "image", "pod/no-secret", "cache=memcached:1.6.45-alpine"]);
+        let with_secret =
+            namespace.kubectl.run(&["set", "image", "pod/secret-of-the-pod", "cache=memcached:1.6.45-alpine"]);
         assert_lines(
             "changes",
             &changes(&before, &stored(namespace)),
             &[
                 "Pod/no-secret /metadata/generation: 1 -> 2",
                 "Pod/no-secret /metadata/labels/team: none -> shop",
-                "Pod/no-secret /spec/containers/0/image: redis:8.10.1 -> memcached:1.6.45",
+                "Pod/no-secret /spec/containers/0/image: memcached:1.6.45 -> memcached:1.6.45-alpine",
                 "Pod/nothing-hardened unchanged",
                 "Pod/secret-of-the-account unchanged",
                 "Pod/secret-of-the-pod /metadata/generation: 1 -> 2",
-                "Pod/secret-of-the-pod /spec/containers/0/image: redis:8.10.1 -> dhi.io/memcached:1.6.45",
+                "Pod/secret-of-the-pod /spec/containers/0/image: memcached:1.6.45 -> dhi.io/memcached:1.6.45-alpine",
             ],
         );
         assert_lines("warnings", &labelled.warnings(), &[]);
@@ -91,7 +92,7 @@ spec:
     spec:
       containers:
         - {name: web, image: 'nginx:1.31.4'}
-        - {name: cache, image: 'redis:8.10.1'}
+        - {name: cache, image: 'memcached:1.6.45'}
         - {name: app, image: 'registry.example.com/app:1'}
 ";
 
@@ -185,16 +186,16 @@ pub(crate) fn one_changed_image_is_the_only_one_rewritten(cluster: &Cluster) {
             )
         };
         let hardened =
-            ["dhi.io/nginx:1.31.4", "dhi.io/redis:8.10.1", "registry.example.com/app:1"].map(Value::from).to_vec();
-        let record = json!(r#"{"cache":"redis:8.10.1","web":"nginx:1.31.4"}"#);
-        assert_eq!(template(), (hardened.clone(), record, json!(1)));
-        namespace.kubectl.apply(&DAEMONS.replace("redis:8.10.1", "memcached:1.6.45"));
-        let changed = [hardened[0].clone(), json!("dhi.io/memcached:1.6.45"), hardened[2].clone()].to_vec();
+            ["dhi.io/nginx:1.31.4", "dhi.io/memcached:1.6.45", "registry.example.com/app:1"].map(Value::from).to_vec();
         let record = json!(r#"{"cache":"memcached:1.6.45","web":"nginx:1.31.4"}"#);
+        assert_eq!(template(), (hardened.clone(), record, json!(1)));
+        namespace.kubectl.apply(&DAEMONS.replace("memcached:1.6.45", "memcached:1.6.45-alpine"));
+        let changed = [hardened[0].clone(), json!("dhi.io/memcached:1.6.45-alpine"), hardened[2].clone()].to_vec();
+        let record = json!(r#"{"cache":"memcached:1.6.45-alpine","web":"nginx:1.31.4"}"#);
         assert_eq!(template(), (changed, record, json!(2)));
         eventually("pod of the second revision", || {
             let pods = namespace.kubectl.list(&["pods"]);
-            let images = |pod: &Value| pod["spec"]["containers"][1]["image"] == "dhi.io/memcached:1.6.45";
+            let images = |pod: &Value| pod["spec"]["containers"][1]["image"] == "dhi.io/memcached:1.6.45-alpine";
             pods.iter().any(images).then_some(())
         });
     });

@@ -38,7 +38,7 @@ fn the_file_names_every_key() {
     let file: Value = serde_saphyr::from_str(Policy::DEFAULT_TEXT).unwrap();
     assert_eq!(file["hazards"].as_object().unwrap().len(), Code::ALL.len());
     for code in Code::ALL.iter().copied() {
-        assert_eq!(file["hazards"][code.name()], code.default_action().name());
+        assert_eq!(file["hazards"][code.name()], code.default_setting().name());
     }
     assert_eq!(file["workloads"].as_object().unwrap().len(), Kind::ALL.len() + 1);
 }

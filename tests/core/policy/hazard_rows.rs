@@ -47,9 +47,9 @@ fn rows_of_settings(shell: &Value, owned: &Value) -> Vec<Row> {
         absent,
         row(
             "hazards.privileged-port",
-            "{}",
-            &pod("redis:8.10.1", &json!({"ports": [{"containerPort": 80}]})),
-            actions!("privileged-port", "dhi.io/redis:8.10.1"),
+            "hazards: {ports-differ: ignore}",
+            &pod("memcached:1.6.45", &json!({"ports": [{"containerPort": 80}]})),
+            actions!("privileged-port", "dhi.io/memcached:1.6.45"),
         ),
         row(
             "hazards.missing-nonroot",
@@ -120,9 +120,39 @@ fn rows_of_starts() -> Vec<Row> {
         ),
         row(
             "hazards.no-entrypoint",
-            "{}",
+            "hazards: {defaults-differ: ignore}",
             &pod("registry.k8s.io/etcd:3.6.14-0", &json!({"args": ["--name=x"]})),
             actions!("no-entrypoint", "dhi.io/etcd:3.6.14"),
+        ),
+        row(
+            "hazards.variable-ignored",
+            "{}",
+            &pod("wiremock/wiremock:3.13", &json!({"env": [{"name": "WIREMOCK_OPTIONS", "value": "--verbose"}]})),
+            actions!("variable-ignored", "dhi.io/wiremock:3.13"),
+        ),
+        row(
+            "hazards.arguments-differ",
+            "{}",
+            &pod("registry:3.1.1", &json!({"args": ["/etc/distribution/config.yml"]})),
+            actions!("arguments-differ", "dhi.io/distribution-registry:3.1.1"),
+        ),
+        row(
+            "hazards.defaults-differ",
+            "{}",
+            &pod("redis:8.10.1", &json!({})),
+            actions!("defaults-differ", "dhi.io/redis:8.10.1"),
+        ),
+        row(
+            "hazards.user-differs",
+            "{}",
+            &pod("grafana/grafana:13.2.0", &json!({"securityContext": {"runAsUser": 472}})),
+            actions!("user-differs", "dhi.io/grafana:13.2.0"),
+        ),
+        row(
+            "hazards.time-zone-missing",
+            "{}",
+            &nginx_with(&json!({"env": [{"name": "TZ", "value": "Europe/Berlin"}]})),
+            actions!("time-zone-missing", "dhi.io/nginx:1.31.4"),
         ),
         row(
             "hazards.no-package-manager",
@@ -169,6 +199,15 @@ fn rows_of_data() -> Vec<Row> {
                 &json!({"name": "v", "hostPath": {"path": "/srv"}}),
             ),
             actions!("volume-ownership", "dhi.io/nginx:1.31.4"),
+        ),
+        row(
+            "hazards.folder-ignored",
+            "{}",
+            &with(
+                nginx_with(&json!({"volumeMounts": [{"name": "v", "mountPath": "/etc/nginx/templates"}]})),
+                &json!({"spec": {"volumes": [{"name": "v", "configMap": {"name": "x"}}]}}),
+            ),
+            actions!("folder-ignored", "dhi.io/nginx:1.31.4"),
         ),
         row(
             "hazards.ports-differ",

@@ -110,7 +110,7 @@ fn the_table_of_keys_is_the_schemas() {
 fn every_hazard_is_explained() {
     let text = fs::read_to_string(file("docs/hazards.md")).unwrap();
     for code in Code::ALL.iter().copied() {
-        let heading = format!("\n## `{code}` (default: {})\n", code.default_action().name());
+        let heading = format!("\n## `{code}` (default: {})\n", code.default_setting().name());
         assert!(text.contains(&heading), "{code}");
     }
 }
@@ -152,7 +152,7 @@ fn yaml(value: &Value) -> String {
 fn what(key: &Key) -> String {
     let code = key.path.strip_prefix("hazards.").and_then(Code::named);
     match code {
-        Some(code) => format!("[{code}](hazards.md#{code}-default-{})", code.default_action().name()),
+        Some(code) => format!("[{code}](hazards.md#{code}-default-{})", code.default_setting().name()),
         None => key.description.replace('|', "\\|").replace('\n', " "),
     }
 }

@@ -151,26 +151,26 @@ fn rows() -> Vec<Row> {
             &[("auto", "=dhi.io/nginx:1.31.4-compat +dhi-pull-secret"), ("never", "!no-shell")],
         ),
         Row {
-            existing: Existing::of(["dhi.io/nginx:1.31.4", "dhi.io/redis:8.10.1"].map(published)),
+            existing: Existing::of(["dhi.io/nginx:1.31.4", "dhi.io/memcached:1.6.45"].map(published)),
             ..row(
                 "hardened.digest",
                 "verify: {}",
                 &with(
                     pod(&format!("nginx:1.31.4@sha256:{}", "0".repeat(64)), &json!({})),
-                    &json!({"spec": {"initContainers": [{"name": "i", "image": "redis:8.10.1"}]}}),
+                    &json!({"spec": {"initContainers": [{"name": "i", "image": "memcached:1.6.45"}]}}),
                 ),
                 &[
                     (
                         "pin",
-                        "=dhi.io/redis:8.10.1 \
+                        "=dhi.io/memcached:1.6.45 \
                          =dhi.io/nginx:1.31.4@sha256:1111111111111111111111111111111111111111111111111111111111111111 +dhi-pull-secret",
                     ),
                     (
                         "always",
-                        "=dhi.io/redis:8.10.1@sha256:1111111111111111111111111111111111111111111111111111111111111111 \
+                        "=dhi.io/memcached:1.6.45@sha256:1111111111111111111111111111111111111111111111111111111111111111 \
                          =dhi.io/nginx:1.31.4@sha256:1111111111111111111111111111111111111111111111111111111111111111 +dhi-pull-secret",
                     ),
-                    ("drop", "=dhi.io/redis:8.10.1 =dhi.io/nginx:1.31.4 +dhi-pull-secret"),
+                    ("drop", "=dhi.io/memcached:1.6.45 =dhi.io/nginx:1.31.4 +dhi-pull-secret"),
                 ],
             )
         },
@@ -197,7 +197,10 @@ fn rows() -> Vec<Row> {
             "rules[].match",
             "rules: [{match: x, action: keep}]",
             &nginx,
-            &[("docker.io/library/nginx", ""), ("docker.io/library/redis", "=dhi.io/nginx:1.31.4 +dhi-pull-secret")],
+            &[
+                ("docker.io/library/nginx", ""),
+                ("docker.io/library/memcached", "=dhi.io/nginx:1.31.4 +dhi-pull-secret"),
+            ],
         ),
         row(
             "rules[].tag",
@@ -301,7 +304,13 @@ fn rows() -> Vec<Row> {
             ],
         ),
     ];
-    rows.extend(hazard_rows(&shell, &owned("nginx:1.31.4")));
+    rows.extend(hazard_rows(&shell, &owned("nginx:1.31.4")).into_iter().chain(rows_of_workloads()));
+    rows
+}
+
+/// Every kind of workload.
+fn rows_of_workloads() -> Vec<Row> {
+    let mut rows = Vec::new();
     for (key, api_version, kind) in [
         ("workloads.DaemonSet", "apps/v1", "DaemonSet"),
         ("workloads.Deployment", "apps/v1", "Deployment"),
@@ -327,7 +336,7 @@ fn rows() -> Vec<Row> {
 }
 
 /// `base` with `value` at the key; of lists, in their first entry.
-fn policy(base: &Value, key: &str, value: &Value) -> Policy {
+pub(super) fn policy(base: &Value, key: &str, value: &Value) -> Policy {
     let mut file = json!({"apiVersion": "quench.dev/v1alpha1", "kind": "Policy"});
     merge(&mut file, base);
     let mut at = &mut file;
@@ -370,6 +379,8 @@ fn each_value_comes_to_an_end_of_its_own() {
 /// Actions that come to the same as another one.
 fn is_like_another(key: &str, word: &str) -> bool {
     match key {
+        // It is `keep` where the hazard is certain, `warn` where it is possible: certainty.rs has both.
+        _ if word == "auto" => true,
         // The API server tells a controller of denials alone.
         "hazards.foreign-owner" => word == "warn",
         // There is nothing to keep: the image is hardened already.

@@ -13,10 +13,10 @@ use super::answer::{COMPAT, HUB, MIRRORED, NGINX, ask, known, pod, policy, prese
 #[test]
 fn nobody_is_asked_twice_or_without_verify() {
     let catalog = Catalog::embedded();
-    let object = json!({"spec": {"initContainers": [{"name": "a", "image": "nginx:1.31.4"}, {"name": "b", "image": "redis:8.10.1"}],
+    let object = json!({"spec": {"initContainers": [{"name": "a", "image": "nginx:1.31.4"}, {"name": "b", "image": "memcached:1.6.45"}],
         "containers": [{"name": "c", "image": "nginx:1.31.4"}]}});
     let asked = ask(&policy("verify: {}"), &catalog, &object, known(&[]));
-    assert_eq!(asked.asked_for(), [NGINX, "dhi.io/redis:8.10.1"]);
+    assert_eq!(asked.asked_for(), [NGINX, "dhi.io/memcached:1.6.45"]);
     // Nor does an answer count then.
     let without = ask(&policy(""), &catalog, &object, known(&[]));
     assert_eq!((without.asked, without.images.len()), (Vec::new(), 3));
@@ -52,7 +52,7 @@ fn what_depends_on_a_registry_says_so() {
 #[test]
 fn manifests_are_rewritten_to_what_exists() {
     let (policy, catalog) = (policy("verify: {}"), Catalog::embedded());
-    let text = "kind: Pod\napiVersion: v1\nspec:\n  containers: [{name: a, image: 'nginx:1.31.99'}, {name: b, image: 'redis:8.10.1'}]\n";
+    let text = "kind: Pod\napiVersion: v1\nspec:\n  containers: [{name: a, image: 'nginx:1.31.99'}, {name: b, image: 'memcached:1.6.45'}]\n";
     let mut rewriter = Rewriter {
         policy: &policy,
         catalog: &catalog,
@@ -66,7 +66,7 @@ fn manifests_are_rewritten_to_what_exists() {
     let asked = rewriter.candidates(&parsed).unwrap();
     assert_eq!(
         asked.iter().map(|inquiry| inquiry.reference.as_str()).collect::<Vec<_>>(),
-        ["dhi.io/nginx:1.31.99", "dhi.io/redis:8.10.1"]
+        ["dhi.io/nginx:1.31.99", "dhi.io/memcached:1.6.45"]
     );
     rewriter.existing = Existing::of([(asked[0].clone(), presence("1")), (asked[1].clone(), Presence::Absent)]);
     let rewritten = rewriter.rewrite(&parsed).unwrap().text.unwrap();

@@ -271,7 +271,7 @@ impl<'p> Plan<'p> {
         let mut findings = self.found(&candidate.findings).to_vec();
         let mut replace = |code, by: Option<hazard::Hazard<'p>>| {
             findings.retain(|finding| finding.hazard.code() != code);
-            let found = by.map(|hazard| Finding { hazard, action: self.policy.action(code) });
+            let found = by.map(|hazard| Finding { action: self.policy.action_of(&hazard), hazard });
             findings.extend(found.filter(|finding| finding.action != Action::Ignore));
         };
         if is_pinned {

@@ -79,7 +79,7 @@ fn ports_of_real_images() {
         (r#""image":"nginx:1.31.4","ports":[{"containerPort":80}]"#, &["privileged-port", "ports-differ"]),
         (r#""image":"nginx:1.31.4","ports":[{"containerPort":8080}]"#, &[]),
         (r#""image":"nginx:1.31.4""#, &[]),
-        (r#""image":"redis:8.10.1","args":["redis-server"],"ports":[{"containerPort":6379}]"#, &[]),
+        (r#""image":"memcached:1.6.45","args":["-m","64"],"ports":[{"containerPort":8081}]"#, &[]),
         (
             r#""image":"public.ecr.aws/karpenter/controller:1.14.1","ports":[{"containerPort":8080},{"containerPort":8081}]"#,
             &[],

@@ -46,6 +46,9 @@ impl<'f> Inside<'f> {
     /// Whether the image has what a command starts by that word.
     pub(super) fn find(self, word: &str) -> Presence {
         let name = base_name(word);
+        if self.is_gone(word) {
+            return Presence::Elsewhere;
+        }
         let (is_path, is_in_standard) = (word.starts_with('/'), is_standard(word));
         let (mut is_named, mut is_elsewhere) = (false, false);
         for path in self.listed().filter(|path| base_name(path) == name) {
@@ -71,6 +74,11 @@ impl<'f> Inside<'f> {
             _ if self.brings(&[name]) => Presence::Present,
             _ => Presence::Unknown,
         }
+    }
+
+    /// Whether the catalog knows that upstream has a program there, and the image has not.
+    fn is_gone(self, path: &str) -> bool {
+        self.facts.start.is_some_and(|start| start.gone.iter().any(|gone| **gone == *path))
     }
 
     fn is_application(self, path: &str) -> bool {

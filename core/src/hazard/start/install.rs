@@ -66,7 +66,7 @@ pub(super) fn by_python<W: Deref<Target = str>>(program: &str, mut words: Words<
 }
 
 /// The text that a shell is given with `-c`, by the words behind the shell.
-pub(super) fn inline_script<W: Deref<Target = str>>(mut words: Words<'_, W>) -> Option<&str> {
+pub(in crate::hazard) fn inline_script<W: Deref<Target = str>>(mut words: Words<'_, W>) -> Option<&str> {
     loop {
         let options = words.next()?.strip_prefix(['-', '+'])?;
         if options.starts_with('-') {

@@ -26,12 +26,12 @@ const MOUNTS: &str =
     r#","volumeMounts":[{"name":"files","mountPath":"/scripts"},{"name":"shared","mountPath":"/shared/"}]"#;
 
 /// What the hazards of a container's starts say, each with its code.
-fn lines(container: &str, counterpart: &Counterpart<'_>, name: &str) -> Vec<(&'static str, String)> {
+fn lines(container: &str, counterpart: &Counterpart<'_>) -> Vec<(&'static str, String)> {
     let json = format!(r#"{{"containers":[{{"name":"c"{container}}}]{VOLUMES}}}"#);
     let spec: PodSpec<'_> = crate::read::wire::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
     let image = spec.images().next().unwrap();
     let inherited = Inherited::of(&spec, &[]);
-    let found = of_container(image.container.unwrap(), &inherited, counterpart, name);
+    let found = of_container(image.container.unwrap(), &inherited, counterpart);
     let found = found.filter(|hazard| CODES.contains(&hazard.code()));
     found.map(|hazard| (hazard.code().name(), hazard.to_string())).collect()
 }
@@ -45,7 +45,7 @@ fn real(image: &str, container: &str) -> Vec<&'static str> {
 }
 
 fn codes(container: &str, counterpart: &Counterpart<'_>) -> Vec<&'static str> {
-    lines(container, counterpart, "name").into_iter().map(|(code, _)| code).collect()
+    lines(container, counterpart).into_iter().map(|(code, _)| code).collect()
 }
 
 fn words(words: &[&str]) -> Vec<Box<str>> {
@@ -312,7 +312,7 @@ fn the_first_of_each_code() {
         "startupProbe":{"exec":{"command":["sh"]}},"lifecycle":{"postStart":{"exec":{"command":["/post"]}},"preStop":{"exec":{"command":["/pre"]}}}"#;
     let contents = Contents { packages: words(&["base-files"]), ..Contents::default() };
     let facts = Facts { contents: Some(&contents), ..runs_as(65532) };
-    let found = lines(container, &Counterpart::Candidate(facts), "name");
+    let found = lines(container, &Counterpart::Candidate(facts));
     let texts: Vec<&str> = found.iter().map(|(_, text)| &**text).collect();
     assert_eq!(
         texts,

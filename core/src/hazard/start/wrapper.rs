@@ -10,7 +10,7 @@ use super::base_name;
 const MAX_DEPTH: usize = 8;
 
 /// The words of a command, and of the arguments behind it.
-pub(super) type Words<'w, W> = Chain<Iter<'w, W>, Iter<'w, W>>;
+pub(in crate::hazard) type Words<'w, W> = Chain<Iter<'w, W>, Iter<'w, W>>;
 
 /// A program that starts another, and how its own words end.
 struct Wrapper {
@@ -40,14 +40,14 @@ static WRAPPERS: [Wrapper; 14] = [
 ];
 
 /// A program that is started, and the words behind it.
-pub(super) struct Start<'w, W> {
-    pub(super) program: &'w str,
-    pub(super) rest: Words<'w, W>,
-    pub(super) is_init: bool,
+pub(in crate::hazard) struct Start<'w, W> {
+    pub(in crate::hazard) program: &'w str,
+    pub(in crate::hazard) rest: Words<'w, W>,
+    pub(in crate::hazard) is_init: bool,
 }
 
 /// The programs that a command starts: wrappers, each followed by what it wraps.
-pub(super) fn started<W: Deref<Target = str>>(words: Words<'_, W>) -> impl Iterator<Item = Start<'_, W>> {
+pub(in crate::hazard) fn started<W: Deref<Target = str>>(words: Words<'_, W>) -> impl Iterator<Item = Start<'_, W>> {
     let mut next = Some(words);
     let programs = std::iter::from_fn(move || {
         let mut words = next.take()?;

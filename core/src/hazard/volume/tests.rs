@@ -1,6 +1,6 @@
-use crate::hazard::Hazard;
 use crate::hazard::table_tests::{assert_fits, codes, settled, warned};
 use crate::hazard::tests::runs_as;
+use crate::hazard::{Certainty, Hazard};
 use crate::read::workload::Kind;
 
 const VOLUMES: &str = r#""volumes":[{"name":"data","persistentVolumeClaim":{"claimName":"data"}},{"name":"tmp","emptyDir":{}},
@@ -62,7 +62,7 @@ fn data_that_is_looked_for_elsewhere() {
         }
     }
     for setting in ["PGDATA", "GITEA_WORK_DIR", "--storage.tsdb.path"] {
-        assert_fits(&Hazard::DataPathMoved { setting });
+        assert_fits(&Hazard::DataPathMoved { setting: Some(setting), moved_to: "/data" });
     }
 }
 
@@ -134,9 +134,10 @@ fn volumes_that_are_closed_to_the_user() {
     }
     // Data and other volumes of one container.
     let both = r#","volumeMounts":[{"name":"key","mountPath":"/key"},{"name":"data","mountPath":"/data"}]"#;
-    assert_eq!(codes(both, VOLUMES, runs_as(65532), "redis"), ["data-owner-differs", "volume-ownership"]);
-    for on_node in [false, true] {
-        assert_fits(&Hazard::VolumeOwnership { volume: "a-name-that-is-longer".into(), uid: 65532, on_node });
+    assert_eq!(codes(both, VOLUMES, runs_as(65532), "loki"), ["data-owner-differs", "volume-ownership"]);
+    for (on_node, refuses_root) in [(false, false), (true, false), (true, true)] {
+        let (volume, certainty) = ("a-name-that-is-longer".into(), Certainty::Certain);
+        assert_fits(&Hazard::VolumeOwnership { volume, uid: 65532, on_node, refuses_root, certainty });
     }
 }
 
@@ -179,7 +180,7 @@ fn volumes_of_real_images() {
             &[],
         ),
         (
-            r#"{"containers":[{"name":"c","image":"redis:8.10.1","volumeMounts":[{"name":"d","mountPath":"/data"}]}],
+            r#"{"containers":[{"name":"c","image":"memcached:1.6.45","volumeMounts":[{"name":"d","mountPath":"/data"}]}],
                 "volumes":[{"name":"d","emptyDir":{}}]}"#,
             &[],
         ),

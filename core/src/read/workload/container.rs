@@ -44,11 +44,6 @@ impl<'a> Container<'a> {
         Image { place, name: &self.name, reference: &self.image, container: Some(self) }
     }
 
-    /// Returns the image as it is written.
-    pub(crate) fn image(&self) -> &str {
-        &self.image
-    }
-
     /// Reports whether all keys of a `ConfigMap` or Secret become variables (`envFrom`).
     pub(crate) fn has_env_from(&self) -> bool {
         self.env_from.0.is_some_and(|json| json != "[]")

@@ -88,9 +88,22 @@ pub(crate) struct Variable<'a> {
     pub(crate) name: Text<'a>,
     /// The value; empty if it comes from elsewhere (`valueFrom`).
     pub(crate) value: Text<'a>,
+    value_from: Raw<'a>,
 }
 
-fields!(Variable<'a> { "name" => name, "value" => value });
+impl Variable<'_> {
+    /// Whether the value comes from elsewhere.
+    pub(crate) fn is_from_elsewhere(&self) -> bool {
+        self.value_from.0.is_some()
+    }
+
+    /// Whether it has a value: one from elsewhere, or one that is not empty.
+    pub(crate) fn is_set(&self) -> bool {
+        self.is_from_elsewhere() || !self.value.is_empty()
+    }
+}
+
+fields!(Variable<'a> { "name" => name, "value" => value, "valueFrom" => value_from });
 
 /// An entry of `volumeMounts`.
 #[derive(Debug, Default)]
