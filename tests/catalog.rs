@@ -73,6 +73,7 @@ fn an_import_is_as_before() {
         let past: Vec<Value> = serde_json::from_value(image["past_versions"].take()).unwrap();
         assert!(past.contains(&json!("1.31.4")) && !past.contains(&json!("99.1.0")), "{past:?}");
         assert_eq!(image["upstream"].take()[0]["ref"], "docker.io/library/nginx");
+        assert!(image["start"].take()["folders"].is_array(), "facts about the start are carried over");
     }
     let lines: Vec<String> = images.iter().map(|image| format!("{image:#}")).collect();
     insta::assert_snapshot!(format!("{said}\n{}", lines.join("\n")));

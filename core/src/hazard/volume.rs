@@ -55,7 +55,9 @@ fn ownership<'c>(candidate: &Candidate<'c, '_>, is_storage: bool) -> [Option<Haz
     }
     let context = &pod.pod.security_context;
     let shares_group = context.fs_group.is_some();
-    if shares_group && !pod.pod.has_host_paths() {
+    // A group does not help a program that insists on owning its files.
+    let is_sole_owner = data(facts).any(|row| row.sole_owner);
+    if shares_group && !is_sole_owner && !pod.pod.has_host_paths() {
         return [None, None];
     }
     let has_group = LazyCell::new(|| {
@@ -74,8 +76,8 @@ fn ownership<'c>(candidate: &Candidate<'c, '_>, is_storage: bool) -> [Option<Haz
             VolumeKind::Files { readable } => (false, !readable && !shares_group),
             VolumeKind::EmptyDir | VolumeKind::Other => (false, false),
         };
-        if is_storage && keeps_data && !shares_group {
-            let chown = on_node || data(facts).any(|row| row.sole_owner);
+        if is_storage && keeps_data && (!shares_group || is_sole_owner) {
+            let chown = on_node || is_sole_owner;
             differs = differs.or(Some(Hazard::DataOwnerDiffers { owner, uid, chown }));
         } else if is_closed && other.is_none() {
             let written = || Cow::Owned(mount.name.to_string());
