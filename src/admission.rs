@@ -1,4 +1,4 @@
-//! The endpoint that the API server calls: read, plan, look up, settle, reply.
+//! Serves the endpoint that the API server calls: read, plan, ask registries, settle, reply.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -32,22 +32,22 @@ pub const MAX_REVIEW: usize = 8 << 20;
 /// The longest name or namespace that a log line repeats (Kubernetes' longest names).
 const MAX_LOGGED: usize = 253;
 
-/// What a review is decided by.
+/// The state that reviews share.
 #[derive(Debug)]
 pub struct Admission {
-    /// The policy and the catalog in force.
+    /// The policy and the catalog.
     pub live: Arc<Live>,
-    /// Where reviews are counted.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// The namespace of the webhook itself, which it leaves alone.
+    /// quench's own namespace, which it leaves alone.
     pub own_namespace: Option<String>,
-    /// Who is asked for what a policy with `verify` wants to know.
+    /// The registry client, for policies with `verify`.
     pub registry: Arc<Registry>,
-    /// Which pull secrets namespaces are known to lack.
+    /// The pull secrets that namespaces are known to lack.
     pub pull_secrets: Arc<Known>,
 }
 
-/// The routes of the webhook. The path says the mode where a namespace's label does.
+/// Returns the routes of the webhook. The path carries the mode of the namespace's label.
 pub fn router(admission: Admission) -> Router {
     let by_path = |mode: Option<Mode>| {
         post(move |State(admission): State<Arc<Admission>>, request: Request| async move {
@@ -63,7 +63,7 @@ pub fn router(admission: Admission) -> Router {
         .with_state(Arc::new(admission))
 }
 
-/// The body of a request, as far as its headers promise a review.
+/// Reads the body of a request whose headers promise a review.
 async fn read(request: Request) -> Result<Bytes, Refusal> {
     check_media_type(request.headers())?;
     to_bytes(request.into_body(), MAX_REVIEW).await.map_err(|error| Refusal::from_body(&error))
@@ -86,11 +86,12 @@ impl Admission {
 
     async fn review(&self, path_mode: Option<Mode>, body: &[u8], started: Instant) -> Result<Response, Refusal> {
         let review = review::Request::parse(body).map_err(|error| Refusal::from_review(&error))?;
-        // Once, so that all of the review is decided by the same.
+        // Loaded once, so that one policy decides the whole review.
         let in_force = self.live.load();
         let absences = self.pull_secrets.load();
         if in_force.policy.verify.is_some() {
-            // What is loaded without a lock is not to be held for long. Boxed, so that reviews that ask nobody do not carry it.
+            // A guard must not be held across an await, so it is exchanged for a reference count. Boxed, so that
+            // reviews without questions do not carry it.
             let (in_force, absences) = (Guard::into_inner(in_force), Guard::into_inner(absences));
             return Ok(Box::pin(self.ask(path_mode, review, in_force, absences, started)).await);
         }
@@ -101,7 +102,7 @@ impl Admission {
         Ok(self.reply(&review, &outcome, started))
     }
 
-    /// A review by a policy with `verify`.
+    /// Answers a review by a policy with `verify`.
     async fn ask(
         &self,
         path_mode: Option<Mode>,
@@ -123,7 +124,7 @@ impl Admission {
         self.reply(&review, &outcome, started)
     }
 
-    /// What is to be decided; nothing for what is no workload.
+    /// Returns the object to decide about; `None` for objects without pods.
     fn request<'r>(
         &self,
         path_mode: Option<Mode>,
@@ -147,7 +148,7 @@ impl Admission {
         response
     }
 
-    /// What registries say of the candidates.
+    /// Asks registries about the plan's candidates.
     fn existing<'a>(&'a self, plan: &Plan<'_>, policy: &'a Policy) -> impl Future<Output = Existing> + use<'a> {
         let asked = policy.verify.as_ref().map(|verify| (verify, plan.candidates().cloned().collect::<Vec<Inquiry>>()));
         async move {
@@ -160,7 +161,7 @@ impl Admission {
         }
     }
 
-    /// One log line and the counters of a review.
+    /// Writes the log line and the metrics of a review.
     fn tell(&self, review: &review::Request<'_>, outcome: &Outcome<'_>, started: Instant) {
         let (kind, operation) = (review.kind.map_or("Other", |kind| kind.name()), review.operation.name());
         let result = match (outcome.denial(), outcome.changes()) {
@@ -216,7 +217,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A request that gets no review: status, and what to do instead.
+/// The answer to a request that is not a review: the status, and what to send instead.
 #[derive(Debug, Clone)]
 struct Refusal(StatusCode, String);
 

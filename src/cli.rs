@@ -1,4 +1,4 @@
-//! The command line: one file a command.
+//! The command line: one file per command.
 
 mod catalog;
 mod certs;
@@ -20,7 +20,7 @@ use quench_core::catalog::Catalog;
 use crate::live;
 use crate::telemetry::{self, LogFormat};
 
-/// For scripts: where output goes, and what the exit code means.
+/// The help text about output and exit codes, for scripts.
 const EXIT_CODES: &str = "\
 Data goes to stdout, everything else to stderr.
 Exit codes: 0 done; 1 the answer is no; 2 usage or IO error.";
@@ -59,7 +59,7 @@ struct Logs {
 }
 
 impl Quench {
-    /// Runs the command; an error has been written to stderr.
+    /// Runs the command; errors are written to stderr.
     pub fn run(self) -> ExitCode {
         self.execute().unwrap_or_else(|error| {
             eprintln!("error: {error:#}");
@@ -80,7 +80,7 @@ impl Quench {
     }
 }
 
-/// The files that decide what becomes of images.
+/// The flags for policy and catalog.
 #[derive(Debug, Args)]
 struct RuleFiles {
     /// The policy file; without it, the built-in default
@@ -97,7 +97,7 @@ impl RuleFiles {
     }
 }
 
-/// A name that Kubernetes accepts for a Service or Namespace: a DNS label (RFC 1123).
+/// Checks a DNS label (RFC 1123), as names of Services and Namespaces are.
 fn dns_label(name: &str) -> Result<String, String> {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let outer = !name.starts_with('-') && !name.ends_with('-');

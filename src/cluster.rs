@@ -1,4 +1,4 @@
-//! Everything that speaks to the Kubernetes API. Nothing here is on the path of a review.
+//! Talks to the Kubernetes API: registration, self-managed certificates and pull secrets. No review waits for it.
 
 pub mod authority;
 mod call;

@@ -1,7 +1,7 @@
-//! What is in force while the program serves: policy, catalog and certificates, from files or built in.
+//! Holds the policy, catalog and certificates in use, and reloads their files.
 //!
-//! Kubernetes swaps the files of a volume by a symbolic link, which no watch on the file itself notices: they are read
-//! again every few seconds, and compared with what was read before. What is refused changes nothing.
+//! Kubernetes swaps the files of a volume by a symbolic link, which a watch on the file does not notice. So files are
+//! read every few seconds and compared. A refused file changes nothing.
 //!
 //! ```text
 //! every few seconds -> Files -> Rules        -> Live               one load a review
@@ -36,16 +36,16 @@ pub use registry_authorities::RegistryAuthorities;
 pub use rules::Rules;
 pub use status::{SelfManaged, Standing};
 
-/// What a review is decided by.
+/// The policy and catalog in use.
 #[derive(Debug, Clone)]
 pub struct InForce {
-    /// What may be rewritten to what.
+    /// The policy.
     pub policy: Arc<Policy>,
-    /// What is published as hardened.
+    /// The catalog.
     pub catalog: Arc<Catalog>,
 }
 
-/// The policy and the catalog in force, as one: a review that loads them once is decided by what belongs together.
+/// The policy and catalog in use, swapped together, so that a review never mixes two versions.
 ///
 /// ```
 /// use quench::live::Live;
@@ -63,17 +63,17 @@ pub struct InForce {
 pub struct Live(ArcSwap<InForce>);
 
 impl Live {
-    /// Starts with these.
+    /// Creates the value with a policy and a catalog.
     pub fn new(policy: Policy, catalog: Catalog) -> Self {
         Self(ArcSwap::from_pointee(InForce { policy: Arc::new(policy), catalog: Arc::new(catalog) }))
     }
 
-    /// What is in force, without a lock. To be called once a review.
+    /// Returns the current policy and catalog without a lock. Call it once per review.
     pub fn load(&self) -> Guard<Arc<InForce>> {
         self.0.load()
     }
 
-    /// Puts what is given in force, both at once where both are. Reviews that have begun end with what they loaded.
+    /// Replaces the policy, the catalog or both at once. Reviews in progress keep the version that they loaded.
     pub fn replace(&self, policy: Option<Policy>, catalog: Option<Catalog>) {
         let (policy, catalog) = (policy.map(Arc::new), catalog.map(Arc::new));
         self.0.rcu(|now| InForce {
@@ -83,12 +83,12 @@ impl Live {
     }
 }
 
-/// The policy of that file; without one, the built-in default.
+/// Reads the policy file; without one, returns the built-in default.
 pub fn policy(file: Option<&Path>) -> Result<Policy> {
     file.map_or_else(|| Ok(Policy::default()), |file| parse_policy(&read(file, "policy")?, file))
 }
 
-/// The catalog of that file; without one, the embedded snapshot.
+/// Reads the catalog file; without one, returns the embedded snapshot.
 pub fn catalog(file: Option<&Path>) -> Result<Catalog> {
     file.map_or_else(|| Ok(Catalog::embedded()), |file| parse_catalog(&read(file, "catalog")?, file))
 }

@@ -1,11 +1,11 @@
-//! Work that may panic, without an end to what asks for it.
+//! Contains panics, so that one task does not end others.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-/// The output of `work`, or nothing where it panicked; the panic hook has written the reason.
+/// Returns the output of `work`, or `None` if it panicked; the panic hook has written the reason.
 pub(crate) async fn unwinding<F: Future>(work: F) -> Option<F::Output> {
     let mut work = pin!(work);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {

@@ -1,15 +1,15 @@
-//! Does this image exist, for which platforms, with which digest: what registries say, within a review's deadline.
+//! Asks registries whether an image exists, for which platforms and with which digest, within a review's deadline.
 //!
 //! ```text
 //! review -> Cache ------------------------------------------------> Existing     no request, no wait
-//!             | not known: one question for each reference on its way
+//!             | not cached: one question per reference
 //!             v
 //!           Breaker -> Distribution -> Client -> registry, token service
-//!             ^ in time: the answer; else what was known, or Unknown. The question goes on, and fills the cache
-//! keep_warm --+   before an answer ends that reviews ask for
+//!             ^ in time: the answer; else the last one, or Unknown. The question continues and fills the cache
+//! keep_warm --+   before an answer that reviews use expires
 //! ```
 //!
-//! The policy says whom the client may speak to ([`Trust`]); nothing that a pod or an answer says adds to that.
+//! The policy says which hosts the client may contact ([`Trust`]); nothing in a pod or an answer adds to that.
 
 mod breaker;
 mod cache;
@@ -53,17 +53,17 @@ pub use self::options::{Options, Proxies};
 pub use self::tags::TagsError;
 pub use self::trust::Trust;
 
-/// Questions that are on their way or wait for their turn: what bounds the memory of a burst.
+/// The most questions in progress or waiting, which bounds the memory of a burst.
 const MAX_FLIGHTS: usize = 512;
-/// Those of one review, so that a pod with made-up images does not take all.
+/// The most questions of one review, so that a pod with made-up images does not use all of them.
 const MAX_ASKED: usize = 64;
-/// Answers that are refreshed at a time.
+/// The most answers that are refreshed at a time.
 const MAX_REFRESHES: usize = 8;
 
-/// What is known of images, and who asks for what is not.
+/// The registry client with its cache.
 pub struct Registry {
     shared: Arc<Shared>,
-    /// Dropped with the registry, and the questions with it.
+    /// The questions in progress; dropped with the registry.
     flights: Mutex<JoinSet<()>>,
 }
 
@@ -84,7 +84,7 @@ impl fmt::Debug for Registry {
 }
 
 impl Registry {
-    /// Knows nothing yet, nobody's password, and no authority but those of the web.
+    /// Creates a client with an empty cache, no credentials and the webpki roots.
     pub fn new(options: Options, metrics: Arc<Metrics>) -> Result<Self, rustls::Error> {
         let credentials = Arc::new(ArcSwap::default());
         let client = Arc::new(ArcSwap::from_pointee(Client::new([], options.proxies.into())?));
@@ -100,21 +100,21 @@ impl Registry {
         Ok(Self { shared: Arc::new(shared), flights: Mutex::default() })
     }
 
-    /// Uses these from now on.
+    /// Replaces the credentials.
     pub fn replace_credentials(&self, credentials: Credentials) {
         self.shared.credentials.store(Arc::new(credentials));
     }
 
-    /// Takes these from now on for who may sign registries' certificates, besides the authorities of the web. Connections
-    /// of before are not used any more.
+    /// Replaces the authorities that may sign registries' certificates, besides the webpki roots. Open connections are
+    /// not used any more.
     pub fn replace_authorities(&self, authorities: Vec<CertificateDer<'static>>) -> Result<(), rustls::Error> {
         let client = Client::new(authorities, self.shared.options.proxies.into())?;
         self.shared.client.store(Arc::new(client));
         Ok(())
     }
 
-    /// What is known of each candidate at the end of `timeout` at the latest. Where all answers are known, nothing is awaited,
-    /// and `trust` is not called.
+    /// Returns the answers about candidates, after `timeout` at the latest. If all are cached, nothing is awaited and
+    /// `trust` is not called.
     pub async fn look_up(
         &self,
         candidates: impl IntoIterator<Item = Inquiry>,
@@ -126,14 +126,14 @@ impl Registry {
         if missing.is_empty() {
             return Existing::of(known);
         }
-        // Boxed, so that reviews whose answers are known do not carry what these need.
+        // Boxed, so that reviews with cached answers do not carry it.
         Existing::of(Box::pin(self.find(known, missing, now, timeout, trust())).await)
     }
 
-    /// The tags of a repository as its registry lists them now, in its order; None where it has no such repository. Nothing is
-    /// kept, and nothing of [`look_up`](Self::look_up) counts: who asks often waits as [`Trouble::Limited`] says.
+    /// Returns the current tags of a repository in the registry's order; `None` if it does not exist. Nothing is
+    /// cached, and [`look_up`](Self::look_up) is not affected; a frequent caller waits as [`Trouble::Limited`] says.
     ///
-    /// The tag and the digest of `repository` do not matter. Each page has the [`Options`]' patience.
+    /// The tag and digest of `repository` are ignored. Each page has the timeout in [`Options`].
     pub async fn tags(&self, repository: &Reference, trust: &Trust) -> Result<Option<Vec<String>>, TagsError> {
         let Shared { distribution, options, .. } = &*self.shared;
         let listed = distribution.tags(repository, trust, options.patience).await;
@@ -156,7 +156,7 @@ impl Registry {
         (known, missing)
     }
 
-    /// Asks for what is missing, all at once, and waits.
+    /// Asks the missing questions at once, and waits.
     async fn find(&self, mut known: Known, missing: Vec<Inquiry>, now: Instant, wait: Duration, trust: Trust) -> Known {
         let trust = Arc::new(trust);
         let ask = |(count, inquiry): (usize, Inquiry)| {
@@ -166,7 +166,7 @@ impl Registry {
         let asked: Vec<_> = missing.into_iter().enumerate().map(ask).collect();
         for (flight, inquiry) in asked {
             let answer = match flight {
-                // No review waits for a question longer than the first one that asked it would.
+                // No review waits longer than the first review that asked the question.
                 Some(flight) => flight.answer_until((now + wait).min(flight.began + wait)).await,
                 None => None,
             };
@@ -178,7 +178,7 @@ impl Registry {
         known
     }
 
-    /// The question that is on its way; a new one, where there is none and its registry may be asked.
+    /// Returns the question in progress; starts one if there is none and the registry may be asked.
     fn ask(&self, inquiry: &Inquiry, trust: &Arc<Trust>, now: Instant) -> Option<Flight> {
         let shared = &self.shared;
         let mut cache = lock(&shared.cache);
@@ -190,7 +190,7 @@ impl Registry {
         if flights.len() >= MAX_FLIGHTS {
             return None;
         }
-        // Nothing is kept of registries that the policy does not name.
+        // Nothing is stored about registries that the policy does not name.
         trust.origin(inquiry.reference.registry())?;
         let host = shared.hosts.of(inquiry.reference.registry());
         if !host.admits(now, shared.options.patience) {
@@ -207,8 +207,8 @@ impl Registry {
         Some(flight)
     }
 
-    /// Asks again before an answer ends that reviews ask for, until it is dropped. `trust` is that of the policy in force; nothing
-    /// is asked where there is none.
+    /// Refreshes answers that reviews use before they expire, until it is dropped. `trust` is the current policy's;
+    /// `None` asks nothing.
     pub async fn keep_warm(self: Arc<Self>, trust: impl Fn() -> Option<Trust>) {
         loop {
             sleep(self.shared.options.present / 30).await;
@@ -219,7 +219,7 @@ impl Registry {
         }
     }
 
-    /// Asks for some of the answers that end soon, and waits; how many that were.
+    /// Refreshes some answers that expire soon, and waits; returns their number.
     async fn refresh(&self, trust: &Arc<Trust>) -> usize {
         let options = &self.shared.options;
         let now = Instant::now();
@@ -237,7 +237,7 @@ impl Registry {
 
 type Known = Vec<(Inquiry, Arc<Presence>)>;
 
-/// What is asked, of whom.
+/// A question and its registry.
 struct Question {
     inquiry: Inquiry,
     trust: Arc<Trust>,
@@ -246,7 +246,7 @@ struct Question {
 }
 
 impl Flight {
-    /// The answer, where it comes by then.
+    /// Returns the answer if it arrives in time.
     async fn answer_until(&self, deadline: Instant) -> Option<Presence> {
         let mut answer = self.answer.clone();
         let answered = timeout_at(deadline, answer.wait_for(Option::is_some)).await;
@@ -261,7 +261,7 @@ impl Shared {
         published.cloned().map_or(Presence::Unknown, Presence::Present)
     }
 
-    /// One question, from its turn to its answer, for whoever waits for it.
+    /// Asks one question, and publishes the answer to all who wait.
     async fn fly(self: Arc<Self>, question: Question, sender: watch::Sender<Option<Presence>>) {
         let Question { inquiry, trust, known, host } = question;
         let patience = self.options.patience;
@@ -283,7 +283,7 @@ impl Shared {
             }
         };
         let presence = self.keep(&inquiry, result);
-        // Nobody may be waiting any more.
+        // Maybe nobody waits any more.
         let _ = sender.send(Some(presence));
     }
 
@@ -302,14 +302,14 @@ impl Shared {
     }
 }
 
-/// A factor near one, so that what began together does not end together.
+/// Returns a factor near one, so that simultaneous pauses do not end together.
 fn jitter() -> f64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     let random = u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or_default();
     0.9 + 0.2 * f64::from(random) / f64::from(u32::MAX)
 }
 
-/// Every entry is whole between two statements: a panic in between leaves nothing half done.
+/// Locks a mutex, also after a panic: every entry is complete between two statements.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

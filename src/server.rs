@@ -1,6 +1,7 @@
-//! Two listeners, TLS for reviews and plain for probes and metrics, with limits, readiness and a graceful stop.
+//! Runs two listeners, TLS for reviews and plain HTTP for probes and metrics, with limits, readiness and a graceful
+//! stop.
 //!
-//! Any axum [`Router`] can be served, so that tests and benches measure the same stack.
+//! Any axum [`Router`] can be served, so tests and benches measure the same stack.
 
 mod activity;
 mod admin;
@@ -25,32 +26,32 @@ use crate::telemetry::Metrics;
 use crate::tls::Acceptor;
 use connection::Service;
 
-/// How long to wait after the system refused a connection (no file descriptors, no memory): first, and at most.
+/// The first and longest pause after the system refused a connection (no file descriptors, no memory).
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
-/// Connections for probes and metrics: a kubelet and a few collectors.
+/// The most connections for probes and metrics: a kubelet and a few collectors.
 const MAX_ADMIN_CONNECTIONS: usize = 64;
 
-/// Limits, and the manner of the stop.
+/// The limits and the timing of the stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// From the connection to the end of the TLS handshake.
+    /// The timeout from the connection to the end of the TLS handshake.
     pub handshake_timeout: Duration,
-    /// From the first byte of a request to the end of its headers.
+    /// The timeout from the first byte of a request to the end of its headers.
     pub header_timeout: Duration,
-    /// From the headers of a request to its answer.
+    /// The timeout from the headers of a request to its answer.
     pub request_timeout: Duration,
-    /// Between requests. Longer than the 90 s of the API server, so that it is the one that closes: a server that closes
-    /// an idle connection may cross a request on its way.
+    /// The idle time between requests. Longer than the API server's 90 s, so that the API server closes first: a server
+    /// that closes an idle connection may cross a request on its way.
     pub idle_timeout: Duration,
-    /// Connections for reviews; further ones wait in the system's queue.
+    /// The most connections for reviews; further ones wait in the system's queue.
     pub max_connections: usize,
-    /// Concurrent requests of one HTTP/2 connection.
+    /// The most concurrent requests of one HTTP/2 connection.
     pub max_streams: u32,
-    /// Bytes of large request bodies that may be in memory at a time; further ones wait.
+    /// The most bytes of large request bodies in memory; further bodies wait.
     pub body_budget: usize,
-    /// How long a stopping server takes new connections, so that clients can go away by themselves.
+    /// How long a stopping server accepts new connections, so that clients can leave by themselves.
     pub drain: Duration,
-    /// How long requests may take to end after that.
+    /// How long requests may take to finish after that.
     pub stop_timeout: Duration,
 }
 
@@ -70,21 +71,21 @@ impl Default for Options {
     }
 }
 
-/// Why a server does not start.
+/// The reason why the server does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The address is in use, or not ours.
+    /// The address is in use, or not an address of this machine.
     #[error("cannot listen on {address}")]
     Bind {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// A server that listens and answers nothing yet.
+/// A server that listens but does not answer yet.
 #[derive(Debug)]
 pub struct Server {
     reviews: TcpListener,
@@ -101,23 +102,23 @@ impl Server {
         Ok(Self { reviews, admin, addresses: (address, admin_address), standing: None })
     }
 
-    /// Says on `/readyz` how the files stand as well.
+    /// Adds the state of files to `/readyz`.
     #[must_use]
     pub fn telling(self, standing: Arc<Standing>) -> Self {
         Self { standing: Some(standing), ..self }
     }
 
-    /// Where reviews are taken.
+    /// Returns the address of the listener for reviews.
     pub fn address(&self) -> SocketAddr {
         self.addresses.0
     }
 
-    /// Where probes and metrics are answered.
+    /// Returns the address of the listener for probes and metrics.
     pub fn admin_address(&self) -> SocketAddr {
         self.addresses.1
     }
 
-    /// Answers by `router` from now on, in tasks of the current runtime. Dropping the result ends all of them at once.
+    /// Answers by `router`, in tasks of the current runtime. Dropping the result ends all of them at once.
     pub fn start(self, options: Options, router: Router, tls: Arc<Acceptor>, metrics: Arc<Metrics>) -> Running {
         let ready = Arc::new(AtomicBool::new(true));
         let admin = admin::router(ready.clone(), self.standing, metrics.clone());
@@ -134,7 +135,7 @@ impl Server {
     }
 }
 
-/// A server that answers.
+/// A running server.
 #[derive(Debug)]
 pub struct Running {
     addresses: (SocketAddr, SocketAddr),
@@ -146,17 +147,17 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where reviews are taken.
+    /// Returns the address of the listener for reviews.
     pub fn address(&self) -> SocketAddr {
         self.addresses.0
     }
 
-    /// Where probes and metrics are answered.
+    /// Returns the address of the listener for probes and metrics.
     pub fn admin_address(&self) -> SocketAddr {
         self.addresses.1
     }
 
-    /// Answers `/readyz` with a 503 from now on, and is otherwise as before.
+    /// Makes `/readyz` answer 503; everything else continues.
     pub fn fail_readiness(&self) {
         self.ready.store(false, Ordering::Relaxed);
     }
@@ -174,7 +175,7 @@ impl Running {
         info!(drain = ?self.drain, "stopping: took itself out of service");
         sleep(self.drain).await;
         let cut = self.reviews.close(Instant::now() + self.stop_timeout).await;
-        // Probes and metrics were answered up to here.
+        // Probes and metrics were answered until here.
         self.admin.leave();
         self.admin.close(Instant::now()).await;
         if cut == 0 {
@@ -192,12 +193,12 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error>
     Ok((listener, bound))
 }
 
-/// One listener and its connections.
+/// A listener with its connections.
 #[derive(Debug)]
 struct Listening {
     service: Arc<Service>,
     closing: watch::Sender<bool>,
-    /// Holds the accepting task, which ends with the connections that it leaves.
+    /// The accepting task, which ends with the connections that it leaves.
     accepting: JoinSet<JoinSet<()>>,
 }
 
@@ -210,12 +211,12 @@ impl Listening {
         Self { service, closing, accepting }
     }
 
-    /// Asks clients to go.
+    /// Asks clients to leave.
     fn leave(&self) {
         self.service.leave();
     }
 
-    /// Takes no more connections, lets the others end until `deadline`, and returns how many it had to cut off.
+    /// Stops accepting, lets connections end until `deadline`, and returns how many had to be cut off.
     async fn close(mut self, deadline: Instant) -> usize {
         let _ = self.closing.send(true);
         let Some(Ok(mut connections)) = self.accepting.join_next().await else { return 0 };
@@ -240,7 +241,7 @@ async fn accept(listener: TcpListener, service: Arc<Service>, closed: watch::Rec
         };
         let accepted = select! {
             _ = &mut closing => break,
-            // Cancel-safe: says tokio.
+            // Cancel-safe (tokio's documentation).
             accepted = listener.accept() => accepted,
         };
         while connections.try_join_next().is_some() {}
@@ -273,13 +274,13 @@ async fn accept(listener: TcpListener, service: Arc<Service>, closed: watch::Rec
     connections
 }
 
-/// Whether a client went away before it was accepted: nothing to wait for.
+/// Reports whether a client left before it was accepted, so that no pause is needed.
 fn is_of_the_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// Closes the listener, and returns the connections that the system had already made: their clients are about to speak.
+/// Closes the listener, and returns the connections that the system had accepted: their clients are about to send.
 fn last(listener: TcpListener) -> Vec<TcpStream> {
     let Ok(listener) = listener.into_std() else { return Vec::new() };
     let waiting: Vec<_> = accepted(&listener).collect();

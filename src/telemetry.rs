@@ -1,4 +1,4 @@
-//! What the program says about itself: log lines and metrics.
+//! Writes log lines and metrics.
 
 mod authority;
 mod counters;
@@ -21,18 +21,18 @@ pub use metrics::{Handshake, Metrics, ReviewResult};
 pub(crate) use pull_secrets::CopyCounts;
 pub(crate) use registry::Source;
 
-/// How a log line is written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One JSON object a line, for log collectors.
+    /// One JSON object per line, for log collectors.
     Json,
 }
 
 /// Sends log lines that pass `filter` to stderr: in `format`, or as text on a terminal and JSON elsewhere.
 ///
-/// Panics become log lines as well. To be called once.
+/// Panics become log lines as well. Call it once.
 pub fn init(format: Option<LogFormat>, filter: &str) -> Result<()> {
     let filter = EnvFilter::try_new(filter).with_context(|| format!("--log-level is not a filter: {filter}"))?;
     let terminal = io::stderr().is_terminal();

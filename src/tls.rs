@@ -1,4 +1,4 @@
-//! TLS: the certificate that the server shows, and the acceptor that shows it.
+//! Serves TLS: the server's certificate, and the acceptor of connections.
 
 mod acceptor;
 mod certificate;
@@ -15,16 +15,16 @@ use rustls::pki_types::pem::{self, PemObject};
 pub use acceptor::{Acceptor, ClientAuthorities, Identity, acceptor};
 pub use certificate::{Certificate, Pair, Unfit};
 
-/// Why there is no certificate to serve with.
+/// The reason why there is no certificate to serve with.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The file is missing or may not be read.
+    /// The file is missing or cannot be read.
     #[error("{path} cannot be read")]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The file is damaged.
@@ -32,36 +32,36 @@ pub enum Error {
     Pem {
         /// The file.
         path: PathBuf,
-        /// Where it is damaged.
+        /// The place of the damage.
         source: pem::Error,
     },
-    /// Perhaps the key's file was named in its place.
+    /// The file has no certificate; maybe the key's file was named.
     #[error("no certificate (`BEGIN CERTIFICATE`) is in {path}")]
     NoCertificate {
         /// The file.
         path: PathBuf,
     },
-    /// Perhaps the certificate's file was named in its place, or the key is encrypted.
+    /// The file has no key; maybe the certificate's file was named, or the key is encrypted.
     #[error("no unencrypted private key (`BEGIN PRIVATE KEY`) is in {path}")]
     NoKey {
         /// The file.
         path: PathBuf,
     },
-    /// The PEM frame holds something else than a certificate.
+    /// A PEM block is not a certificate.
     #[error("the first certificate in {path} is damaged")]
     Certificate {
         /// The file.
         path: PathBuf,
     },
-    /// The key is damaged or of a kind that TLS does not use.
+    /// The key is damaged, or of a kind that TLS does not use.
     #[error("the private key in {path} cannot be used")]
     Key {
         /// The file.
         path: PathBuf,
-        /// What the library says.
+        /// The library's error.
         source: rustls::Error,
     },
-    /// Two files of different pairs.
+    /// The files belong to different pairs.
     #[error(
         "the private key in {key} does not belong to the first certificate in {certificate}; name the two files of one pair"
     )]
@@ -71,28 +71,29 @@ pub enum Error {
         /// The key's file.
         key: PathBuf,
     },
-    /// No client could be verified.
+    /// No client could be verified with these authorities.
     #[error("{path} has no certificate authority that clients can be verified with")]
     ClientAuthority {
         /// The file.
         path: PathBuf,
     },
-    /// The development certificate.
+    /// The development certificate could not be made.
     #[error("no development certificate could be made")]
     Development(#[from] quench_certs::Error),
-    /// What the library does not accept.
+    /// The library does not accept a setting.
     #[error("TLS cannot be set up")]
     Rustls(#[from] rustls::Error),
 }
 
-/// The one provider of cryptography: named everywhere, so that a second one in the dependencies cannot confuse rustls.
+/// Returns the cryptography provider. It is named everywhere, so that a second one in the dependencies cannot confuse
+/// rustls.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// Makes [`provider`] the one of libraries that ask for none by name. To be called first in the program.
+/// Makes [`provider`] the default for libraries that name none. Call it first in the program.
 pub fn install_provider() {
-    // Only a second call can fail, and leaves the first one's in place.
+    // Only a second call can fail; it leaves the first provider in place.
     let _ = aws_lc_rs::default_provider().install_default();
 }
 

@@ -1,4 +1,4 @@
-//! An authority with its key, and the leaves that it signs.
+//! A certificate authority with its key, and the leaves that it signs.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -38,7 +38,7 @@ pub struct Leaf {
 }
 
 impl Authority {
-    /// A new authority with a new key, valid from a little before `now`.
+    /// Creates an authority with a new key, valid from a little before `now`.
     pub fn new(name: &str, now: SystemTime, lifetime: Duration) -> Result<Self, Error> {
         let mut params = params(name, now, lifetime)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -49,7 +49,8 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(params, key), trusted })
     }
 
-    /// An authority from what [`Self::certificate_pem`] and [`Self::key_pem`] said; the first of several certificates.
+    /// Reads an authority from the texts of [`Self::certificate_pem`] and [`Self::key_pem`]; takes the first of several
+    /// certificates.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -69,7 +70,8 @@ impl Authority {
         Ok(Self { issuer: Issuer::from_ca_cert_der(trusted.der(), key)?, trusted })
     }
 
-    /// A server's certificate for `names`, which are host names or IP addresses. It never outlives the authority.
+    /// Issues a server's certificate for `names`, which are host names or IP addresses. It never outlives the
+    /// authority.
     pub fn issue<'a>(
         &self,
         names: impl IntoIterator<Item = &'a str>,
@@ -91,54 +93,54 @@ impl Authority {
         Ok(Leaf { certificate: params.signed_by(&key, &self.issuer)?, key, validity })
     }
 
-    /// Its certificate, which clients trust.
+    /// Returns the certificate that clients trust.
     pub fn trusted(&self) -> &Trusted {
         &self.trusted
     }
 
-    /// The certificate that clients trust.
+    /// Returns the certificate that clients trust, as PEM.
     pub fn certificate_pem(&self) -> String {
         self.trusted.pem()
     }
 
-    /// The certificate that clients trust.
+    /// Returns the certificate that clients trust, as DER.
     pub fn certificate_der(&self) -> &CertificateDer<'static> {
         self.trusted.der()
     }
 
-    /// The key that signs, as PKCS #8.
+    /// Returns the signing key, as PKCS #8.
     pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()
     }
 }
 
 impl Leaf {
-    /// The certificate that the server shows.
+    /// Returns the certificate that the server shows, as PEM.
     pub fn certificate_pem(&self) -> String {
         self.certificate.pem()
     }
 
-    /// The certificate that the server shows.
+    /// Returns the certificate that the server shows, as DER.
     pub fn certificate_der(&self) -> &CertificateDer<'static> {
         self.certificate.der()
     }
 
-    /// From when on it is valid: a little before it was made.
+    /// Returns the start of validity: a little before it was made.
     pub fn not_before(&self) -> SystemTime {
         self.validity.0
     }
 
-    /// When clients cease to accept it.
+    /// Returns the end of validity.
     pub fn not_after(&self) -> SystemTime {
         self.validity.1
     }
 
-    /// The server's key, as PKCS #8.
+    /// Returns the server's key, as PKCS #8 in PEM.
     pub fn key_pem(&self) -> String {
         self.key.serialize_pem()
     }
 
-    /// The server's key, as PKCS #8.
+    /// Returns the server's key, as PKCS #8 in DER.
     pub fn key_der(&self) -> PrivateKeyDer<'static> {
         PrivatePkcs8KeyDer::from(self.key.serialize_der()).into()
     }

@@ -1,4 +1,4 @@
-//! The certificates of authorities without their keys: what clients trust.
+//! The certificates of authorities without their keys, for clients to trust.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,7 +19,7 @@ pub struct Trusted {
     not_after: SystemTime,
 }
 
-/// Two are the same when every byte of them is.
+/// Compares certificates byte by byte.
 impl PartialEq for Trusted {
     fn eq(&self, other: &Self) -> bool {
         self.der == other.der
@@ -29,7 +29,7 @@ impl PartialEq for Trusted {
 impl Eq for Trusted {}
 
 impl Trusted {
-    /// Nothing where it is no certificate, or none of an authority.
+    /// Reads a certificate; `None` if it is not one of an authority.
     pub(crate) fn read(der: CertificateDer<'static>) -> Option<Self> {
         let (rest, certificate) = X509Certificate::from_der(&der).ok()?;
         if !rest.is_empty() || !certificate.is_ca() {
@@ -39,39 +39,39 @@ impl Trusted {
         let name = certificate.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
         let (name, public_key) = (name.unwrap_or_default().to_owned(), certificate.public_key().raw.to_vec());
         let validity = certificate.validity();
-        // Before 1970 is as good as always.
+        // A date before 1970 counts as 1970.
         let not_before = time(validity.not_before.timestamp()).unwrap_or(UNIX_EPOCH);
         let not_after = time(validity.not_after.timestamp())?;
         Some(Self { der, name, public_key, not_before, not_after })
     }
 
-    /// The certificate itself.
+    /// Returns the certificate as DER.
     pub fn der(&self) -> &CertificateDer<'static> {
         &self.der
     }
 
-    /// The certificate as a block of PEM.
+    /// Returns the certificate as a PEM block.
     pub fn pem(&self) -> String {
         let block = Pem::new("CERTIFICATE", &*self.der);
         pem::encode_config(&block, EncodeConfig::new().set_line_ending(LineEnding::LF))
     }
 
-    /// The name that it was made with.
+    /// Returns the authority's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// When it was made, if this crate made it.
+    /// Returns when this crate made the certificate.
     pub fn made(&self) -> SystemTime {
         self.not_before + BACKDATED
     }
 
-    /// When clients cease to accept it and all that it signed.
+    /// Returns when the authority and all that it signed expire.
     pub fn not_after(&self) -> SystemTime {
         self.not_after
     }
 
-    /// Whether clients accept it at `now`.
+    /// Reports whether clients accept the authority at `now`.
     pub fn is_valid(&self, now: SystemTime) -> bool {
         (self.not_before..=self.not_after).contains(&now)
     }
@@ -81,7 +81,7 @@ impl Trusted {
     }
 }
 
-/// Authorities that clients trust, each once.
+/// Authorities that clients trust, without duplicates.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -96,27 +96,27 @@ impl Trusted {
 pub struct Bundle(Vec<Trusted>);
 
 impl Bundle {
-    /// The authorities in a PEM text; whatever else it holds is passed over.
+    /// Reads the authorities in a PEM text; other blocks are skipped.
     pub fn read(text: &[u8]) -> Self {
         CertificateDer::pem_slice_iter(text).flatten().filter_map(Trusted::read).collect()
     }
 
-    /// All of them as one PEM text.
+    /// Returns all authorities as one PEM text.
     pub fn pem(&self) -> String {
         self.0.iter().map(Trusted::pem).collect()
     }
 
-    /// Each of them, in order.
+    /// Returns the authorities in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Trusted> {
         self.0.iter()
     }
 
-    /// Whether it is one of them.
+    /// Reports whether the bundle has an authority.
     pub fn contains(&self, authority: &Trusted) -> bool {
         self.0.contains(authority)
     }
 
-    /// Whether both have the same authorities, in whatever order.
+    /// Reports whether both bundles have the same authorities, in any order.
     pub fn is_same(&self, other: &Self) -> bool {
         self.0.len() == other.0.len() && self.0.iter().all(|authority| other.contains(authority))
     }

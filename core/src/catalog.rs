@@ -1,4 +1,4 @@
-//! What is published as hardened: names, the upstream repositories they answer for, tags, and what the images are like to run.
+//! Holds the catalog: the hardened images, the upstream repositories that they replace, their tags, and how they run.
 //!
 //! ```
 //! use quench_core::catalog::{Catalog, Class};
@@ -43,79 +43,79 @@ pub(crate) use self::image::Build;
 use self::registries::Registries;
 use crate::reference::{ParseError, Reference};
 
-/// `data/catalog.json`, as the build script packs it.
+/// The packed catalog file `data/catalog.json`.
 const PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/catalog.deflate"));
 
-/// What is published as hardened.
+/// The catalog of hardened images.
 #[derive(Debug)]
 pub struct Catalog {
-    /// By name.
+    /// The images, by name.
     images: Vec<Image>,
     upstreams: HashMap<Box<str>, Vec<Source>>,
-    /// The same for Amazon's regional registries, by the repository alone.
+    /// The sources in Amazon's regional registries, by repository alone.
     amazon: HashMap<Box<str>, Vec<Source>>,
     registries: Registries,
     vendor: Option<Vendor>,
 }
 
-/// Where an image names an upstream repository.
+/// An upstream repository that an image names.
 #[derive(Debug, Clone, Copy)]
 struct Source {
     image: usize,
     upstream: usize,
 }
 
-/// Why a text is not a catalog.
+/// The reason why a text is not a catalog.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogError {
-    /// Not JSON, or a field of another type.
+    /// The text is not JSON, or a field has another type.
     #[error("the catalog is not JSON in the `{}` format; docs/catalog.md says what writes it", format::SCHEMA)]
     Format(#[from] serde_json::Error),
-    /// A format that this program does not know.
+    /// The file has a format that this version does not know.
     #[error("`schema` must be `{}`; take a program or a catalog of the same age: {written}", format::SCHEMA)]
     Schema {
-        /// What was written.
+        /// The written schema.
         written: Box<str>,
     },
-    /// A name that cannot stand in a reference.
+    /// A name that cannot be part of a reference.
     #[error("`name` must be one component of a repository, such as `nginx`: {0}")]
     Name(Box<str>),
-    /// Two images of one name.
+    /// Two images have the same name.
     #[error("two images have the same `name`; leave one of them out: {0}")]
     Duplicate(Box<str>),
-    /// An upstream that cannot be asked for.
+    /// An upstream is not a reference to a repository.
     #[error("image `{image}`: `upstream[].ref` must be a registry and a repository, without a tag: {reference}")]
     Upstream {
         /// The hardened image.
         image: Box<str>,
-        /// What was written.
+        /// The written reference.
         reference: Box<str>,
-        /// Why it is not a reference, where it is none.
+        /// The parse error, if it is no reference.
         source: Option<ParseError>,
     },
-    /// A pattern that only a regular expression engine could match.
+    /// A pattern is not one of the supported forms.
     #[error("image `{image}`: `tag_match` must be a word, with `^` or `$` at its ends, or `^(?!.*word).*$`: {pattern}")]
     TagMatch {
         /// The hardened image.
         image: Box<str>,
-        /// What was written.
+        /// The written pattern.
         pattern: Box<str>,
     },
-    /// A part of a tag that no tag may have.
+    /// A part of a tag has characters that no tag may have.
     #[error("image `{image}`: a part of a tag may have letters, digits, `_`, `.` and `-`: {part}")]
     Tag {
         /// The hardened image.
         image: Box<str>,
-        /// What was written.
+        /// The written part.
         part: Box<str>,
     },
-    /// A port that is none.
+    /// A port is invalid.
     #[error("image `{image}`: `ports` must be like `8080/tcp`: {port}")]
     Port {
         /// The hardened image.
         image: Box<str>,
-        /// What was written.
+        /// The written port.
         port: Box<str>,
     },
     /// Facts about a start that cannot be read.
@@ -132,20 +132,21 @@ pub enum CatalogError {
 }
 
 impl Catalog {
-    /// The catalog that the program brings.
+    /// Reads the catalog that the program embeds.
     #[expect(clippy::missing_panics_doc, reason = "a test parses it, and it cannot change after that")]
     pub fn embedded() -> Self {
         Self::parse(&Self::embedded_text()).expect("a test parses the embedded catalog")
     }
 
-    /// The catalog file that the program brings: the public catalog as it was when the program was written.
+    /// Returns the text of the embedded catalog file, a snapshot of the public catalog.
     #[expect(clippy::missing_panics_doc, reason = "a test unpacks it, and it cannot change after that")]
     pub fn embedded_text() -> String {
         let bytes = miniz_oxide::inflate::decompress_to_vec(PACKED).expect("the build script packed it");
         String::from_utf8(bytes).expect("the build script packed a text")
     }
 
-    /// Reads a catalog file: JSON in the `dhi-images/1` format. Unknown fields are ignored, absent and null ones have defaults.
+    /// Reads a catalog file: JSON in the format `dhi-images/1`. Unknown fields are ignored; absent and null fields have
+    /// defaults.
     pub fn parse(json: &str) -> Result<Self, CatalogError> {
         let file: format::File = serde_json::from_str(json)?;
         if let Some(schema) = file.schema.filter(|schema| **schema != *format::SCHEMA) {
@@ -179,30 +180,30 @@ impl Catalog {
         catalog
     }
 
-    /// The hardened image of a name.
+    /// Returns the hardened image of a name.
     pub fn get(&self, name: &str) -> Option<&Image> {
         let at = self.images.binary_search_by(|image| image.name().cmp(name)).ok()?;
         self.images.get(at)
     }
 
-    /// Who publishes the images, where the catalog says so.
+    /// Returns who publishes the images; `None` if the catalog does not say.
     pub fn vendor(&self) -> Option<&Vendor> {
         self.vendor.as_ref()
     }
 
-    /// The facts about starts that name what the catalog does not have, each with its image.
+    /// Returns the start facts that name something the catalog does not have, each with its image.
     pub fn start_problems(&self) -> impl Iterator<Item = (&str, StartProblem)> {
         let with_facts = self.images.iter().filter_map(|image| Some((image, image.start()?)));
         with_facts.flat_map(|(image, start)| start.problems(image).into_iter().map(|problem| (image.name(), problem)))
     }
 
-    /// Every hardened image, by name.
+    /// Returns every hardened image, by name.
     pub fn images(&self) -> impl ExactSizeIterator<Item = &Image> {
         self.images.iter()
     }
 
-    /// What answers for an upstream repository. Where several images do, the tag decides: one that claims such tags by its
-    /// `tag_match` goes before one that takes any.
+    /// Returns the image that replaces an upstream repository. If several do, an image whose `tag_match` fits the tag
+    /// comes before one that takes any tag.
     pub(crate) fn upstream(&self, reference: &Reference) -> Option<(&Image, &Upstream)> {
         let sources = self.sources(reference.name(), reference).or_else(|| {
             let original = self.registries.original(reference)?;

@@ -1,9 +1,8 @@
-//! Streams of manifests: reads YAML and JSON, and writes a JSON Patch into the text as edits.
+//! Reads streams of YAML and JSON manifests, and applies a JSON Patch to a document by editing its text.
 //!
-//! A manifest is somebody's file: its comments, order, quotes and line ends are theirs. So a document is never written anew.
-//! It is read into JSON, for the one parser that knows workloads, with the place of each value; a patch then changes the
-//! text in those places and nowhere else. Afterwards the new text is read again, and only what reads as the patched
-//! document is handed out.
+//! A manifest is somebody's file: its comments, order, quotes and line ends stay. A document is read into JSON with the
+//! place of each value, and a patch changes the text in those places only. The edited text is read again, and is
+//! returned only if it reads as the patched document.
 
 mod block;
 mod change;
@@ -32,25 +31,25 @@ pub(crate) use self::path::path_at;
 pub use self::stream::documents;
 use self::tree::Tree;
 
-/// How deep values may be nested. The deepest objects of Kubernetes are schemas of custom resources with about 60 levels;
+/// The deepest nesting of values. The deepest objects of Kubernetes, schemas of custom resources, have about 60 levels;
 /// `serde_json`, which checks each edit, reads 127.
 const MAX_DEPTH: usize = 100;
 
-/// What the aliases of a document may stand for altogether, in bytes: more than the 3 MiB of the largest object, many times.
+/// The most bytes that the aliases of a document may expand to: many times the largest object of 3 MiB.
 const MAX_EXPANSION: usize = 16 << 20;
 
-/// One document of a stream, as [`documents`] finds them.
+/// One document of a stream, as returned by [`documents`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Document<'t> {
-    /// Its text, with the separators and comments that belong to it.
+    /// The document's text, with its separators and comments.
     pub text: &'t str,
-    /// The line of the stream in which it begins, counted from 1.
+    /// The line of the stream where the document begins, counted from 1.
     pub line: usize,
     column: usize,
 }
 
 impl<'t> Document<'t> {
-    /// Reads the document; none if it holds nothing but comments.
+    /// Reads the document; `None` if it has nothing but comments.
     pub fn parse(&self) -> Result<Option<Parsed<'t>>, ManifestError> {
         self.tree()?.map(|tree| Ok(Parsed { json: expand::json(&tree)?, tree })).transpose()
     }
@@ -59,7 +58,7 @@ impl<'t> Document<'t> {
         match json::read(*self) {
             Some(Ok(tree)) => Ok(Some(tree)),
             Some(Err(stop)) => match yaml::read(*self) {
-                // Whichever reader came further knows best what the text was meant to be.
+                // The error of the reader that got further is returned.
                 Err(error) if error.at() <= self.position(stop.at) => Err(stop.error),
                 read => read,
             },
@@ -72,7 +71,7 @@ impl<'t> Document<'t> {
     }
 }
 
-/// A document that was read.
+/// A parsed document.
 #[derive(Debug)]
 pub struct Parsed<'t> {
     tree: Tree<'t>,
@@ -80,15 +79,15 @@ pub struct Parsed<'t> {
 }
 
 impl Parsed<'_> {
-    /// The document as JSON.
+    /// Returns the document as JSON.
     pub fn json(&self) -> &str {
         &self.json
     }
 
-    /// The text of the document with `patch` applied: only the lines that hold what changes differ.
+    /// Returns the document's text with `patch` applied; only lines with changed values differ.
     ///
-    /// A scalar becomes another text, a mapping gets a key, a list gets an item at its end, and what is null or empty
-    /// becomes anything. Other changes are an error, and so is a change of what an anchor puts into other places, too.
+    /// A patch may change a scalar, add a key to a mapping, add an item to the end of a list, and set a value that is
+    /// null or empty. Other changes are errors, and so is a change that an anchor would carry to other places.
     ///
     /// ```
     /// let stream = "image: nginx # ours\n";
@@ -106,7 +105,7 @@ impl Parsed<'_> {
         edited.filter(|edited| self.verify(edited, patch).is_some()).ok_or_else(unverified)
     }
 
-    /// Whether the edited text reads as the patched document.
+    /// Checks that the edited text reads as the patched document.
     fn verify(&self, edited: &str, patch: &Patch) -> Option<()> {
         let mut expected: Value = serde_json::from_str(&self.json).ok()?;
         json_patch::patch(&mut expected, patch).ok()?;

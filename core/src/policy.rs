@@ -1,4 +1,4 @@
-//! The user's file: what may be rewritten to what, and what each hazard means.
+//! Holds the policy: the user's file with what may be rewritten to what, and what each hazard does.
 
 mod check;
 mod file;
@@ -36,10 +36,10 @@ use crate::hazard::{Action, Certainty, Code, Hazard, Setting};
 use crate::read::workload::Kind;
 use crate::reference::{ParseError, Reference, is_host_and_port};
 
-/// Where hardened images are published.
+/// The registry of the public catalog.
 pub(crate) const PUBLIC_REGISTRY: &str = "dhi.io";
 
-/// What may be rewritten to what, and what each hazard means.
+/// The policy: which images are rewritten to what, and what each hazard does.
 ///
 /// ```
 /// use quench_core::policy::{Mode, Policy};
@@ -50,35 +50,35 @@ pub(crate) const PUBLIC_REGISTRY: &str = "dhi.io";
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// What happens where neither path, namespace nor annotation says otherwise.
+    /// The mode if neither the webhook's path, the namespace nor an annotation sets one.
     pub mode: Mode,
-    /// How hardened images are named here.
+    /// The form of hardened references.
     pub repository: Repository,
-    /// The match classes whose candidates are used.
+    /// The match classes whose targets are used.
     pub matches: Vec<Class>,
-    /// Whether builds with a shell take the place of those that would not run.
+    /// Whether a `-compat` build replaces a plain one that would not run.
     pub compat: Compat,
-    /// What becomes of misspelt hardened images.
+    /// The treatment of misspelt hardened references.
     pub misspelt: Misspelt,
-    /// What nodes may be, where a pod does not say.
+    /// The platforms that nodes may have, if the pod does not say.
     pub platforms: Vec<Platform>,
-    /// What becomes of a pinned image.
+    /// The treatment of digests.
     pub digest: Digest,
-    /// What goes before the catalog; the first match holds.
+    /// The rules before the catalog; the first match wins.
     pub rules: Vec<Rule>,
-    /// Where images are that have no hardened candidate: the same bytes.
+    /// The mirrors, for images without a hardened target: the same bytes elsewhere.
     pub mirrors: Vec<Mapping>,
-    /// Copies, which are looked up as what they copy.
+    /// The copies: an image below one is resolved as the image that it copies.
     pub aliases: Vec<Mapping>,
     /// The pull secrets that targets need.
     pub pull_secrets: Vec<PullSecret>,
-    /// What the webhook does with each kind.
+    /// The webhook's treatment of each kind.
     pub workloads: Workloads,
-    /// The modes of namespaces; the first match holds.
+    /// The modes of namespaces; the first match wins.
     pub namespaces: Vec<NamespaceMode>,
-    /// The controllers that do not mind changed pods.
+    /// The controllers that accept changed pods.
     pub owners: Owners,
-    /// How registries are asked which targets exist; None where they are not.
+    /// How registries are asked whether targets exist; `None` if they are not asked.
     pub verify: Option<Verify>,
     /// Who may lower the mode.
     pub opt_out: OptOut,
@@ -86,7 +86,7 @@ pub struct Policy {
 }
 
 impl Default for Policy {
-    /// What holds without a file; [`Policy::DEFAULT_TEXT`] is the same for people.
+    /// Creates the policy without a file; [`Policy::DEFAULT_TEXT`] says the same for people.
     fn default() -> Self {
         Self {
             mode: Mode::Enforce,
@@ -119,7 +119,7 @@ impl Policy {
     /// The default policy as a file, with a remark for each key.
     pub const DEFAULT_TEXT: &str = include_str!("../data/policy.yaml");
 
-    /// What a hazard does where it is certain.
+    /// Returns the action for a certain finding of a hazard.
     pub fn action(&self, code: Code) -> Action {
         self.setting(code).action(Certainty::Certain)
     }
@@ -133,14 +133,14 @@ impl Policy {
         self.hazards.get(code as usize).copied().unwrap_or_else(|| code.default_setting())
     }
 
-    /// Says what a hazard does.
+    /// Sets what a hazard does.
     pub fn set_hazard(&mut self, code: Code, setting: Setting) {
         if let Some(slot) = self.hazards.get_mut(code as usize) {
             *slot = setting;
         }
     }
 
-    /// The mode of a namespace: that of the first entry which fits it, else the policy's.
+    /// Returns the mode of a namespace: of the first entry that matches it, else the policy's.
     ///
     /// ```
     /// use quench_core::policy::{Mode, Policy};
@@ -154,12 +154,12 @@ impl Policy {
         self.namespaces.iter().find(|entry| entry.names.matches(namespace)).map_or(self.mode, |entry| entry.mode)
     }
 
-    /// What the webhook does with objects of that kind.
+    /// Returns the webhook's treatment of a kind.
     pub fn treatment(&self, kind: Kind) -> Treatment {
         self.workloads.treatment(kind)
     }
 
-    /// The names of the secrets that pulling `image` may need, in the policy's order.
+    /// Returns the names of the secrets that pulling `image` may need, in the policy's order.
     pub fn pull_secrets_for(&self, image: &Reference) -> impl Iterator<Item = &str> {
         self.pull_secrets
             .iter()
@@ -167,29 +167,29 @@ impl Policy {
             .map(|secret| secret.name.as_str())
     }
 
-    /// The rule for an image.
+    /// Returns the first rule that matches an image.
     pub fn rule_for(&self, image: &Reference) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.matches(image))
     }
 
-    /// What an image is a copy of, where `aliases` says so.
+    /// Returns the image that a copy is resolved as; `None` if `aliases` does not apply.
     pub fn original_of(&self, image: &Reference) -> Option<Result<Reference, ParseError>> {
         Mapping::of(&self.aliases, image).map(|alias| alias.apply(image))
     }
 
-    /// Where `mirrors` has an image; what lies where they lead is not mirrored again.
+    /// Returns the image on its mirror; `None` if no mirror applies. An image on a mirror is not mirrored again.
     pub fn mirror_of(&self, image: &Reference) -> Option<Result<Reference, ParseError>> {
         let mirror = Mapping::of(&self.mirrors, image).filter(|_| !self.is_mirrored(image))?;
         Some(mirror.apply(image))
     }
 
-    /// Whether an image lies where `mirrors` leads.
+    /// Reports whether an image is on a mirror.
     pub fn is_mirrored(&self, image: &Reference) -> bool {
         self.mirrors.iter().any(|mirror| mirror.to.holds(image))
     }
 
-    /// The registries, each with its port where it has one, that the policy names for targets. No other is ever asked: whoever
-    /// writes a pod must not choose what quench connects to.
+    /// Returns the registries, with ports, that the policy names for targets. No other registry is contacted: the
+    /// author of a pod must not choose what quench connects to.
     ///
     /// ```
     /// use quench_core::policy::Policy;
@@ -215,7 +215,7 @@ impl Policy {
         target.map_or_else(|| self.repository.registry(), Reference::registry) == PUBLIC_REGISTRY
     }
 
-    /// Whether an image may be what a rule gave for another.
+    /// Reports whether an image may be the result of a rule for another image.
     pub fn is_given_by_rule(&self, image: &Reference) -> bool {
         self.rules.iter().any(|rule| match rule.effect() {
             Effect::Keep => false,
@@ -224,32 +224,32 @@ impl Policy {
     }
 }
 
-/// Whether builds with a shell take the place of those that would not run.
+/// Whether a `-compat` build replaces a plain one that would not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Compat {
-    /// The `-compat` build, where it takes a hazard away that keeps the image.
+    /// Use the `-compat` build if it removes a hazard that keeps the image.
     Auto,
-    /// Only the plain build.
+    /// Use plain builds only.
     Never,
 }
 
-/// What becomes of references that mean a hardened image and name none: guides spread `dhi.io/dhi/nginx`, and operators that compose
-/// references by registry, path and prefix come to it.
+/// The treatment of misspelt hardened references. Guides spread `dhi.io/dhi/nginx`, and operators that compose
+/// references from registry, path and prefix produce it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Misspelt {
-    /// They are left alone.
+    /// Leave the image alone.
     Keep,
-    /// The image that is meant takes their place.
+    /// Use the image that is meant.
     Repair,
 }
 
-/// What becomes of an image that is pinned by digest.
+/// The treatment of an image that is pinned by digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Digest {
-    /// What was pinned stays pinned, to the target's digest.
+    /// A pinned image stays pinned, to the target's digest.
     Pin,
     /// Every target is pinned.
     Always,

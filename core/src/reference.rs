@@ -1,4 +1,4 @@
-//! Image references: the grammar of the distribution project, normalised the way container runtimes do.
+//! Reads image references by the grammar of the distribution project, and normalises them like container runtimes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,12 +9,12 @@ use serde::{Serialize, Serializer};
 const MAX_PATH: usize = 255;
 /// The longest tag (distribution/reference, `TagRegexp`).
 const MAX_TAG: usize = 128;
-/// Where a name without a registry lives.
+/// The registry of a name without one.
 const DOCKER_HUB: &str = "docker.io";
 
-/// An image reference in canonical form: `registry/repository[:tag][@digest]`.
+/// A valid image reference in canonical form: `registry/repository[:tag][@digest]`.
 ///
-/// It cannot be invalid. Docker Hub's short names and aliases are spelt out; no tag is ever added.
+/// Docker Hub's short names and aliases are written out. No tag is added.
 ///
 /// ```
 /// use quench_core::reference::Reference;
@@ -27,46 +27,47 @@ const DOCKER_HUB: &str = "docker.io";
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Reference {
     text: String,
-    /// Length of the registry; a `/` follows it, unless it is empty.
+    /// The length of the registry; a `/` follows it unless it is empty.
     registry: usize,
-    /// Length of registry, `/` and repository.
+    /// The length of registry, `/` and repository.
     name: usize,
-    /// End of the tag: equal to `name` where there is none, else the tag starts one byte after `name`.
+    /// The end of the tag, which starts one byte after `name`; equal to `name` if there is no tag.
     tag: usize,
 }
 
-/// Why a text is not an image reference.
+/// The reason why a text is not an image reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {
-    /// Nothing to parse.
+    /// The text is empty.
     #[error("the image reference is empty")]
     Empty,
-    /// 64 hexadecimal digits are an image ID, not a name.
+    /// The text is an image ID: 64 hexadecimal digits.
     #[error("64 hexadecimal digits are an image ID, not a repository")]
     Identifier,
-    /// The part before the first `/` looks like a host but is none.
+    /// The part before the first `/` looks like a host but is not one.
     #[error("the registry is not a host name, IPv4 address or [IPv6 address] with an optional port")]
     Registry,
-    /// Upper-case letters in the repository.
+    /// The repository has upper-case letters.
     #[error("the repository must be lower case")]
     Uppercase,
-    /// A path component outside `[a-z0-9]+([._-][a-z0-9]+)*`.
+    /// A path component does not match `[a-z0-9]+([._-][a-z0-9]+)*`.
     #[error("the repository has a character or separator that is not allowed")]
     Repository,
-    /// Longer than the registry protocol allows.
+    /// The repository is longer than the registry protocol allows.
     #[error("the repository is longer than {MAX_PATH} characters")]
     RepositoryTooLong,
-    /// Outside `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`.
+    /// The tag does not match `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`.
     #[error("the tag must be 1 to {MAX_TAG} letters, digits, `_`, `.` or `-`, and not start with `.` or `-`")]
     Tag,
-    /// Not `sha256:`, `sha384:` or `sha512:` with as many lower-case hexadecimal digits as it needs.
+    /// The digest is not `sha256:`, `sha384:` or `sha512:` with the right number of lower-case hexadecimal digits.
     #[error("the digest is not sha256, sha384 or sha512 with its hexadecimal digits in lower case")]
     Digest,
 }
 
 impl Reference {
-    /// The reference to `tag` in a repository whose canonical name is `name`, of which the registry has that length.
+    /// Returns the reference to `tag` in a repository with canonical name `name`, whose registry has the length
+    /// `registry`.
     pub(crate) fn tagged(name: &[&str], registry: usize, tag: &str) -> Result<Self, ParseError> {
         let length: usize = name.iter().map(|part| part.len()).sum();
         let mut text = String::with_capacity(length + 1 + tag.len());
@@ -80,7 +81,7 @@ impl Reference {
         Ok(Self { text, registry, name: length, tag: end })
     }
 
-    /// The same repository's other tag, without a digest.
+    /// Returns the same repository with another tag and no digest.
     ///
     /// ```
     /// # use quench_core::reference::Reference;
@@ -93,7 +94,7 @@ impl Reference {
         Self::tagged(&[self.name()], self.registry, tag)
     }
 
-    /// The same with a digest, where it has none.
+    /// Returns the reference with a digest; an existing digest stays.
     pub(crate) fn pinned(self, digest: &str) -> Result<Self, ParseError> {
         if self.digest().is_some() {
             return Ok(self);
@@ -106,45 +107,46 @@ impl Reference {
         Ok(Self { text, registry, name, tag })
     }
 
-    /// Whether it is `other`, or `other` with a digest.
+    /// Reports whether the reference is `other`, or `other` with a digest.
     pub(crate) fn is_or_pins(&self, other: &Self) -> bool {
         self == other || other.digest().is_none() && self.text.get(..self.tag) == Some(other.as_str())
     }
 
-    /// The registry's host and port, as written; Docker Hub's aliases are `docker.io`.
+    /// Returns the registry's host and port as written; `docker.io` for Docker Hub's aliases.
     ///
-    /// Empty where the first component looks like a host and can only be a path, as in `a_b.c/app`: the distribution
-    /// project finds neither a registry nor a mistake there.
+    /// Empty if the first component looks like a host but can only be a path, as in `a_b.c/app`; the distribution
+    /// project accepts it without a registry.
     pub fn registry(&self) -> &str {
         self.text.get(..self.registry).unwrap_or_default()
     }
 
-    /// The repository inside the registry, such as `library/nginx`.
+    /// Returns the repository inside the registry, such as `library/nginx`.
     pub fn repository(&self) -> &str {
         self.text.get(path_start(self.registry)..self.name).unwrap_or_default()
     }
 
-    /// Registry and repository, such as `docker.io/library/nginx`.
+    /// Returns registry and repository, such as `docker.io/library/nginx`.
     pub fn name(&self) -> &str {
         self.text.get(..self.name).unwrap_or_default()
     }
 
-    /// The tag, where there is one.
+    /// Returns the tag, if any.
     pub fn tag(&self) -> Option<&str> {
         self.text.get(self.name + 1..self.tag).filter(|tag| !tag.is_empty())
     }
 
-    /// The digest with its algorithm, where there is one.
+    /// Returns the digest with its algorithm, if any.
     pub fn digest(&self) -> Option<&str> {
         self.text.get(self.tag + 1..).filter(|digest| !digest.is_empty())
     }
 
-    /// The canonical text.
+    /// Returns the canonical text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether the repository is `prefix` or lies below it, on `/` boundaries. `prefix` is a registry or registry and path.
+    /// Reports whether the repository is `prefix` or lies below it, at a `/`. `prefix` is a registry, or a registry and
+    /// path.
     ///
     /// ```
     /// # use quench_core::reference::Reference;
@@ -157,7 +159,7 @@ impl Reference {
     }
 }
 
-/// Where the parts of a written reference are, and how it becomes canonical: drop `skip` bytes, put `prefix` in front.
+/// The parts of a written reference, and how it becomes canonical: drop `skip` bytes, prepend `prefix`.
 struct Parts {
     prefix: &'static str,
     skip: usize,
@@ -205,28 +207,28 @@ impl Parts {
     }
 }
 
-/// What stands before and after the first `separator`. References are short: looking byte by byte beats a search that prepares.
+/// Splits at the first `separator`. References are short, so a loop over bytes is faster than a prepared search.
 fn cut(text: &str, separator: u8) -> Option<(&str, &str)> {
     let at = text.bytes().position(|b| b == separator)?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
-/// Whether the first path component names a registry rather than a namespace of Docker Hub.
+/// Reports whether the first path component names a registry, not a namespace of Docker Hub.
 fn is_host(component: &str) -> bool {
     component == "localhost" || component.bytes().any(|b| b == b'.' || b == b':' || b.is_ascii_uppercase())
 }
 
-/// Docker Hub by any of its names. `registry-1.docker.io` is the host that its API answers at.
+/// Reports whether a host is Docker Hub under any of its names. `registry-1.docker.io` serves its API.
 fn is_docker_hub(host: &str) -> bool {
     matches!(host, "docker.io" | "index.docker.io" | "registry-1.docker.io")
 }
 
-/// Where the repository starts behind a registry of this length.
+/// Returns where the repository starts after a registry of this length.
 const fn path_start(registry: usize) -> usize {
     if registry == 0 { 0 } else { registry + 1 }
 }
 
-/// The length of what is a registry by its look; 0 where it has an underscore and is the start of a path instead.
+/// Returns the length of the registry; 0 if it has an underscore and is the start of a path.
 fn registry_length(host: &str) -> Result<usize, ParseError> {
     match check_registry(host) {
         Ok(()) => Ok(host.len()),
@@ -235,7 +237,8 @@ fn registry_length(host: &str) -> Result<usize, ParseError> {
     }
 }
 
-/// Whether `host` is a host name, an IPv4 address or an IPv6 address in brackets, with a port or without, in lower case.
+/// Reports whether `host` is a host name, an IPv4 address or an IPv6 address in brackets, in lower case, with or
+/// without a port.
 pub(crate) fn is_host_and_port(host: &str) -> bool {
     let port = host.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.ends_with(']'));
     !host.is_empty()
@@ -271,7 +274,7 @@ fn check_registry(host: &str) -> Result<(), ParseError> {
     if valid { Ok(()) } else { Err(ParseError::Registry) }
 }
 
-/// `length` is that of the canonical path, `library/` included.
+/// Checks a path; `length` is the length of the canonical path, `library/` included.
 fn check_path(path: &str, length: usize) -> Result<(), ParseError> {
     if !path.as_bytes().split(|b| *b == b'/').all(is_path_component) {
         let is_upper = path.bytes().any(|b| b.is_ascii_uppercase());
@@ -283,7 +286,7 @@ fn check_path(path: &str, length: usize) -> Result<(), ParseError> {
     Ok(())
 }
 
-/// Runs of lower-case letters and digits, joined by `.`, `_`, `__` or any number of `-`.
+/// Checks for runs of lower-case letters and digits, joined by `.`, `_`, `__` or any number of `-`.
 fn is_path_component(component: &[u8]) -> bool {
     let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let mut rest = component;
@@ -337,7 +340,7 @@ impl FromStr for Reference {
 impl TryFrom<String> for Reference {
     type Error = ParseError;
 
-    /// Keeps the buffer of a text that is canonical already.
+    /// Reuses the buffer of a text that is canonical already.
     fn try_from(text: String) -> Result<Self, ParseError> {
         match Parts::of(&text)? {
             Parts { prefix: "", skip: 0, registry, name, tag } => Ok(Self { text, registry, name, tag }),

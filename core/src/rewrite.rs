@@ -81,16 +81,16 @@ pub struct AccountMissing {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RewriteError {
-    /// It is no YAML or JSON, or its text cannot be changed.
+    /// The document is neither YAML nor JSON, or its text cannot be changed.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// One of its objects is none that Kubernetes would take.
+    /// One of its objects is not valid for Kubernetes.
     #[error(transparent)]
     Workload(#[from] NotAWorkload),
 }
 
 impl Rewriter<'_> {
-    /// What registries are to be asked before the document is rewritten; nothing without `verify`.
+    /// Returns the questions to registries before the document is rewritten; none without `verify`.
     pub fn candidates(&self, document: &Parsed<'_>) -> Result<Vec<Inquiry>, RewriteError> {
         let mut candidates = Vec::new();
         for workload in inventory::workloads(document.json())? {
@@ -147,7 +147,7 @@ impl Rewriter<'_> {
             let (account, names_any) = account_of(workload);
             match self.surroundings.secrets_of(namespace, account) {
                 Some(own) => (patch, ..) = decide(Some(&own.iter().map(String::as_str).collect::<Vec<_>>())),
-                // The account's secrets are for pods that name none.
+                // Pods that name pull secrets do not get the account's.
                 None if names_any => (patch, ..) = decide(Some(&[])),
                 None => account_missing = Some(AccountMissing { account: account.to_owned(), secrets }),
             }
@@ -165,7 +165,7 @@ impl Rewriter<'_> {
     }
 }
 
-/// The service account of a workload's pods, and whether the pods name pull secrets themselves.
+/// Returns the service account of a workload's pods, and whether the pods name pull secrets themselves.
 fn account_of<'w>(workload: &'w Workload<'_>) -> (&'w str, bool) {
     let pod = workload.object.pod(workload.kind).map(Object::spec);
     let account = pod.map(PodSpec::service_account).filter(|account| !account.is_empty());
@@ -173,7 +173,7 @@ fn account_of<'w>(workload: &'w Workload<'_>) -> (&'w str, bool) {
     (account.unwrap_or(DEFAULT_ACCOUNT), named)
 }
 
-/// The operations with paths that begin at the document instead of the object at `at`.
+/// Returns the patch's operations with paths from the document instead of the object at `at`.
 fn below(at: &str, patch: &Patch) -> impl Iterator<Item = PatchOperation> {
     let root = PointerBuf::from_tokens(at.split('/').skip(1));
     patch.0.clone().into_iter().map(move |mut operation| {
@@ -181,7 +181,7 @@ fn below(at: &str, patch: &Patch) -> impl Iterator<Item = PatchOperation> {
             PatchOperation::Add(AddOperation { path, .. }) | PatchOperation::Replace(ReplaceOperation { path, .. }) => {
                 *path = root.concat(path);
             }
-            // Nothing else is ever written.
+            // No other operation is ever written.
             _ => {}
         }
         operation

@@ -1,4 +1,4 @@
-//! A catalog file, made from the definitions of the public catalog.
+//! Makes a catalog file from the definitions of the public catalog.
 //!
 //! ```
 //! use quench_core::snapshot::{Definition, Snapshot};
@@ -51,25 +51,25 @@ pub struct Snapshot {
     tags: HashMap<(Box<str>, Box<str>), Box<str>>,
 }
 
-/// A catalog file, and how it differs from the one before it.
+/// A new catalog file, and how it differs from the previous one.
 #[derive(Debug)]
 pub struct Written {
-    /// The file.
+    /// The file's text.
     pub text: String,
-    /// Images, and tags that they declare, development builds included.
+    /// The number of images.
     pub images: usize,
-    /// As many tags.
+    /// The number of tags, development builds included.
     pub tags: usize,
-    /// Images that no upstream repository is known of: nothing is rewritten to them.
+    /// The images without a known upstream repository: no image is rewritten to them.
     pub unmapped: Vec<Box<str>>,
-    /// Images of the earlier catalog that nothing defines any more.
+    /// The images of the previous catalog that are no longer defined.
     pub gone: Vec<Box<str>>,
     /// Facts about the starts of images, each with its image, that name what the catalog does not have.
     pub start_problems: Vec<(Box<str>, StartProblem)>,
 }
 
 impl Snapshot {
-    /// Takes a definition from `file`; one that declares a tag of an earlier one is refused.
+    /// Adds a definition from `file`. Fails if an earlier definition declares one of its tags.
     pub fn add(&mut self, definition: Definition, file: &str) -> Result<(), DefinitionError> {
         let key = |tag: &str| (definition.image.clone(), Box::from(tag));
         for (tag, location) in &definition.tags {
@@ -83,8 +83,8 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Writes the catalog. What definitions do not say comes from `earlier`, a catalog file; without it, from the embedded one.
-    /// `commit` is the one that the definitions are of.
+    /// Writes the catalog. Facts that definitions do not state come from `earlier`, a catalog file; without it, from
+    /// the embedded catalog. `commit` is the definitions' commit.
     pub fn write(&self, earlier: Option<&str>, commit: Option<&str>) -> Result<Written, CatalogError> {
         let earlier = earlier.map_or_else(|| Cow::Owned(Catalog::embedded_text()), Cow::Borrowed);
         let mut earlier: Earlier = serde_json::from_str(&earlier)?;
@@ -121,7 +121,7 @@ impl Snapshot {
 /// The fields of an object in their order, each with its JSON.
 type Fields = Vec<(Box<str>, String)>;
 
-/// One image, on a line of its own.
+/// Writes one image, on a line of its own.
 fn image(name: &str, definitions: &[Definition], before: Option<&EarlierImage>) -> String {
     let variants = variants(definitions);
     let default = default_line(&variants);
@@ -151,7 +151,7 @@ fn image(name: &str, definitions: &[Definition], before: Option<&EarlierImage>) 
     object(&fields)
 }
 
-/// Runtime builds, and development builds that are no twins of theirs: what exists as a development build only must be known.
+/// Returns the runtime builds, and the development builds that have no runtime twin.
 fn written_variants(variants: &[Variant<'_>], sheet: &Sheet) -> Vec<Value> {
     let has_twin = |variant: &Variant<'_>| variants.iter().any(|other| !other.is_dev() && other.is_twin(variant));
     variants
@@ -161,7 +161,8 @@ fn written_variants(variants: &[Variant<'_>], sheet: &Sheet) -> Vec<Value> {
         .collect()
 }
 
-/// What is inside, of the newest version for each operating system and flavor. Other builds than the default one say what differs.
+/// Returns the contents of the newest version of each operating system and flavor. Builds other than the default one
+/// list their differences only.
 fn contents(variants: &[Variant<'_>], default: Option<&Definition>) -> BTreeMap<String, BTreeMap<&'static str, Value>> {
     let mut contents = BTreeMap::new();
     let runtime = || variants.iter().filter(|variant| !variant.is_dev());
@@ -170,7 +171,7 @@ fn contents(variants: &[Variant<'_>], default: Option<&Definition>) -> BTreeMap<
         let line = variant.lines().iter().find(|line| is_default(line.definition))?;
         Some((variant.key(), line.definition.contents()))
     });
-    // The reader takes the default operating system's plain build for the default.
+    // The reader takes the plain build of the default operating system as the default.
     let whole = whole.filter(|(key, _)| !key.contains('+'));
     for variant in runtime() {
         let Some(newest) = variant.lines().first() else { continue };
@@ -193,7 +194,7 @@ fn contents(variants: &[Variant<'_>], default: Option<&Definition>) -> BTreeMap<
     contents
 }
 
-/// Versions that were declared and are no more, the oldest first.
+/// Returns the versions that were declared before and are not any more, the oldest first.
 fn past_versions<'e>(before: &'e EarlierImage, variants: &[Variant<'_>]) -> Vec<&'e str> {
     let runtime = variants.iter().filter(|variant| !variant.is_dev());
     let declared: Vec<&str> =
@@ -203,7 +204,7 @@ fn past_versions<'e>(before: &'e EarlierImage, variants: &[Variant<'_>]) -> Vec<
     past
 }
 
-/// A fact that goes without saying.
+/// Reports whether a fact equals its default.
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Array(list) => list.is_empty(),
@@ -217,7 +218,7 @@ fn object(fields: &[(impl AsRef<str>, String)]) -> String {
     format!("{{{}}}", fields.join(","))
 }
 
-/// Replaces a field where it stands, or adds it.
+/// Sets a field: replaces it in place, or adds it.
 fn set(fields: &mut Fields, key: &str, value: String) {
     match fields.iter_mut().find(|(known, _)| **known == *key) {
         Some(field) => field.1 = value,

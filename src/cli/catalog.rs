@@ -1,4 +1,4 @@
-//! `quench catalog`: what is published as hardened, and a fresh file of it.
+//! `quench catalog`: shows the hardened images, or makes a new catalog file.
 
 mod file;
 mod import;
@@ -14,7 +14,7 @@ use anyhow::Result;
 use quench_core::catalog::{Image, Role, Upstream};
 use serde::Serialize;
 
-/// How many names a message has.
+/// The most names in a message.
 const MOST_NAMES: usize = 10;
 
 /// Show what is published as hardened, or make a fresh catalog file
@@ -28,7 +28,7 @@ pub(super) enum Catalog {
     Refresh(refresh::Refresh),
 }
 
-/// Which catalog is shown, and how.
+/// The flags of commands that show a catalog.
 #[derive(Debug, clap::Args)]
 struct Shown {
     /// A catalog file; without it, the embedded one
@@ -56,9 +56,9 @@ impl Catalog {
     }
 }
 
-/// Where most people pull the upstream image from.
+/// Returns the upstream repository that most people use.
 fn primary(image: &Image) -> Option<&Upstream> {
-    // Images that behave in another way are no answer.
+    // Another program is not an upstream.
     image
         .upstreams()
         .iter()
@@ -66,7 +66,7 @@ fn primary(image: &Image) -> Option<&Upstream> {
         .min_by_key(|upstream| upstream.role())
 }
 
-/// Operating systems and flavors of all runtime builds, in the catalog's order.
+/// Returns the different operating systems or flavors of all runtime builds, in the catalog's order.
 fn distinct<'c>(words: impl Iterator<Item = &'c str>) -> Vec<&'c str> {
     let mut distinct = Vec::new();
     for word in words {
@@ -83,7 +83,7 @@ fn or_none(words: &[impl ToString]) -> String {
 }
 
 impl Output {
-    /// Writes to stdout: the text, or a line for each of `lines`. Whoever reads may have read enough, as `head` does.
+    /// Writes the text or the JSON lines to stdout. A reader such as `head` may close the pipe early.
     fn write<L: Serialize>(
         self,
         text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -108,7 +108,7 @@ fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-/// The first of them, and how many more there are.
+/// Returns the first names, and the number of further ones.
 fn names(all: &[Box<str>]) -> String {
     let first: Vec<&str> = all.iter().take(MOST_NAMES).map(|name| &**name).collect();
     let more = all.len() - first.len();

@@ -1,4 +1,4 @@
-//! `quench certs`: a certificate authority and a serving certificate in files.
+//! `quench certs`: writes a certificate authority and a serving certificate to files.
 
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -43,7 +43,7 @@ impl Certs {
         self.check(&names)?;
         fs::create_dir_all(&self.out).with_context(|| format!("cannot make the directory {}", self.out.display()))?;
         let contents = self.make()?;
-        // All are written before the first takes its name, so that a full disk leaves nothing half done.
+        // All files are written before the first gets its name, so that a full disk leaves no half set.
         let files: Vec<_> = names.iter().zip(contents).collect();
         let written: Vec<_> = files
             .into_iter()
@@ -57,7 +57,7 @@ impl Certs {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Refuses what would be lost.
+    /// Refuses to overwrite existing files.
     fn check(&self, paths: &[PathBuf]) -> Result<()> {
         for path in paths {
             match fs::symlink_metadata(path) {
@@ -69,7 +69,7 @@ impl Certs {
         Ok(())
     }
 
-    /// What the four files hold, with their modes.
+    /// Returns the contents and modes of the four files.
     fn make(&self) -> Result<[(String, u32); 4]> {
         let (now, lifetime) = (SystemTime::now(), DAY * self.days);
         let Self { service, namespace, .. } = self;
@@ -91,7 +91,7 @@ impl Certs {
     }
 }
 
-/// A file without its name yet.
+/// Writes a file that has no name yet.
 fn write(directory: &Path, text: &str, mode: u32) -> Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     let unnamed = builder.prefix(".quench-").permissions(Permissions::from_mode(mode)).tempfile_in(directory);

@@ -1,4 +1,4 @@
-//! `quench explain`: what happens to an image, and why.
+//! `quench explain`: says what happens to an image and why.
 
 use std::ffi::OsString;
 use std::fmt::{self, Display};
@@ -37,7 +37,7 @@ pub(super) struct Explain {
     verifying: Verifying,
 }
 
-/// How an answer is written.
+/// The format of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Output {
     Text,
@@ -62,7 +62,7 @@ impl Explain {
                 }
             };
             match written {
-                // Whoever reads has read enough, as `head` does.
+                // A reader such as `head` may close the pipe early.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
                 written => written?,
             }
@@ -71,33 +71,33 @@ impl Explain {
     }
 }
 
-/// The stable JSON form: fields may be added.
+/// The stable JSON form; fields may be added.
 #[derive(Debug, Serialize)]
 struct Line<'a> {
     image: &'a str,
     decision: &'static str,
     #[serde(rename = "match")]
     matched: Match,
-    /// Null where the image is a target already, a rule keeps it, or nothing corresponds.
+    /// The target; null if the image is a target already, a rule keeps it, or nothing corresponds.
     target: Option<&'a Reference>,
     /// The catalog's name of the hardened image.
     name: Option<&'a str>,
     reason: String,
-    /// What the registry says of the target, with `--verify`; null where it was not asked.
+    /// The registry's answer about the target, with `--verify`; null if it was not asked.
     registry: Option<Answer<'a>>,
 }
 
-/// What a registry says.
+/// A registry's answer.
 #[derive(Debug, Serialize)]
 #[serde(tag = "presence", rename_all = "lowercase")]
 enum Answer<'a> {
     Present {
-        /// The newest, where it stands in for that; else null.
+        /// The newest tag, if the target stands for another one; else null.
         tag: Option<&'a str>,
         digest: &'a str,
-        /// Empty where it is not known.
+        /// The platforms; empty if unknown.
         platforms: &'a [Box<str>],
-        /// As the image's configuration has it; null where it is not known.
+        /// The user in the image's configuration; null if unknown.
         user: Option<&'a str>,
     },
     Absent,
@@ -149,7 +149,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// A block for people: what happens, and what the hardened image is like.
+/// Writes the answer as text: what happens, and the facts of the hardened image.
 fn write_text(out: &mut impl Write, line: &Line<'_>, decision: &Decision<'_>, policy: &Policy) -> io::Result<()> {
     let image = line.image;
     writeln!(out, "{}", printable(image, MAX_SHOWN))?;

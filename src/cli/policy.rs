@@ -1,4 +1,4 @@
-//! `quench policy`: checks policy files, and prints the default one and the format.
+//! `quench policy`: checks policy files, and prints the default policy and the schema.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use quench_core::policy::{self, Checked};
 
-/// What a file may be called that is read from the standard input.
+/// The name of the standard input.
 const STDIN: &str = "-";
 
 /// Check policy files, or print the default one or the format
@@ -54,7 +54,7 @@ impl Policy {
     }
 }
 
-/// What is known of one file, in the order of exit codes.
+/// The result for one file, in the order of exit codes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
     Valid = 0,
@@ -103,7 +103,7 @@ fn complain(error: &dyn Display) {
     eprintln!("error: {error}");
 }
 
-/// Whoever reads may have read enough, as `head` does: the exit code still tells.
+/// Ignores a closed pipe, as of `head`: the exit code still tells the result.
 fn unless_closed(written: io::Result<()>) -> io::Result<()> {
     written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }

@@ -21,12 +21,12 @@ pub(super) struct Registries {
 }
 
 impl Registries {
-    /// Whether any of them is.
+    /// Reports whether `--registry-auth` or `--registry-ca` was given.
     pub(super) fn are_given(&self) -> bool {
         self.registry_auth.is_some() || self.registry_ca.is_some()
     }
 
-    /// The client, and the files of its credentials and authorities.
+    /// Creates the client and the watched files of its credentials and authorities.
     pub(super) fn start(
         &self,
         options: Options,
@@ -42,7 +42,7 @@ impl Registries {
         Ok((registry, auth, authorities))
     }
 
-    /// The client for one command, which reads the files once.
+    /// Creates the client for one command, which reads the files once.
     pub(super) fn once(&self, options: Options) -> Result<Arc<Registry>> {
         let metrics = Arc::new(Metrics::new());
         let standing = Arc::new(Standing::new(metrics.clone()));

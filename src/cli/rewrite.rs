@@ -1,4 +1,4 @@
-//! `quench rewrite`: manifests in, rewritten manifests out.
+//! `quench rewrite`: rewrites the images in manifests.
 
 mod file;
 pub(super) mod input;
@@ -22,7 +22,7 @@ use super::{RuleFiles, dns_label};
 
 /// The longest name that a message repeats (Kubernetes' longest names).
 const MAX_NAME: usize = 253;
-/// Unchanged lines around a difference.
+/// The number of unchanged lines around a difference.
 const CONTEXT: usize = 3;
 
 /// Rewrite the images in manifests
@@ -63,14 +63,14 @@ pub(super) struct Rewrite {
     verifying: Verifying,
 }
 
-/// What is written.
+/// The output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Output {
     Manifest,
     Patch,
 }
 
-/// What a run came to: it decides the exit code.
+/// The counts of a run, which decide the exit code.
 #[derive(Debug, Default)]
 struct Tally {
     files: usize,
@@ -78,7 +78,7 @@ struct Tally {
     images: usize,
     broken: usize,
     denied: usize,
-    /// Images whose registry could not say whether they exist.
+    /// The images whose registry could not say whether they exist.
     unsaid: usize,
 }
 
@@ -117,14 +117,14 @@ impl Rewrite {
         let mut boundary = Boundary::default();
         for (source, before) in read {
             let mut rewritten = file::rewrite(&before, &rewriter);
-            // A file of which a part could not be handled is left alone.
+            // With `--in-place`, a file with a broken document is left alone.
             let whole = self.in_place && !rewritten.broken.is_empty();
             if whole {
                 rewritten.text = None;
             }
             tell(&source, &rewritten, whole, &mut tally);
             match self.put(&mut out, &mut boundary, &source, &before, &rewritten) {
-                // Whoever reads has read enough, as `head` does.
+                // A reader such as `head` may close the pipe early.
                 Err(error) if is_broken_pipe(&error) => break,
                 put => put?,
             }
@@ -143,7 +143,7 @@ impl Rewrite {
         }))
     }
 
-    /// Writes what was asked for.
+    /// Writes the output for one file.
     fn put(
         &self,
         out: &mut impl Write,
@@ -183,7 +183,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Says on stderr what a person should know of a file; `whole`, where all of it is left for what is broken.
+/// Writes the messages about a file to stderr. `whole`: the file is left alone because a document is broken.
 fn tell(source: &Source, rewritten: &RewrittenFile, whole: bool, tally: &mut Tally) {
     let name = source.name();
     for object in &rewritten.objects {
@@ -212,13 +212,13 @@ fn is_image(operation: &json_patch::PatchOperation) -> bool {
     matches!(operation, json_patch::PatchOperation::Replace(_))
 }
 
-/// `Deployment shop/web`.
+/// Returns the name of an object in messages: `Deployment shop/web`.
 fn who(object: &RewrittenObject) -> String {
     let name = if object.name.is_empty() { "(no name)" } else { &object.name };
     format!("{} {}/{}", object.kind.name(), printable(&object.namespace, MAX_NAME), printable(name, MAX_NAME))
 }
 
-/// The stable form of `--output patch`: fields may be added.
+/// The stable form of `--output patch`; fields may be added.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -243,14 +243,14 @@ impl<'a> Line<'a> {
     }
 }
 
-/// What stands between two files in one stream.
+/// The separator between two files in one stream.
 #[derive(Debug, Default)]
 struct Boundary {
     last: Option<u8>,
 }
 
 impl Boundary {
-    /// Writes the bytes of one file; a document does not run on into the next file.
+    /// Writes the bytes of one file, so that a document never runs on into the next file.
     fn put(&mut self, out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
         if let Some(last) = self.last.filter(|_| !bytes.is_empty()) {
             if last != b'\n' {

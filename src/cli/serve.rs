@@ -1,4 +1,4 @@
-//! `quench serve`: the webhook.
+//! `quench serve`: serves the webhook.
 
 mod self_managed;
 mod webhook_url;
@@ -37,11 +37,11 @@ use crate::server::{self, Server};
 use crate::telemetry::Metrics;
 use crate::tls::{Certificate, ClientAuthorities, Pair};
 
-/// Where a pod finds the name of its namespace.
+/// The file with the name of a pod's namespace.
 const SERVICE_ACCOUNT_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
-/// How long a stopping server takes new connections in a cluster, where the news that it goes takes its time.
+/// How long a stopping server accepts new connections in a cluster, where endpoints take time to update.
 const DRAIN_IN_CLUSTER: Duration = Duration::from_secs(5);
-/// How long after a failure the registration is renewed again.
+/// The pause before a failed registration is tried again.
 const RENEW_AGAIN: Duration = Duration::from_secs(10);
 
 /// Serve the admission webhook
@@ -96,7 +96,7 @@ pub(super) struct Serve {
     pull_secret_patience_seconds: u64,
     #[command(flatten, next_help_heading = "Registries, for a policy with `verify`")]
     registries: Registries,
-    // The last: its heading is that of all that follow.
+    // Last, because its heading is that of all flags after it.
     #[command(flatten)]
     self_managed: SelfManaged,
 }
@@ -160,7 +160,7 @@ impl Serve {
         }));
         let files = Files { rules, certificates, registry_auth, registry_ca };
         polling.spawn(files.poll(Duration::from_secs(self.reload_seconds.into())));
-        // Not cut short by a signal: what was applied has to be removed.
+        // Not interrupted by a signal: a configuration that was applied must be removed.
         let registration =
             if self.register { Some(Registration::apply(first, SystemTime::now()).await?) } else { None };
 
@@ -169,18 +169,18 @@ impl Serve {
             None => signals.next().await,
         };
         info!(signal, "asked to stop");
-        // What we do not see any more may be deleted or written by whoever stops us: it must not be put back meanwhile.
+        // Copies must not be restored while somebody who stops quench deletes them.
         for keeping in keeping.into_iter().chain([copying]) {
             keeping.abort();
         }
         running.fail_readiness();
-        // While we still answer: after this nobody new calls.
+        // Removed while quench still answers; afterwards nobody calls it.
         if let Some(registration) = registration {
             registration.remove().await;
         }
         select! {
             () = running.stop() => {}
-            // Cancel-safe: dropping `stop` ends all connections, which is what a second signal asks for.
+            // Cancel-safe: dropping `stop` closes all connections, as a second signal asks.
             signal = signals.next() => warn!(signal, "asked again: stopping at once"),
         }
         polling.shutdown().await;
@@ -194,8 +194,8 @@ impl Serve {
         self.own_namespace.clone().or_else(of_the_pod).or_else(of_the_account)
     }
 
-    /// Those of the files that were named; outside a cluster, without them, a development certificate. None yet, where they are
-    /// self-managed.
+    /// Returns the certificates: from the named files, a development certificate outside a cluster, or none yet if they
+    /// are self-managed.
     fn certificates(&self, url: &WebhookUrl, standing: &Arc<Standing>) -> Result<Certificates> {
         let now = SystemTime::now();
         let clients = self.client_ca.as_deref().map(ClientAuthorities::read).transpose()?;
@@ -238,7 +238,7 @@ impl Serve {
         server::Options { drain: chosen.unwrap_or(drain), ..defaults }
     }
 
-    /// A configuration that leads nowhere would go unnoticed: `failurePolicy` is `Ignore`.
+    /// Checks that the configuration leads to this server: with `failurePolicy: Ignore` nobody would notice.
     fn check_reachable(&self, url: &WebhookUrl, certificate: Option<&Certificate>) -> Result<()> {
         if self.webhook_url.is_none() && in_cluster() {
             bail!("in a cluster the API server cannot reach {}: name --webhook-url https://HOST[:PORT]", url.text);
@@ -250,8 +250,8 @@ impl Serve {
     }
 }
 
-/// Renews the registration whenever the authorities of the certificate change, until a signal comes. A renewal that has begun
-/// is not cut short: what was applied has to be removed.
+/// Renews the registration whenever the certificate's authorities change, until a signal comes. A renewal in progress
+/// is not interrupted, since an applied configuration must be removed.
 async fn renew_until_asked(
     registration: &Registration,
     configuration: impl Fn(&str) -> MutatingWebhookConfiguration,
@@ -261,7 +261,7 @@ async fn renew_until_asked(
     let mut renewal = Renewal::Done;
     loop {
         select! {
-            // Cancel-safe, both: says tokio. Without a sender nothing changes any more.
+            // Cancel-safe, both (tokio's documentation). Without a sender nothing changes any more.
             signal = signals.next() => return signal,
             Ok(()) = authorities.changed() => {}
             // Cancel-safe: a timer.
@@ -280,7 +280,8 @@ fn in_cluster() -> bool {
     env::var_os("KUBERNETES_SERVICE_HOST").is_some_and(|host| !host.is_empty())
 }
 
-/// Prints the configuration and ends stdout, so that `quench serve --print-webhook-config | kubectl apply -f -` gets on.
+/// Prints the configuration and closes stdout, so that `quench serve --print-webhook-config | kubectl apply -f -`
+/// continues.
 fn print(configuration: &MutatingWebhookConfiguration) -> Result<()> {
     let text = registration::yaml(configuration)?;
     let mut stdout = io::stdout().lock();

@@ -1,10 +1,10 @@
-//! The signals that end what takes long.
+//! Receives the signals that end long work.
 
 use anyhow::{Context, Result};
 use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What asks a process to stop.
+/// The signals that ask a process to stop.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -18,7 +18,7 @@ impl Signals {
 
     pub(super) async fn next(&mut self) -> &'static str {
         select! {
-            // Cancel-safe, both: says tokio.
+            // Cancel-safe, both (tokio's documentation).
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }

@@ -1,4 +1,4 @@
-//! `--verify`: registries, asked by commands as the webhook asks them.
+//! Asks registries for `--verify`, as the webhook does.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use tokio::time::sleep;
 use super::registries::Registries;
 use crate::registry::{Options, Registry, Trust};
 
-/// How long a question may take: nobody's pod waits for it.
+/// The timeout of a question; longer than a review's, since no pod waits.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Questions at a time.
+/// The number of concurrent questions.
 const AT_ONCE: usize = 8;
-/// Before those are asked again who could not say; longer than a registry commonly wants to be left alone.
+/// The pauses before registries that could not say are asked again; longer than usual rate limits.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
-/// Whether registries are asked, and how.
+/// The flags of `--verify`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Verifying {
     /// Ask registries which targets exist, as the webhook does by the policy's `verify`
@@ -31,8 +31,8 @@ pub(super) struct Verifying {
 }
 
 impl Verifying {
-    /// What registries say of the candidates, and how many of them they could not say; nobody is asked without the flag, and it is
-    /// an error where the policy does not say how.
+    /// Returns the answers about the candidates and the number of unknown ones. Asks nobody without the flag; fails if
+    /// the policy has no `verify`.
     pub(super) fn existing(
         &self,
         policy: &Policy,
@@ -49,7 +49,7 @@ impl Verifying {
         }
         let mut seen = HashSet::new();
         let candidates: Vec<_> = candidates().into_iter().filter(|candidate| seen.insert(candidate.clone())).collect();
-        // Who could not say is asked again, and soon.
+        // A registry that could not say is asked again soon.
         let options = Options {
             patience: PATIENCE,
             unknown: Duration::ZERO,
@@ -64,7 +64,7 @@ impl Verifying {
         Ok((existing, unsaid))
     }
 
-    /// Whether the policy has registries asked and the command does not.
+    /// Reports whether the policy has `verify` but the command lacks the flag.
     pub(super) fn is_left_out(&self, policy: &Policy) -> bool {
         !self.verify && policy.verify.is_some()
     }
@@ -102,7 +102,7 @@ async fn ask(registry: &Registry, candidates: &[Inquiry], policy: &Policy) -> Ex
     Existing::of(answers)
 }
 
-/// Says what is not there, and of what that is not known; how many the latter are.
+/// Reports absent and unknown candidates; returns the number of unknown ones.
 fn tell(candidates: &[Inquiry], existing: &Existing) -> usize {
     let mut unsaid = 0;
     for asked in candidates {

@@ -38,29 +38,29 @@ use crate::panics::unwinding;
 use crate::telemetry::Metrics;
 use crate::tls::{Certificate, Identity};
 
-/// The shortest life of an authority: its successor has to reach everybody in a third of it.
+/// The shortest lifetime of an authority: its successor must reach all clients within a third of it.
 pub const MIN_AUTHORITY_LIFETIME: Duration = Duration::from_secs(10);
-/// The shortest life of a replica's certificate, which is looked at a few times a second at most.
+/// The shortest lifetime of a replica's certificate, which is checked a few times a second at most.
 pub const MIN_LEAF_LIFETIME: Duration = Duration::from_secs(5);
 
-/// What is kept, and where.
+/// The settings of self-managed certificates.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The namespace of the Secret.
     pub namespace: String,
-    /// The Secret of the authority.
+    /// The name of the authority's Secret.
     pub secret: String,
-    /// The `MutatingWebhookConfiguration` whose entries lead to us.
+    /// The `MutatingWebhookConfiguration` whose entries call this server.
     pub webhook_configuration: String,
-    /// The hosts that the certificates are made out to.
+    /// The hosts in the certificates.
     pub hosts: Vec<String>,
-    /// How long an authority lasts.
+    /// The lifetime of an authority.
     pub authority_lifetime: Duration,
-    /// How long a replica's certificate lasts.
+    /// The lifetime of a replica's certificate.
     pub leaf_lifetime: Duration,
 }
 
-/// Keeps the certificate of this replica, and with the other replicas the authority and the `caBundle`.
+/// Keeps this replica's certificate and, with the other replicas, the authority and the `caBundle`.
 pub struct Keeper {
     settings: Settings,
     pace: Pace,
@@ -69,10 +69,10 @@ pub struct Keeper {
     identity: Arc<Identity>,
     standing: Arc<Standing>,
     metrics: Arc<Metrics>,
-    /// What the Secret held when it was last all right.
+    /// The contents of the Secret when it was last valid.
     remembered: Option<Kept>,
     spread: Spread,
-    /// The bundle that every entry had when they were last all right, as PEM.
+    /// The bundle, as PEM, when every entry last had the same.
     told: Option<String>,
     shown: Option<Shown>,
     is_ready: bool,
@@ -86,8 +86,8 @@ impl fmt::Debug for Keeper {
 }
 
 impl Keeper {
-    /// Will put certificates into `identity`; until the first is there and trusted, `standing` says that we are not ready. Asks the
-    /// API server nothing yet.
+    /// Creates a keeper that puts certificates into `identity`. `standing` reports not ready until the first one is
+    /// trusted. No call is made yet.
     pub async fn new(
         settings: Settings,
         identity: Arc<Identity>,
@@ -115,7 +115,7 @@ impl Keeper {
         Ok(keeper)
     }
 
-    /// Looks again and again, until it is dropped.
+    /// Checks and repairs again and again, until it is dropped.
     pub async fn run(mut self) {
         let mut failures = 0;
         loop {
@@ -126,15 +126,15 @@ impl Keeper {
         }
     }
 
-    /// Puts everything right, as far as it can be.
+    /// Checks and repairs everything once.
     async fn round(&mut self) -> Result<(), Problem> {
-        // What is in memory is enough for that, whatever becomes of the calls.
+        // This needs no call, so it succeeds whatever the API server answers.
         self.show()?;
-        // Before the Secret: what it says is then at least as new, and no entry is told something that is over.
+        // Read before the Secret, so that the Secret is at least as new and no entry gets an outdated bundle.
         let webhooks = self.objects.webhooks().await;
         let entries = match &webhooks {
             Ok(seen) => seen.says.as_slice(),
-            // The authority can be made all the same.
+            // The authority can be made without a webhook configuration.
             Err(Problem::NoWebhooks { .. }) => &[],
             Err(_) => return webhooks.map(drop),
         };
@@ -150,7 +150,7 @@ impl Keeper {
         self.spread.look(entries, self.pace.settled, self.clock.now(), Instant::now());
     }
 
-    /// Makes the Secret what it should be, and returns whom everybody should trust.
+    /// Repairs the Secret; returns the authorities that all clients should trust.
     async fn keep_secret(&mut self, entries: &[Entry]) -> Result<Bundle, Problem> {
         let seen = self.objects.secret().await?;
         let (now, at) = (self.clock.now(), Instant::now());
@@ -174,12 +174,12 @@ impl Keeper {
         Ok(bundle)
     }
 
-    /// Authorities that signed what is shown, whether or not the Secret knows them: ours, and where all is lost, those
-    /// that the entries trust.
+    /// Returns authorities that signed certificates in use, whether the Secret has them or not: ours, and after a loss
+    /// those that the entries trust.
     fn in_use(&self, entries: &[Entry], verdict: Verdict) -> Bundle {
         let own = self.shown.iter().map(|shown| shown.issuer.clone());
         let of_entries = entries.iter().filter(|_| verdict == Verdict::Replace).flat_map(|entry| entry.bundle.clone());
-        // Not those that somebody else put there.
+        // Authorities that others put there are left out.
         own.chain(of_entries.filter(|authority| authority.name() == NAME)).collect()
     }
 
@@ -227,7 +227,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Shows a new certificate, if it is time for one.
+    /// Shows a new certificate if one is due.
     fn show(&mut self) -> Result<(), Problem> {
         let Some(kept) = &self.remembered else { return Ok(()) };
         let (now, authority) = (self.clock.now(), kept.current.trusted());
@@ -245,11 +245,11 @@ impl Keeper {
         Ok(())
     }
 
-    /// Says how it stands after a round.
+    /// Reports the state after a round.
     fn take_note(&mut self, done: Result<(), Problem>) {
         let trouble = match done {
             Ok(()) => None,
-            // Not worth a word: it is looked at again at once.
+            // Another replica was faster; the next look follows at once.
             Err(Problem::Lost { .. }) => return,
             Err(problem) => Some(problem.to_string()),
         };

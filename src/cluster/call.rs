@@ -1,14 +1,14 @@
-//! Calls to the API server: each has a deadline, and says in one line why it failed.
+//! Makes calls to the API server, each with a deadline and a one-line error.
 
 use std::error::Error;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-/// For each call. The API server itself answers in milliseconds.
+/// The deadline of each call; the API server usually answers in milliseconds.
 pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Why a call to the API server failed.
+/// The error of a call to the API server.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
     #[error("the API server did not answer within {DEADLINE:?}")]
@@ -18,7 +18,7 @@ pub(super) enum CallError {
 }
 
 impl CallError {
-    /// The HTTP status, where the API server answered.
+    /// Returns the HTTP status, if the API server answered.
     pub(super) fn status(&self) -> Option<u16> {
         match self {
             Self::Kube(kube::Error::Api(status)) => Some(status.code),
@@ -27,7 +27,7 @@ impl CallError {
     }
 }
 
-/// What the API server says, or the client.
+/// Returns the message of the API server or of the client.
 pub(super) fn said(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
@@ -35,7 +35,7 @@ pub(super) fn said(error: &kube::Error) -> String {
     }
 }
 
-/// The error with its causes: some of the client's errors say them in their own text, others do not.
+/// Joins an error with its causes, which some of the client's errors repeat in their own text.
 fn in_one_line(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();

@@ -45,37 +45,37 @@ use crate::live::Live;
 use crate::panics::unwinding;
 use crate::telemetry::Metrics;
 
-/// How often the policy in force is looked at.
+/// How often the policy is checked for changes.
 const TICK: Duration = Duration::from_secs(1);
-/// Between two writes of this replica: twenty a second.
+/// The pause between two writes of this replica: twenty writes a second.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// After how long without a word from the API server a connection is dead: longer than a watch lasts in which nothing happens.
+/// The silence after which a connection is taken to be dead; longer than an idle watch lasts.
 const SILENCE: Duration = Duration::from_secs(75);
-/// How long after its last trouble a watch may be behind: longer than one that is silent, and tried again at last, needs to say so again.
+/// How long a watch is in doubt after its last error; longer than a silent watch takes to fail again.
 const DOUBT: Duration = Duration::from_secs(120);
-/// After there was no cluster to connect to.
+/// The pause after no cluster was found.
 const CONNECT_AGAIN: Duration = Duration::from_secs(30);
-/// How many reasons why copies cannot be written are worth a line each, until all are written.
+/// The most different write errors that are logged until all writes succeed.
 const MAX_TOLD: usize = 20;
 
-/// Keeps the pull secrets of namespaces, with the other replicas, for as long as the policy in force says so.
+/// Keeps the pull secrets of namespaces, together with the other replicas, as the policy says.
 pub struct Keeper {
     live: Arc<Live>,
     own: Option<String>,
     known: Arc<Known>,
     metrics: Arc<Metrics>,
-    /// The one that was followed last.
+    /// The policy that was applied last.
     policy: Option<Arc<Policy>>,
-    /// How long a copy that is not wanted is left where it is.
+    /// How long an unwanted copy is left in place.
     patience: Duration,
     client: Option<Client>,
     connect_at: Instant,
     ledger: Ledger,
     schedule: Schedule,
     watches: Watches,
-    /// The next write.
+    /// The earliest time of the next write.
     not_before: Instant,
-    /// Whether reviews and metrics are behind.
+    /// Whether reviews and metrics need an update.
     is_behind: bool,
     told: Told,
 }
@@ -87,8 +87,8 @@ impl fmt::Debug for Keeper {
 }
 
 impl Keeper {
-    /// Will copy Secrets of the namespace `own` as the policy in `live` says, and tell `known` who lacks which. Asks the API server nothing
-    /// yet.
+    /// Creates a keeper that copies Secrets of the namespace `own` as the policy in `live` says, and tells `known`
+    /// which namespaces lack which secret. No call is made yet.
     pub fn new(live: Arc<Live>, own: Option<String>, known: Arc<Known>, metrics: Arc<Metrics>) -> Self {
         let now = Instant::now();
         Self {
@@ -109,16 +109,16 @@ impl Keeper {
         }
     }
 
-    /// Leaves copies that are not wanted for as long as this, instead of [`PATIENCE`].
+    /// Sets how long unwanted copies are left in place, instead of [`PATIENCE`].
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// Keeps them until it is dropped.
+    /// Keeps pull secrets until it is dropped.
     pub async fn run(mut self) {
         loop {
-            // What panicked is tried again, from what was seen so far.
+            // A turn that panicked is repeated from what was seen so far.
             if unwinding(self.turn()).await.is_none() {
                 sleep(TICK).await;
             }
@@ -127,7 +127,7 @@ impl Keeper {
 
     async fn turn(&mut self) {
         self.follow_policy().await;
-        // All that is known by now, before anything is written.
+        // All pending events are read before anything is written.
         while let Some(seen) = self.watches.next_now() {
             self.take(seen);
         }
@@ -136,7 +136,7 @@ impl Keeper {
         let wait = due.map_or(TICK, |due| due.saturating_duration_since(Instant::now()).min(TICK));
         select! {
             biased;
-            // Cancel-safe, says tokio.
+            // Cancel-safe (tokio's documentation).
             Some(seen) = self.watches.next() => self.take(seen),
             // Cancel-safe: a timer.
             () = sleep(wait) => self.write_what_is_due().await,
@@ -152,7 +152,7 @@ impl Keeper {
                 self.tell_original(&secret);
             }
             self.policy = Some(policy.clone());
-            // Also where there is nothing to plan any more.
+            // Also if nothing is left to plan.
             self.is_behind = true;
         }
         for secret in self.ledger.retire(&policy) {
@@ -165,7 +165,7 @@ impl Keeper {
         self.keep_watches().await;
     }
 
-    /// Watches what the policy asks for, and nothing else.
+    /// Starts and ends watches as the policy requires.
     async fn keep_watches(&mut self) {
         let (secrets, with_namespaces) = self.ledger.watched();
         let namespaces = Some(Subject::Namespaces).filter(|_| with_namespaces);
@@ -192,7 +192,7 @@ impl Keeper {
         }
     }
 
-    /// The client, once there is a cluster.
+    /// Returns the client, once there is a cluster.
     async fn connected(&mut self) -> Option<Client> {
         let now = Instant::now();
         if self.client.is_none() && now >= self.connect_at {
@@ -216,7 +216,7 @@ impl Keeper {
         self.client.clone()
     }
 
-    /// Takes in what a watch shows.
+    /// Applies an event of a watch.
     fn take(&mut self, seen: Seen) {
         let is_progress = match &seen {
             Seen::Namespace(event) => watches::is_progress(event),
@@ -232,7 +232,7 @@ impl Keeper {
             }
             Seen::Trouble(subject, reason) => return self.trouble(subject, reason),
         };
-        // In doubt for a while: it may be behind.
+        // The watch may be behind, so it is in doubt for a while.
         if let Some((_, reason)) = self.told.troubles.get_mut(&subject)
             && is_progress
             && !reason.is_empty()
@@ -258,7 +258,7 @@ impl Keeper {
         self.told.troubles.insert(subject, (Instant::now(), reason));
     }
 
-    /// Says how the source stands, when that changes.
+    /// Logs the state of the source when it changes.
     fn tell_original(&mut self, secret: &str) {
         let Some(original) = self.ledger.original(secret).filter(|_| self.ledger.copies(secret)) else { return };
         let before = self.told.originals.insert(secret.to_owned(), original);
@@ -278,7 +278,7 @@ impl Keeper {
         }
     }
 
-    /// Puts on the schedule what is to be done now, and takes off it what is not.
+    /// Updates the schedule for some copies.
     fn plan(&mut self, keys: Vec<Key>) {
         let now = Instant::now();
         for key in keys {
@@ -300,7 +300,7 @@ impl Keeper {
         }
     }
 
-    /// Writes the copy that is due first, if one is.
+    /// Writes the copy that is due first, if any.
     async fn write_what_is_due(&mut self) {
         let now = Instant::now();
         let due = self.schedule.next().filter(|(due, _)| *due <= now && self.not_before <= now);
@@ -343,7 +343,7 @@ impl Keeper {
         self.is_behind = true;
     }
 
-    /// Says why a copy could not be written: what is the same in many namespaces, once.
+    /// Logs why a copy could not be written; the same reason in many namespaces is logged once.
     fn tell_failure(&mut self, (secret, namespace): &Key, write: Write, error: &str) {
         let write = write.name();
         let has_room = self.told.failures.len() < MAX_TOLD;
@@ -354,7 +354,7 @@ impl Keeper {
         }
     }
 
-    /// Tells reviews and metrics what is known by now.
+    /// Publishes the current state to reviews and metrics.
     fn publish(&mut self) {
         let now = Instant::now();
         let doubts = self.told.troubles.len();
@@ -370,7 +370,7 @@ impl Keeper {
         if **self.known.load() != absences {
             self.known.replace(absences);
         }
-        // Without a client there never was anything to count.
+        // Without a client there was nothing to count.
         if self.client.is_some() {
             let counts = self.ledger.counts(&self.schedule);
             self.metrics.pull_secret_copies.stand(&counts);
@@ -382,7 +382,7 @@ impl Keeper {
     }
 }
 
-/// From 0 to 1, another each time.
+/// Returns a random number from 0 to 1.
 fn random() -> f64 {
     let random = u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or_default();
     f64::from(random) / f64::from(u32::MAX)

@@ -1,4 +1,4 @@
-//! The webhook configuration: what the API server sends us, and where to.
+//! Builds and applies the webhook configuration.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,24 +20,24 @@ use tracing::{info, warn};
 
 use super::call::{CallError, DEADLINE, within_deadline};
 
-/// The name of the configuration, and the manager of its fields.
+/// The name of the configuration, and its field manager.
 const NAME: &str = "quench";
-/// A namespace's label that chooses its mode.
+/// The label of a namespace that selects its mode.
 const MODE: &str = "quench.dev/mode";
-/// A namespace's name as a label, set by the API server.
+/// The label with a namespace's name, set by the API server.
 const NAMESPACE: &str = "kubernetes.io/metadata.name";
-/// Who made a configuration: only those of `--register` are replaced and removed.
+/// The label of configurations that `--register` made: only these are replaced and removed.
 const REGISTERED: &str = "quench.dev/registered-by";
 const REGISTERED_BY: &str = "serve";
-/// Which process made it, so that one that stops leaves its successor's alone.
+/// The label with the process that made a configuration, so that a stopping process leaves its successor's alone.
 const INSTANCE: &str = "quench.dev/instance";
-/// How long a request to the API server may wait for us.
+/// How long the API server waits for an answer.
 const TIMEOUT_SECONDS: i32 = 3;
 
-/// The configuration that makes the API server call `url` for what quench looks at.
+/// Returns the configuration that makes the API server call `url`.
 ///
-/// One entry for each mode that a namespace's label can ask for, since the API server lets no label into the path; a namespace
-/// that is `off` has none, nor has `own_namespace`.
+/// It has one entry for each mode that a namespace's label can select, since a path cannot contain a label. A namespace
+/// that is `off` has no entry, and neither has `own_namespace`.
 pub fn configuration(
     url: &str,
     authorities: &str,
@@ -81,14 +81,14 @@ pub fn configuration(
     }
 }
 
-/// The configuration as one YAML document, as `kubectl apply -f -` takes it.
+/// Returns the configuration as one YAML document for `kubectl apply -f -`.
 pub fn yaml(configuration: &MutatingWebhookConfiguration) -> Result<String> {
-    // Plain scalars: a folded one reads like a certificate with line breaks.
+    // Plain scalars: a folded certificate would look as if it had line breaks.
     let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
     Ok(serde_saphyr::to_string_with_options(configuration, options)?)
 }
 
-/// What quench looks at, wherever its version is `v1` or converts to it: the kinds that are not off.
+/// Returns the rules for the kinds that are not off, in version `v1` or convertible to it.
 fn rules(workloads: &Workloads) -> Vec<RuleWithOperations> {
     let rule = |group: &str, resources: Vec<&str>, operations: &[&str]| RuleWithOperations {
         api_groups: Some(owned(&[group])),
@@ -120,26 +120,27 @@ fn rules(workloads: &Workloads) -> Vec<RuleWithOperations> {
     rules.into_iter().filter(|rule| rule.resources.as_ref().is_some_and(|resources| !resources.is_empty())).collect()
 }
 
-/// What the API server need not send. All of them are evaluated for all kinds, and one that fails to evaluate refuses the request
-/// under `failurePolicy: Fail`: every optional field is asked for with `has`.
+/// Returns the match conditions, which spare requests. All conditions are evaluated for all kinds, and an error refuses
+/// the request under `failurePolicy: Fail`, so each optional field is tested with `has`.
 fn conditions() -> Vec<MatchCondition> {
     let condition = |name: &str, expression: String| MatchCondition { name: name.to_owned(), expression };
     vec![
-        // The kubelet's own pods: it refuses to run a mirror that differs from its file.
+        // The kubelet refuses to run a mirror pod that differs from its file.
         condition(
             "not-a-mirror-pod",
             "request.resource.resource != 'pods' || !has(object.metadata.annotations) || \
              !('kubernetes.io/config.mirror' in object.metadata.annotations)"
                 .to_owned(),
         ),
-        // A CronJob's Job, a Deployment's ReplicaSet: the template was seen where a person wrote it, and the pods will be.
+        // The Job of a CronJob and the ReplicaSet of a Deployment: the template was reviewed where a person wrote it,
+        // and the pods will be.
         condition(
             "not-made-by-a-controller",
             "!(request.resource.resource in ['jobs', 'replicasets']) || !has(object.metadata.ownerReferences) || \
              !object.metadata.ownerReferences.exists(owner, has(owner.controller) && owner.controller)"
                 .to_owned(),
         ),
-        // Labels, annotations and finalizers of running pods change all the time; their images hardly ever.
+        // Labels, annotations and finalizers of running pods change often, their images hardly ever.
         condition(
             "not-a-pod-with-the-same-images",
             format!(
@@ -152,7 +153,7 @@ fn conditions() -> Vec<MatchCondition> {
     ]
 }
 
-/// A CEL list of the images of the pod `object`.
+/// Returns a CEL expression for the list of images of the pod `object`.
 fn images(object: &str) -> String {
     let list = |field: &str, map: &str| {
         let field = format!("{object}.spec.{field}");
@@ -163,7 +164,7 @@ fn images(object: &str) -> String {
     format!("{} + {} + {}", list("containers", image), list("initContainers", image), list("volumes", volume))
 }
 
-/// A configuration of ours in a cluster.
+/// A configuration of this process in a cluster.
 pub struct Registration {
     api: Api<MutatingWebhookConfiguration>,
     instance: String,
@@ -175,20 +176,20 @@ impl fmt::Debug for Registration {
     }
 }
 
-/// Whether a registration is as it should be.
+/// The result of a renewal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewal {
-    /// It is, or it is not ours any more.
+    /// The registration is up to date, or belongs to another process.
     Done,
-    /// To be tried again.
+    /// The renewal should be tried again.
     Failed,
 }
 
 impl Registration {
-    /// Applies `configuration` to the cluster of the kubeconfig or, in a pod, of the service account.
+    /// Applies `configuration` with the client of the kubeconfig or, in a pod, of the service account.
     ///
-    /// What a process before left there, after a `kill -9` say, is taken over; what was made otherwise (by the chart, by
-    /// `kubectl`) is left alone, and an error.
+    /// Replaces a configuration that an earlier process left, for example after `kill -9`. A configuration that was
+    /// made otherwise (by the chart or `kubectl`) is left alone, and gives an error.
     pub async fn apply(mut configuration: MutatingWebhookConfiguration, now: SystemTime) -> Result<Self> {
         let client = within_deadline(Client::try_default()).await.context("no Kubernetes cluster to register with")?;
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
@@ -202,7 +203,7 @@ impl Registration {
             );
         }
         if let Err(error) = registration.put(&mut configuration).await {
-            // It may have arrived after all.
+            // The call may have arrived nevertheless.
             let _ = registration.delete().await;
             return Err(error).context(format!("cannot apply MutatingWebhookConfiguration `{NAME}`"));
         }
@@ -210,7 +211,7 @@ impl Registration {
         Ok(registration)
     }
 
-    /// Applies `configuration` in the place of the one that this process applied; somebody else's is left alone.
+    /// Replaces the configuration that this process applied; leaves others alone.
     pub async fn renew(&self, mut configuration: MutatingWebhookConfiguration) -> Renewal {
         match self.replace(&mut configuration).await {
             Ok(true) => {
@@ -228,13 +229,13 @@ impl Registration {
         }
     }
 
-    /// False where there is nothing of ours.
+    /// Returns false if there is nothing of this process.
     async fn replace(&self, configuration: &mut MutatingWebhookConfiguration) -> Result<bool, CallError> {
         let Some(existing) = within_deadline(self.api.get_opt(NAME)).await? else { return Ok(false) };
         if label(&existing, INSTANCE) != Some(&self.instance) {
             return Ok(false);
         }
-        // Only this very version: a successor may take over between the two calls.
+        // Only this version is replaced: a successor may take over between the two calls.
         configuration.metadata.uid = existing.metadata.uid;
         configuration.metadata.resource_version = existing.metadata.resource_version;
         self.put(configuration).await.map(|()| true)
@@ -247,9 +248,9 @@ impl Registration {
         within_deadline(self.api.patch(NAME, &params, &patch)).await.map(drop)
     }
 
-    /// Takes the configuration away, if it is still the one of this process.
+    /// Removes the configuration, if it is still this process's.
     pub async fn remove(self) {
-        // All of it: the stop has to leave time for the rest.
+        // The whole removal has one deadline, so that the stop has time for the rest.
         match timeout(DEADLINE, self.delete()).await.unwrap_or(Err(CallError::Deadline)) {
             Ok(true) => info!(name = NAME, "unregistered from the API server"),
             Ok(false) => info!(name = NAME, "left the registration alone: it is gone or somebody else's by now"),
@@ -260,17 +261,17 @@ impl Registration {
         }
     }
 
-    /// False where there is nothing of ours.
+    /// Returns false if there is nothing of this process.
     async fn delete(&self) -> Result<bool, CallError> {
         let Some(existing) = within_deadline(self.api.get_opt(NAME)).await? else { return Ok(false) };
         if label(&existing, INSTANCE) != Some(&self.instance) {
             return Ok(false);
         }
-        // Only this very version: a successor may take over between the two calls.
+        // Only this version is deleted: a successor may take over between the two calls.
         let ObjectMeta { uid, resource_version, .. } = existing.metadata;
         let params = DeleteParams::default().preconditions(Preconditions { uid, resource_version });
         match within_deadline(self.api.delete(NAME, &params)).await {
-            // Gone, or changed.
+            // The object is gone or was changed.
             Err(error) if matches!(error.status(), Some(404 | 409)) => Ok(false),
             done => done.map(|_| true),
         }

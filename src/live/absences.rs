@@ -1,21 +1,21 @@
-//! Which namespaces lack which pull secret, for reviews: a snapshot, so that none waits for anything.
+//! Holds which namespaces lack which pull secret, as a snapshot that no review waits for.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 
-/// What is known by now. It knows nothing until a watch has shown all there is, nor while one is in trouble.
+/// The current snapshot; empty until a watch is complete, and while it fails.
 #[derive(Debug, Default)]
 pub struct Known(ArcSwap<Absences>);
 
 impl Known {
-    /// What is known, without a lock. To be called once a review.
+    /// Returns the snapshot without a lock. Call it once per review.
     pub fn load(&self) -> Guard<Arc<Absences>> {
         self.0.load()
     }
 
-    /// Puts something new in its place.
+    /// Replaces the snapshot.
     pub fn replace(&self, absences: Absences) {
         self.0.store(Arc::new(absences));
     }
@@ -33,17 +33,17 @@ impl Known {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Absences(BTreeMap<String, Where>);
 
-/// Where a pull secret is.
+/// The namespaces that have a pull secret.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Where {
-    /// In all namespaces but these.
+    /// All namespaces but these have it.
     Lacking(HashSet<String>),
-    /// In these and no others.
+    /// Only these namespaces have it.
     Having(HashSet<String>),
 }
 
 impl Absences {
-    /// The pull secrets that a namespace is known to lack.
+    /// Returns the pull secrets that a namespace is known to lack.
     pub fn of(&self, namespace: &str) -> Vec<&str> {
         let lacks = |place: &Where| match place {
             Where::Lacking(namespaces) => namespaces.contains(namespace),

@@ -1,4 +1,4 @@
-//! The certificate that the server shows and the authorities of its clients, from their files into force.
+//! Reloads the server's certificate and the authorities of its clients.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,7 +11,7 @@ use super::reload::{Refusal, Watched, at_rest};
 use crate::telemetry::File;
 use crate::tls::{self, Acceptor, Certificate, ClientAuthorities, Error, Identity, Pair};
 
-/// Who the server is and whom it takes, and the files that say so.
+/// The certificate, the client authorities, and their files.
 #[derive(Debug)]
 pub struct Certificates {
     pair: Option<Watched<Pair>>,
@@ -24,8 +24,8 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Starts with `certificate`, which is that of `pair` where there are files of it; with `clients`, takes only those
-    /// that they vouch for.
+    /// Creates the value with `certificate`, which is from the files of `pair` if given; with `clients`, accepts only
+    /// clients whose certificates these authorities signed.
     pub fn new(
         certificate: Certificate,
         pair: Option<Pair>,
@@ -41,7 +41,7 @@ impl Certificates {
         Ok(Self { pair, certificate: Some(certificate), ..started })
     }
 
-    /// Starts without a certificate: somebody else is to put one into [`Self::identity`].
+    /// Creates the value without a certificate: the caller will put one into [`Self::identity`].
     pub fn unknown(
         clients: Option<ClientAuthorities>,
         standing: &Arc<Standing>,
@@ -55,32 +55,32 @@ impl Certificates {
         Ok(Self { pair: None, clients, certificate: None, identity, acceptor, authorities, standing })
     }
 
-    /// What takes connections by them.
+    /// Returns the acceptor of connections.
     pub fn acceptor(&self) -> Arc<Acceptor> {
         self.acceptor.clone()
     }
 
-    /// What the handshakes show.
+    /// Returns the identity that handshakes show.
     pub fn identity(&self) -> Arc<Identity> {
         self.identity.clone()
     }
 
-    /// The one in force, if it is from files or made at the start.
+    /// Returns the current certificate, if it is from files or was made at the start.
     pub fn certificate(&self) -> Option<&Certificate> {
         self.certificate.as_ref()
     }
 
-    /// The certificates that a client of ours must trust, as PEM, and their changes.
+    /// Returns the authorities that clients must trust, as PEM, with later changes.
     pub fn authorities(&self) -> watch::Receiver<String> {
         self.authorities.subscribe()
     }
 
-    /// Whether there is a file to read again.
+    /// Reports whether there is a file to reload.
     pub(super) fn watch_something(&self) -> bool {
         self.pair.is_some() || self.clients.is_some()
     }
 
-    /// Reads the files again, and puts what is new and good in force for the connections to come.
+    /// Reloads the files; new and valid ones apply to later connections.
     pub fn check(&mut self, now: SystemTime) {
         self.check_pair(now);
         self.check_clients(now);
@@ -95,7 +95,7 @@ impl Certificates {
         let Some(found) = found else { return };
         let new = pair.look(found, now, |pair| {
             let certificate = pair.certificate().map_err(|error| match error {
-                // One of the two files is about to be written, perhaps.
+                // The other file of the pair may be about to change.
                 Error::Mismatch { .. } => Refusal::Passing(in_one_line(&error)),
                 error => Refusal::Final(in_one_line(&error)),
             })?;
@@ -130,7 +130,7 @@ impl Certificates {
     }
 }
 
-/// The error with its causes.
+/// Joins an error with its causes.
 fn in_one_line(error: &Error) -> String {
     Chain::new(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

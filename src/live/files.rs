@@ -1,4 +1,4 @@
-//! The clock of the files.
+//! Polls the files.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,21 +8,21 @@ use tracing::error;
 
 use super::{Certificates, RegistryAuth, RegistryAuthorities, Rules};
 
-/// All files that are read again while the program serves.
+/// All files that are reloaded.
 #[derive(Debug)]
 pub struct Files {
-    /// Policy and catalog.
+    /// The policy and catalog.
     pub rules: Rules,
-    /// What TLS needs.
+    /// The files for TLS.
     pub certificates: Certificates,
-    /// What opens registries, where there is a file of it.
+    /// The credentials of registries, if a file is given.
     pub registry_auth: Option<RegistryAuth>,
-    /// Who may sign registries' certificates, where there is a file of it.
+    /// The authorities of registries, if a file is given.
     pub registry_ca: Option<RegistryAuthorities>,
 }
 
 impl Files {
-    /// Looks at all of them once.
+    /// Checks all files once.
     pub fn check(&mut self, now: SystemTime) {
         self.rules.check(now);
         self.certificates.check(now);
@@ -41,9 +41,9 @@ impl Files {
             || self.registry_ca.as_ref().is_some_and(RegistryAuthorities::watch_something)
     }
 
-    /// Looks at them again and again, with `pause` in between, until it is dropped. Without files, ends at once.
+    /// Checks all files again and again, with `pause` in between, until it is dropped. Returns at once without files.
     ///
-    /// Reading and parsing happen beside the threads that answer reviews.
+    /// Files are read and parsed on other threads than reviews.
     pub async fn poll(mut self, pause: Duration) {
         while self.watch_something() {
             sleep(pause).await;

@@ -1,4 +1,4 @@
-//! The file of registries' credentials, from disk into the registry client.
+//! Reloads the file of registry credentials.
 
 use std::fmt;
 use std::path::Path;
@@ -14,17 +14,17 @@ use super::{Standing, read};
 use crate::registry::{Credentials, Registry};
 use crate::telemetry::File;
 
-/// The longest name of a registry that a log line repeats.
+/// The longest name of a registry in a log line.
 const MAX_NAME: usize = 255;
 
-/// Who the registry client is, and the file that says so.
+/// The registry client and its file of credentials.
 #[derive(Debug)]
 pub struct RegistryAuth {
     file: Option<Watched<Secret>>,
     registry: Arc<Registry>,
 }
 
-/// The content of the file. It is not shown.
+/// The contents of the file, which are never displayed.
 #[derive(PartialEq, Eq)]
 struct Secret(String);
 
@@ -35,7 +35,7 @@ impl fmt::Debug for Secret {
 }
 
 impl RegistryAuth {
-    /// Has `registry` use what is in the file `path`, from now on and when it changes.
+    /// Gives `registry` the credentials in the file `path`, now and whenever it changes.
     pub fn load(path: &Path, registry: Arc<Registry>, standing: &Arc<Standing>, now: SystemTime) -> Result<Self> {
         let text = Secret(read(path, "registry credentials")?);
         let credentials = parse(&text).with_context(|| format!("{} cannot be used", path.display()))?;
@@ -44,12 +44,12 @@ impl RegistryAuth {
         Ok(Self { file: Watched::start(File::RegistryAuth, path.into(), text, standing, now), registry })
     }
 
-    /// Whether there is a file to read again.
+    /// Reports whether there is a file to reload.
     pub(super) fn watch_something(&self) -> bool {
         self.file.is_some()
     }
 
-    /// Reads the file again, and uses what is new and good.
+    /// Reloads the file; new and valid credentials are used.
     pub fn check(&mut self, now: SystemTime) {
         let Some(file) = &mut self.file else { return };
         let found = at_rest(
@@ -66,7 +66,8 @@ impl RegistryAuth {
     }
 }
 
-/// A helper is a program, which the container image does not have: what it keeps is as if it were not there.
+/// Warns about credential helpers: they are programs, which the container image does not have, so their logins are
+/// missing.
 fn warn_of_helpers(credentials: &Credentials, path: &Path) {
     for registry in credentials.helped() {
         let registry = &*printable(registry, MAX_NAME);

@@ -1,4 +1,4 @@
-//! The file of who may sign registries' certificates, from disk into the registry client.
+//! Reloads the file of registry certificate authorities.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::registry::Registry;
 use crate::telemetry::File;
 use crate::tls;
 
-/// Whom the registry client takes for a registry, and the file that says so.
+/// The registry client and its file of authorities.
 #[derive(Debug)]
 pub struct RegistryAuthorities {
     file: Option<Watched<Vec<u8>>>,
@@ -20,19 +20,19 @@ pub struct RegistryAuthorities {
 }
 
 impl RegistryAuthorities {
-    /// Has `registry` trust what is in the PEM file `path`, from now on and when it changes.
+    /// Makes `registry` trust the authorities in the PEM file `path`, now and whenever it changes.
     pub fn load(path: &Path, registry: Arc<Registry>, standing: &Arc<Standing>, now: SystemTime) -> Result<Self> {
         let text = tls::read(path)?;
         trust(&registry, path, &text)?;
         Ok(Self { file: Watched::start(File::RegistryCa, path.into(), text, standing, now), registry })
     }
 
-    /// Whether there is a file to read again.
+    /// Reports whether there is a file to reload.
     pub(super) fn watch_something(&self) -> bool {
         self.file.is_some()
     }
 
-    /// Reads the file again, and trusts what is new and good in place of what was before.
+    /// Reloads the file; new and valid authorities replace earlier ones.
     pub fn check(&mut self, now: SystemTime) {
         let Some(file) = &mut self.file else { return };
         let path = file.path.clone();

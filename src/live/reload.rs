@@ -1,4 +1,4 @@
-//! One file, or several that belong together: what was last seen of it, and what became of that.
+//! Tracks one file or a set of files: its last content, and whether that is in use.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ use tracing::info;
 use super::Standing;
 use crate::telemetry::File;
 
-/// A file whose content was last seen as an `S`.
+/// A file with its last content of type `S`.
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     file: File,
@@ -21,27 +21,28 @@ pub(super) struct Watched<S> {
     standing: Arc<Standing>,
 }
 
-/// What became of the content that was last seen.
+/// The verdict on the last content.
 #[derive(Debug)]
 enum Verdict {
     InForce,
     Refused(String),
-    /// It is looked at again, though nothing has changed.
+    /// The content is checked again even if it does not change.
     Open,
 }
 
-/// Why a content does not come into force.
+/// The reason why a content is not used.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// Not before somebody writes another one.
+    /// The content is refused until somebody changes it.
     Final(String),
-    /// It may come right by itself: the other file of a pair is about to be written, or its time will come. Said only of
-    /// what is found twice.
+    /// The content may become valid by itself: its other file is about to change, or its time will come. Reported only
+    /// if found twice.
     Passing(String),
 }
 
 impl<S: PartialEq> Watched<S> {
-    /// Watches a file whose content is in force. A pipe, say, can be read only once: nothing.
+    /// Starts to track a file whose content is in use. Returns `None` for files that can be read once only, such as
+    /// pipes.
     pub(super) fn start(file: File, path: PathBuf, seen: S, standing: &Arc<Standing>, now: SystemTime) -> Option<Self> {
         if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
             info!(file = %path.display(), "{} is not read again: it is no regular file", file.name());
@@ -55,9 +56,9 @@ impl<S: PartialEq> Watched<S> {
         &self.seen
     }
 
-    /// Judges what was found on disk. What is to come into force is returned, and is by the time of [`Self::taken`].
+    /// Judges the content on disk. Returns a content that should be used; it counts as used after [`Self::taken`].
     ///
-    /// `parse` is asked only about what differs from what was seen before, or was refused for now.
+    /// `parse` is called only for a content that differs from the last one, or that was refused for now.
     pub(super) fn look<T>(
         &mut self,
         found: Result<S, String>,
@@ -84,7 +85,7 @@ impl<S: PartialEq> Watched<S> {
             _ => self.seen = found,
         }
         self.verdict = Verdict::Open;
-        // A bug in a parser must not end the watch.
+        // A panic in a parser must not end the polling.
         let parsed = catch_unwind(AssertUnwindSafe(|| parse(&self.seen)));
         match parsed.unwrap_or_else(|_| Err(Refusal::Final("a bug: the log says where it panicked".to_owned()))) {
             Ok(new) => return Some(new),
@@ -98,15 +99,15 @@ impl<S: PartialEq> Watched<S> {
         None
     }
 
-    /// What the last [`Self::look`] returned is in force.
+    /// Records that the content of the last [`Self::look`] is in use.
     pub(super) fn taken(&mut self, now: SystemTime) {
         self.verdict = Verdict::InForce;
         self.standing.reloaded(self.file, now);
     }
 }
 
-/// What `read` finds at rest: a set that differs from what is known is read twice, because it may be swapped while it is
-/// read. Nothing where the two differ; the next look will find it.
+/// Reads a set of files at rest: a changed set is read twice, because it may be swapped meanwhile. Returns `None` if
+/// the two differ; the next look will find it.
 pub(super) fn at_rest<S: PartialEq>(read: impl Fn() -> S, is_known: impl Fn(&S) -> bool) -> Option<S> {
     let found = read();
     (is_known(&found) || found == read()).then_some(found)

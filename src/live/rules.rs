@@ -1,4 +1,4 @@
-//! The policy and the catalog, from their files into force.
+//! Reloads the policy and the catalog.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use super::reload::{Refusal, Watched, at_rest};
 use super::{Live, Standing, parse_catalog, parse_policy, read};
 use crate::telemetry::File;
 
-/// What reviews are decided by, and the files that it comes from.
+/// The policy, the catalog, and their files.
 #[derive(Debug)]
 pub struct Rules {
     policy: Option<Watched<String>>,
     catalog: Option<Watched<String>>,
-    /// What takes the place of every policy's mode.
+    /// The mode that overrides every policy's.
     mode: Option<Mode>,
     live: Arc<Live>,
 }
 
 impl Rules {
-    /// Loads the files; what has none is built in.
+    /// Loads the files; without one, the built-in value is used.
     pub fn load(
         policy: Option<&Path>,
         catalog: Option<&Path>,
@@ -48,7 +48,7 @@ impl Rules {
         Ok(Self { policy: policy_file, catalog: catalog_file, mode: None, live })
     }
 
-    /// The same in another mode than the policy says, also when the policy is read again.
+    /// Overrides the policy's mode, also after a reload.
     #[must_use]
     pub fn in_mode(mut self, mode: Option<Mode>) -> Self {
         self.mode = mode;
@@ -62,17 +62,17 @@ impl Rules {
         policy
     }
 
-    /// What is in force, for those who decide by it.
+    /// Returns the policy and catalog in use.
     pub fn live(&self) -> Arc<Live> {
         self.live.clone()
     }
 
-    /// Whether there is a file to read again.
+    /// Reports whether there is a file to reload.
     pub(super) fn watch_something(&self) -> bool {
         self.policy.is_some() || self.catalog.is_some()
     }
 
-    /// Reads the files again, and puts what is new and good in force: both at once, where they were changed together.
+    /// Reloads the files; new and valid ones are used, both at once if they changed together.
     pub fn check(&mut self, now: SystemTime) {
         let found = at_rest(
             || [read_again(self.policy.as_ref(), "policy"), read_again(self.catalog.as_ref(), "catalog")],
@@ -93,7 +93,7 @@ impl Rules {
     }
 }
 
-/// What is on disk now, or why it cannot be read.
+/// The content of a file, or the reason why it cannot be read.
 type Found = Option<Result<String, String>>;
 
 fn read_again(file: Option<&Watched<String>>, what: &str) -> Found {
@@ -118,7 +118,7 @@ fn look<T>(
     file.look(found?, now, |text| parse(text, &path).map_err(|error| Refusal::Final(in_one_line(&error))))
 }
 
-/// The error with its causes.
+/// Joins an error with its causes.
 fn in_one_line(error: &anyhow::Error) -> String {
     format!("{error:#}")
 }

@@ -1,5 +1,4 @@
-//! How the files stand: what of them is in force, since when, and what is wrong with what is on disk. And how the certificate
-//! stands that the program itself manages.
+//! Reports the state of each file (in use since when, or refused and why), and of the self-managed certificate.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,10 +12,10 @@ use tracing::{info, warn};
 
 use crate::telemetry::{File, Metrics};
 
-/// The longest error that `/readyz` and a log line repeat.
+/// The longest error in `/readyz` and in log lines.
 const MAX_ERROR: usize = 500;
 
-/// Tells how the files stand: in log lines, metrics, and the text of `/readyz`.
+/// Reports the state of files in log lines, metrics and the text of `/readyz`.
 #[derive(Debug)]
 pub struct Standing {
     metrics: Arc<Metrics>,
@@ -24,12 +23,12 @@ pub struct Standing {
     self_managed: Mutex<Option<SelfManaged>>,
 }
 
-/// How the self-managed certificate stands.
+/// The state of the self-managed certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelfManaged {
-    /// Why nobody should call yet.
+    /// The reason why quench is not ready; `None` if it is.
     pub waits_for: Option<String>,
-    /// A line for `/readyz`.
+    /// The line in `/readyz`.
     pub line: String,
 }
 
@@ -42,12 +41,12 @@ struct Entry {
 }
 
 impl Standing {
-    /// Knows of no file yet.
+    /// Creates the value without files.
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self { metrics, files: Mutex::default(), self_managed: Mutex::default() }
     }
 
-    /// One line a file; none where everything is built in.
+    /// Returns one line per file; empty if everything is built in.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for (file, entry) in &*self.files() {
@@ -68,12 +67,12 @@ impl Standing {
         text
     }
 
-    /// Why nobody should call yet.
+    /// Returns the reason why quench is not ready; `None` if it is.
     pub fn waits_for(&self) -> Option<String> {
         lock(&self.self_managed).as_ref()?.waits_for.clone()
     }
 
-    /// How the self-managed certificate stands by now.
+    /// Sets the state of the self-managed certificate.
     pub fn self_managed(&self, certificate: SelfManaged) {
         let told = |text: &str| printable(text, MAX_ERROR).into_owned();
         let SelfManaged { waits_for, line } = certificate;
@@ -81,14 +80,14 @@ impl Standing {
         *lock(&self.self_managed) = Some(certificate);
     }
 
-    /// `file` was read at the start, and will be read again.
+    /// Records that `file` was read at the start and will be reloaded.
     pub(super) fn started(&self, file: File, path: &Path, now: SystemTime) {
         let path = printable(&path.display().to_string(), MAX_ERROR).into_owned();
         self.files().insert(file, Entry { path, since: now, expires: None, refused: None });
         self.metrics.watched(file, now);
     }
 
-    /// What is on disk has come into force.
+    /// Records that the content on disk is in use.
     pub(super) fn reloaded(&self, file: File, now: SystemTime) {
         if let Some(entry) = self.files().get_mut(&file) {
             entry.since = now;
@@ -98,7 +97,7 @@ impl Standing {
         self.metrics.reloaded(file, now);
     }
 
-    /// When the certificate in force expires.
+    /// Sets when the certificate expires.
     pub(super) fn expires(&self, not_after: SystemTime) {
         if let Some(entry) = self.files().get_mut(&File::Certificate) {
             entry.expires = Some(not_after);
@@ -106,7 +105,7 @@ impl Standing {
         self.metrics.certificate(not_after);
     }
 
-    /// What is on disk does not come into force. Said once: `error` is compared with that of the call before.
+    /// Records that the content on disk is refused. The same `error` is logged once.
     pub(super) fn refused(&self, file: File, error: &str, now: SystemTime) {
         let error = printable(error, MAX_ERROR).into_owned();
         let mut files = self.files();
@@ -119,7 +118,7 @@ impl Standing {
         self.metrics.reload_failed(file);
     }
 
-    /// What is on disk is what is in force, perhaps again.
+    /// Records that the content on disk is the one in use.
     pub(super) fn unchanged(&self, file: File) {
         if let Some(entry) = self.files().get_mut(&file)
             && entry.refused.take().is_some()
@@ -134,7 +133,7 @@ impl Standing {
     }
 }
 
-/// Every entry is whole between two statements: a panic in between leaves nothing half done.
+/// Locks a mutex, also after a panic: every entry is complete between two statements.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

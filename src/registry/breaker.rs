@@ -1,23 +1,23 @@
-//! When a registry is left alone: after outages, and as long as it asks to be.
+//! Stops asking a registry after outages, and for as long as it asks for.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Outages in a row before a registry is left alone.
+/// The number of outages in a row after which a registry is left alone.
 const TOLERATED: u32 = 3;
-/// The longest time that a registry may ask to be left alone for.
+/// The longest `Retry-After` that is obeyed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
 
-/// Opens after outages, lets one question through after a while, and closes when that is answered.
+/// A circuit breaker: opens after outages, lets one question through after a while, and closes when that is answered.
 #[derive(Debug)]
 pub(super) struct Breaker {
     state: State,
-    /// Outages in a row.
+    /// The number of outages in a row.
     outages: u32,
     first: Duration,
     longest: Duration,
-    /// The next time to be left alone for.
+    /// The next pause.
     pause: Duration,
 }
 
@@ -27,18 +27,18 @@ enum State {
     Open {
         until: Instant,
     },
-    /// One question is on its way; given up at that time.
+    /// One question is in progress; it is given up at that time.
     Probing {
         until: Instant,
     },
 }
 
-/// What an answer changed.
+/// The change that an answer caused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
     /// Nothing.
     None,
-    /// The registry is left alone for so long; `anew` where it was not before.
+    /// The registry is left alone for `pause`; `anew` if it was not before.
     Opened { pause: Duration, anew: bool },
     /// The registry answers again.
     Closed,
@@ -49,7 +49,7 @@ impl Breaker {
         Self { state: State::Closed, outages: 0, first, longest, pause: first }
     }
 
-    /// Whether a question may be asked now. It is told how that went, within `patience`.
+    /// Reports whether a question may be asked now. The caller reports its result within `patience`.
     pub(super) fn admits(&mut self, now: Instant, patience: Duration) -> bool {
         match self.state {
             State::Closed => true,
@@ -61,7 +61,7 @@ impl Breaker {
         }
     }
 
-    /// Whether nothing is to be asked now, not even to see how it is.
+    /// Reports whether no question may be asked now, not even a probe.
     pub(super) fn is_left_alone(&self, now: Instant) -> bool {
         matches!(self.state, State::Open { until } if now < until)
     }
@@ -71,10 +71,10 @@ impl Breaker {
         self.state != State::Closed
     }
 
-    /// The registry answered, whatever it said.
+    /// Records an answer, whatever it says.
     pub(super) fn answered(&mut self) -> Change {
         match self.state {
-            // A late answer to a question from before.
+            // A late answer to an earlier question.
             State::Open { .. } => Change::None,
             State::Closed => {
                 self.outages = 0;
@@ -87,7 +87,7 @@ impl Breaker {
         }
     }
 
-    /// The registry did not answer. `jitter` spreads replicas and registries: about one.
+    /// Records an outage. `jitter` (about 1) spreads replicas and registries.
     pub(super) fn failed(&mut self, now: Instant, jitter: f64) -> Change {
         self.outages += 1;
         match self.state {
@@ -101,13 +101,13 @@ impl Breaker {
         }
     }
 
-    /// The registry asked to be left alone.
+    /// Records that the registry asked for a pause.
     pub(super) fn limited(&mut self, now: Instant, wait: Option<Duration>, jitter: f64) -> Change {
         let Some(wait) = wait else {
             self.outages = self.outages.max(TOLERATED - 1);
             return self.failed(now, jitter);
         };
-        // Late, never early: whoever comes early is limited again.
+        // Late, never early: an early question is limited again.
         let wait = wait.max(self.first) + self.first.mul_f64(jitter);
         self.open(now, wait.min(MAX_RETRY_AFTER))
     }

@@ -1,8 +1,8 @@
-//! What registries said, for a while, and who is waiting for what they will say.
+//! Caches registries' answers and the questions in progress.
 //!
-//! Of our own rather than moka's: an answer, the question that is on its way and the last review that asked belong together
-//! under one lock; a refresh before the end and an old answer that outlives an outage are no part of moka, and both would need
-//! a second table beside it.
+//! A cache of our own instead of moka: an answer, its question in progress and the last review that used it belong
+//! together under one lock. moka has neither a refresh before expiry nor an old answer that outlives an outage, and
+//! would need a second table.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use quench_core::presence::{Inquiry, Presence, Published};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Answers by what was asked, at most so many.
+/// The answers by question, up to a capacity.
 #[derive(Debug)]
 pub(super) struct Cache {
     entries: HashMap<Inquiry, Entry>,
@@ -23,19 +23,19 @@ pub(super) struct Cache {
 struct Entry {
     answer: Option<Answer>,
     flight: Option<Flight>,
-    /// When a review last wanted to know.
+    /// The time of the last review that asked.
     asked: Instant,
-    /// When the registry was last asked.
+    /// The time of the last question to the registry.
     departed: Instant,
 }
 
 #[derive(Debug)]
 struct Answer {
-    /// Shared with the reviews that it is for.
+    /// The answer, shared with reviews.
     presence: Arc<Presence>,
-    /// When the registry said so.
+    /// The time of the registry's answer.
     learned: Instant,
-    /// Until when nobody asks again.
+    /// The time until which nobody asks again.
     fresh_until: Instant,
 }
 
@@ -45,7 +45,7 @@ impl Answer {
     }
 }
 
-/// A question on its way.
+/// A question in progress.
 #[derive(Debug, Clone)]
 pub(super) struct Flight {
     pub(super) answer: watch::Receiver<Option<Presence>>,
@@ -53,7 +53,7 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    /// Whether somebody still works on it.
+    /// Reports whether the question is still being asked.
     fn is_alive(&self) -> bool {
         self.answer.has_changed().is_ok()
     }
@@ -64,7 +64,7 @@ impl Cache {
         Self { entries: HashMap::new(), capacity }
     }
 
-    /// The answer that is fresh, which may say more than was asked. A review asks.
+    /// Returns the fresh answer for a review; it may contain more than was asked.
     pub(super) fn recall(&mut self, inquiry: &Inquiry, now: Instant) -> Option<Arc<Presence>> {
         self.fresh(inquiry, now).or_else(|| self.recall(&inquiry.deeper()?, now))
     }
@@ -75,7 +75,7 @@ impl Cache {
         entry.answer.as_ref().filter(|answer| now < answer.fresh_until).map(|answer| answer.presence.clone())
     }
 
-    /// What was published when the registry last could say, not longer than `keep` ago.
+    /// Returns the facts of the last answer that the image exists, not older than `keep`.
     pub(super) fn last_published(&self, inquiry: &Inquiry, keep: Duration, now: Instant) -> Option<&Published> {
         match &*self.last_present(inquiry, keep, now)?.presence {
             Presence::Present(published) => Some(published),
@@ -83,20 +83,20 @@ impl Cache {
         }
     }
 
-    /// The answer that said so, which may say more than was asked.
+    /// Returns the last answer that the image exists; it may contain more than was asked.
     fn last_present(&self, inquiry: &Inquiry, keep: Duration, now: Instant) -> Option<&Answer> {
         let own = self.entries.get(inquiry).and_then(|entry| entry.answer.as_ref());
         let lasts = |answer: &&Answer| answer.is_present() && now < answer.learned + keep;
         own.filter(lasts).or_else(|| self.last_present(&inquiry.deeper()?, keep, now))
     }
 
-    /// The question that is on its way, which may ask for more.
+    /// Returns the question in progress; it may ask for more.
     pub(super) fn flight(&self, inquiry: &Inquiry) -> Option<&Flight> {
         let own = self.entries.get(inquiry).and_then(|entry| entry.flight.as_ref()).filter(|flight| flight.is_alive());
         own.or_else(|| self.flight(&inquiry.deeper()?))
     }
 
-    /// Notes a question. False where there is no room: everything else is being asked.
+    /// Records a question. Returns false if there is no room because everything is being asked.
     pub(super) fn depart(&mut self, inquiry: &Inquiry, flight: Flight) -> bool {
         if let Some(entry) = self.entries.get_mut(inquiry) {
             entry.departed = flight.began;
@@ -115,7 +115,7 @@ impl Cache {
         true
     }
 
-    /// Notes an answer: fresh until then.
+    /// Records an answer and until when it is fresh.
     pub(super) fn arrive(&mut self, inquiry: &Inquiry, presence: Presence, now: Instant, fresh_until: Instant) {
         if let Some(entry) = self.entries.get_mut(inquiry) {
             entry.flight = None;
@@ -123,7 +123,7 @@ impl Cache {
         }
     }
 
-    /// Notes that the registry could not say: an image that was published stays so for as long as `keep` says.
+    /// Records that the registry could not say: an image that existed is taken to exist for `keep`.
     pub(super) fn arrive_without(
         &mut self,
         inquiry: &Inquiry,
@@ -142,8 +142,8 @@ impl Cache {
         said
     }
 
-    /// The published images whose answers end before `soon`, that a review asked for since `asked_since`, and the registry was
-    /// not asked for since `rested_since`, for it may have refused: the oldest first.
+    /// Returns the existing images to refresh, oldest first: their answer expires before `soon`, a review asked since
+    /// `asked_since`, and the registry was not asked since `rested_since`.
     pub(super) fn due(&self, soon: Instant, asked_since: Instant, rested_since: Instant) -> Vec<Inquiry> {
         let mut due: Vec<_> = self
             .entries
@@ -162,12 +162,12 @@ impl Cache {
         due.into_iter().map(|(_, inquiry)| inquiry.clone()).collect()
     }
 
-    /// Forgets what is over; where that is nothing, a tenth: of what does not exist first, since anybody can think up names, and
-    /// what nobody asked for the longest time.
+    /// Removes expired answers; if there are none, a tenth of all: absent images first, since anybody can invent names,
+    /// then those that no review asked for the longest time.
     fn make_room(&mut self, now: Instant) {
         let is_flying = |entry: &Entry| entry.flight.as_ref().is_some_and(Flight::is_alive);
         let is_fresh = |entry: &Entry| entry.answer.as_ref().is_some_and(|answer| now < answer.fresh_until);
-        // What was published is needed most where its registry is away, when nothing of it is fresh.
+        // Images that existed are needed most during an outage, when none of their answers is fresh.
         let is_there = |entry: &Entry| entry.answer.as_ref().is_some_and(Answer::is_present);
         self.entries.retain(|_, entry| is_flying(entry) || is_fresh(entry) || is_there(entry));
         if self.entries.len() < self.capacity {

@@ -1,24 +1,24 @@
-//! What a registry asks for with a 401: the header `WWW-Authenticate` (RFC 9110, section 11).
+//! Reads the header `WWW-Authenticate` of a 401 (RFC 9110, section 11).
 
 use hyper::HeaderMap;
 use hyper::header::WWW_AUTHENTICATE;
 
-/// How a registry wants to know who asks.
+/// The authentication that a registry asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Challenge {
-    /// By a token that the service at `realm` gives out.
+    /// A token of the service at `realm`.
     Bearer {
         /// The URL of the service.
         realm: String,
-        /// The name of the registry there.
+        /// The registry's name at the service.
         service: Option<String>,
     },
-    /// By a name and a password.
+    /// A name and a password.
     Basic,
 }
 
 impl Challenge {
-    /// The challenge that can be met; a token rather than a password.
+    /// Returns the challenge that can be answered, preferring a token to a password.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut basic = None;
         for header in headers.get_all(WWW_AUTHENTICATE) {
@@ -42,7 +42,7 @@ impl Challenge {
 
 type Parameters = Vec<(String, String)>;
 
-/// The challenges of one header: a word is a scheme, unless `=` follows it.
+/// Splits one header into challenges: a word is a scheme unless `=` follows it.
 fn challenges(header: &str) -> Vec<(String, Parameters)> {
     let mut found: Vec<(String, Parameters)> = Vec::new();
     let mut rest = header;
@@ -66,7 +66,7 @@ fn challenges(header: &str) -> Vec<(String, Parameters)> {
     }
 }
 
-/// A token or a quoted string, and what follows it.
+/// Returns a token or a quoted string, and the text after it.
 fn value(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let (value, rest) = text.split_at(text.find([',', ' ', '\t']).unwrap_or(text.len()));

@@ -1,4 +1,4 @@
-//! One exchange with a server: proxies, names, addresses, TLS, and how much of an answer is read.
+//! Exchanges one request and answer: proxies, names, addresses, TLS, and limits of size.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -29,17 +29,17 @@ use super::Trouble;
 use super::trust::{Route, is_public};
 use crate::tls;
 
-/// The largest answer that is read: what registries take as a manifest.
+/// The largest answer that is read: registries' limit for manifests.
 const MAX_ANSWER: usize = 4 << 20;
-/// What is read of an answer that is none, so that its connection can be used again.
+/// The most that is read of an error answer, so that its connection can be reused.
 const MAX_REFUSAL: usize = 64 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Shorter than registries and what stands before them keep connections.
+/// The idle time of connections; shorter than that of registries and their load balancers.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_PER_HOST: usize = 4;
 const USER_AGENT: &str = concat!("quench/", env!("CARGO_PKG_VERSION"));
 
-/// What came back.
+/// An answer.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -47,7 +47,7 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
 }
 
-/// Two pools of connections, by the addresses that they may go to.
+/// Two pools of connections, by the addresses that they may reach.
 #[derive(Clone)]
 pub(super) struct Client {
     named: Pool,
@@ -63,7 +63,7 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// Trusts the authorities of the web, and `authorities`.
+    /// Creates a client that trusts the webpki roots and `authorities`.
     pub(super) fn new(
         authorities: impl IntoIterator<Item = CertificateDer<'static>>,
         proxies: Matcher,
@@ -92,7 +92,7 @@ impl Client {
         Ok(Self { named: pool(Route::Named), public: pool(Route::Public) })
     }
 
-    /// Asks, and reads the answer. The caller sets the deadline.
+    /// Sends a request and reads the answer. The caller sets the deadline.
     pub(super) async fn send(
         &self,
         method: Method,
@@ -146,7 +146,7 @@ fn request(method: Method, uri: &Uri, accept: &'static str, body: Bytes) -> Requ
 impl Trouble {
     fn of_exchange(error: &legacy::Error) -> Self {
         match anyhow::Chain::new(error).find_map(|cause| cause.downcast_ref::<io::Error>()) {
-            // It may stand inside another one of its kind.
+            // The error may be nested in another one of its kind.
             Some(error) if is_private(error) => Self::Refused("its address is private, and not listed".to_owned()),
             _ => Self::Outage(chain(error)),
         }
@@ -160,14 +160,14 @@ impl Trouble {
     }
 }
 
-/// An error and its causes; what repeats the one before is left out.
+/// Joins an error with its causes, without repetitions.
 fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut said: Vec<String> = anyhow::Chain::new(error).map(ToString::to_string).collect();
     said.dedup();
     said.join(": ")
 }
 
-/// The name leads to no public address, though the policy does not list it.
+/// The error of a name that resolves to no public address, and that the policy does not list.
 #[derive(Debug, thiserror::Error)]
 #[error("the address is private")]
 struct Private;
@@ -182,7 +182,8 @@ fn is_private(error: &io::Error) -> bool {
 
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, Box<dyn StdError + Send + Sync>>> + Send>>;
 
-/// Makes connections, by a proxy where the environment names one for `https`; plain HTTP is for hosts nearby.
+/// Opens connections, through the proxy that the environment names for `https`. Plain HTTP is for hosts nearby and uses
+/// none.
 #[derive(Clone)]
 struct Connector {
     route: Route,
@@ -218,13 +219,13 @@ impl Service<Uri> for Connector {
         let Self { route, mut direct, to_proxy, proxies } = self.clone();
         Box::pin(async move {
             let host = target.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-            // An address is never resolved, so the resolver does not see it.
+            // The resolver does not see hosts that are addresses.
             if let Ok(address) = host.parse() {
                 route.check(address)?;
             }
             let proxy = proxies.intercept(&target).filter(|_| target.scheme_str() == Some("https"));
             let Some(proxy) = proxy else { return Ok(direct.call(target).await?) };
-            // The proxy resolves the name again: what it finds we cannot see, so it must be public for us, too.
+            // The proxy resolves the name again, unseen by us, so it must also be public for us.
             if route == Route::Public {
                 resolve(route, &host).await?;
             }
@@ -243,7 +244,7 @@ impl Route {
     }
 }
 
-/// Finds the addresses that may be connected to: what is looked at is what is connected to.
+/// Resolves names to the addresses that may be connected to, so that the checked address is the one used.
 #[derive(Clone)]
 struct Resolver(Route);
 
@@ -275,7 +276,7 @@ mod tests {
 
     use super::*;
 
-    /// What reaches a proxy of a request that is sent along `route`, and what becomes of the request.
+    /// Returns what a proxy receives of a request along `route`, and the request's result.
     async fn by_proxy(uri: &str, route: Route) -> (Option<String>, Trouble) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = format!("http://me:secret@{}", listener.local_addr().unwrap());

@@ -1,16 +1,16 @@
-//! What the configuration of an image says, as the OCI image specification and Docker write it.
+//! Reads the configuration of an image (OCI image specification, and Docker's format).
 
 use serde::Deserialize;
 
 use super::manifest::Platform;
 
-/// The longest user that is kept: more than any system takes as a name.
+/// The longest user that is stored; no system has longer names.
 const MAX_USER: usize = 256;
 
-/// Who an image runs as, and where.
+/// The user and platform of an image.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Config {
-    /// Empty for root.
+    /// The user; empty for root.
     pub(super) user: Option<Box<str>>,
     pub(super) platform: Option<Box<str>>,
 }
@@ -28,7 +28,7 @@ struct Execution {
     user: Option<Box<str>>,
 }
 
-/// What the body says; None where it is no configuration.
+/// Reads a configuration; `None` if the body is none.
 pub(super) fn config(body: &[u8]) -> Option<Config> {
     let Written { platform, config } = serde_json::from_slice(body).ok()?;
     let user = config.unwrap_or_default().user.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The names, passwords and identity tokens of registries, from a file as `docker login` and Kubernetes' pull secrets write it.
+//! Reads registry logins and identity tokens from a file as `docker login` and Kubernetes' pull secrets write it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,45 +10,45 @@ use quench_core::reference::Reference;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Docker Hub by the other names that the file may have it under.
+/// Docker Hub's other names in such files.
 const DOCKER_HUB: [&str; 2] = ["index.docker.io", "registry-1.docker.io"];
 
-/// Why a file of credentials cannot be used. It repeats nothing of the file.
+/// The reason why a file of credentials is invalid. It repeats nothing of the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No JSON, or of another form.
+    /// The file is not JSON, or has another form.
     #[error("line {line}, column {column} is not as docker writes credentials: name `auths`, and below it registries")]
     Form {
-        /// Counted from one.
+        /// The line, counted from 1.
         line: usize,
-        /// Counted from one.
+        /// The column, counted from 1.
         column: usize,
     },
-    /// Neither form of a login, or a broken one.
+    /// An entry has no login, or a broken one.
     #[error(
         "`auths` has no login for `{registry}`: `auth` (base64 of NAME:PASSWORD), `username` and `password`, or `identitytoken`"
     )]
     Login {
-        /// The entry.
+        /// The entry's registry.
         registry: String,
     },
 }
 
-/// Who we are at which registries.
+/// The logins of registries.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Credentials {
-    /// By registry, or registry and path; the most specific first.
+    /// The logins by registry, or registry and path; the most specific first.
     logins: Vec<(String, Login)>,
     helped: Vec<String>,
 }
 
-/// How a registry knows us.
+/// A login.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Login {
-    /// The value of `Authorization` for a name and password.
+    /// The `Authorization` header of a name and password.
     Password(HeaderValue),
-    /// What token services give tokens for, in place of a password.
+    /// An identity token, which token services accept instead of a password.
     Identity(Box<str>),
 }
 
@@ -72,8 +72,8 @@ struct Entry {
 }
 
 impl Credentials {
-    /// Reads `config.json`, or the `.dockerconfigjson` of a Secret. Credential helpers are not called: they are programs, and
-    /// the container image has none.
+    /// Reads `config.json`, or the `.dockerconfigjson` of a Secret. Credential helpers are not run: they are programs,
+    /// and the container image has none.
     ///
     /// ```
     /// use quench::registry::Credentials;
@@ -91,7 +91,7 @@ impl Credentials {
         for (registry, entry) in file.auths {
             match entry.login() {
                 Some(login) => logins.push((prefix(&registry), login)),
-                // As docker leaves it where a helper keeps the login.
+                // docker leaves an empty entry if a helper keeps the login.
                 None if entry.is_empty() && (stores || file.cred_helpers.contains_key(&registry)) => {
                     helped.push(prefix(&registry));
                 }
@@ -106,18 +106,18 @@ impl Credentials {
         Ok(Self { logins, helped })
     }
 
-    /// The registries whose logins a credential helper keeps: nothing is known of them.
+    /// Returns the registries whose logins a credential helper keeps; these logins are unknown.
     pub fn helped(&self) -> &[String] {
         &self.helped
     }
 
-    /// Who we are where `reference` is kept.
+    /// Returns the login for a reference.
     pub(super) fn of(&self, reference: &Reference) -> Option<&Login> {
         self.logins.iter().find_map(|(prefix, login)| reference.is_below(prefix).then_some(login))
     }
 }
 
-/// Nothing of the logins.
+/// Displays nothing of the logins.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Credentials").field(&self.logins.iter().map(|(prefix, _)| prefix).collect::<Vec<_>>()).finish()
@@ -144,7 +144,7 @@ impl Entry {
         let joined = match (self.auth.as_deref().map(str::trim), &self.username, &self.password) {
             (Some(auth), ..) if !auth.is_empty() => {
                 let decoded = STANDARD.decode(auth).ok()?;
-                // As docker does, which pads some of its own.
+                // docker pads some of its own values.
                 let end = decoded.iter().rposition(|byte| *byte != 0)? + 1;
                 decoded.get(..end)?.to_vec()
             }
@@ -156,7 +156,7 @@ impl Entry {
 }
 
 impl Login {
-    /// `joined` is `NAME:PASSWORD`.
+    /// Reads a login from `NAME:PASSWORD`.
     fn of(joined: &[u8]) -> Option<Self> {
         if joined.iter().position(|byte| *byte == b':')? == 0 {
             return None;
@@ -166,7 +166,7 @@ impl Login {
         Some(Self::Password(header))
     }
 
-    /// The value of `Authorization`, where there is a password.
+    /// Returns the `Authorization` header, if there is a password.
     pub(super) fn password(&self) -> Option<HeaderValue> {
         match self {
             Self::Password(header) => Some(header.clone()),
@@ -175,7 +175,7 @@ impl Login {
     }
 }
 
-/// The registry, or registry and path, that an entry is for: it may be written as a URL of the API.
+/// Returns the registry, or registry and path, of an entry, which may be written as a URL of the API.
 fn prefix(written: &str) -> String {
     let bare = written.strip_prefix("https://").or_else(|| written.strip_prefix("http://")).unwrap_or(written);
     let bare = bare.trim_end_matches('/');

@@ -1,4 +1,4 @@
-//! The questions of the OCI distribution specification: is there a manifest of this name, and what is it; which tags are there.
+//! Asks the questions of the OCI distribution specification: does a manifest exist, what is it, which tags are there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,9 +30,9 @@ impl Distribution {
         Self { exchange: Exchange::new(client, credentials) }
     }
 
-    /// Whether what is asked for can be pulled, and what it is. What is `known` of it is confirmed where possible, which
-    /// registries do not count as a pull. Which tag is the newest has half of the time, details three quarters: what takes longer
-    /// is left out, for the image is there all the same.
+    /// Returns whether an image can be pulled, with its facts. `known` facts are confirmed by a request that does not
+    /// count as a pull, if possible. The newest tag gets half of the time and details three quarters; facts that take
+    /// longer are left out, since the image exists nevertheless.
     pub(super) async fn look_up(
         &self,
         inquiry: &Inquiry,
@@ -46,7 +46,7 @@ impl Distribution {
             && let Some(to) = self.newest(reference, newest, trust, half).await?
         {
             let known = known.filter(|known| known.tag.as_deref() == to.tag());
-            // It may be listed and gone.
+            // A listed tag may be deleted.
             if let Presence::Present(published) = self.find(&to, *detail, trust, known, by).await? {
                 return Ok(Presence::Present(Published { tag: to.tag().map(Box::from), ..published }));
             }
@@ -55,8 +55,8 @@ impl Distribution {
         self.find(reference, *detail, trust, known, by).await
     }
 
-    /// The tag that a reference stands for, where that is another than its own. Registries need not list tags: what keeps one
-    /// from doing so leaves the reference as it is, unless it wants to be left alone.
+    /// Returns the newest tag that a reference stands for; `None` if that is its own. A registry need not list tags, so
+    /// an error leaves the reference as it is, unless the registry asks for a pause.
     async fn newest(
         &self,
         reference: &Reference,
@@ -73,7 +73,7 @@ impl Distribution {
         Ok(tag.and_then(|tag| reference.with_tag(tag).ok()))
     }
 
-    /// One reference.
+    /// Looks up one reference.
     async fn find(
         &self,
         reference: &Reference,
@@ -104,7 +104,7 @@ impl Distribution {
         Ok(Presence::Present(published))
     }
 
-    /// The manifest or index that is asked for; None where there is none.
+    /// Reads a manifest or index; `None` if there is none.
     async fn read(&self, question: &Question<'_>) -> Result<Option<Read>, Trouble> {
         let answer = self.exchange.ask(Method::GET, question).await?;
         match answer.status {
@@ -116,7 +116,8 @@ impl Distribution {
         }
     }
 
-    /// The image's configuration, where it is wanted. Whatever comes between leaves it unknown: the image is there all the same.
+    /// Reads the image's configuration if it is wanted. After an error it stays unknown, since the image exists
+    /// nevertheless.
     async fn config(&self, image: &Reference, trust: &Trust, content: Content, detail: Detail) -> Option<Config> {
         let of = |digest: Box<str>| format!("{}@{digest}", image.name()).parse::<Reference>().ok();
         let config = match content {
@@ -136,7 +137,7 @@ impl Distribution {
         config::config(&answer.body).filter(|_| is_whole)
     }
 
-    /// The tags of a repository, in the registry's order; None where there is no such repository. Each page has `patience`.
+    /// Returns the tags of a repository in the registry's order; `None` if it does not exist. Each page has `patience`.
     pub(super) async fn tags(
         &self,
         repository: &Reference,
@@ -151,7 +152,7 @@ impl Distribution {
             match answer.status {
                 StatusCode::OK => {
                     let tags = tags::on_page(&answer.body)?;
-                    // What is no tag could not be asked for.
+                    // A text that is no tag could not be asked for.
                     found.extend(tags.into_iter().filter(|tag| repository.with_tag(tag).is_ok()));
                 }
                 StatusCode::NOT_FOUND if page == 0 => return Ok(None),
@@ -169,7 +170,7 @@ impl Distribution {
     }
 }
 
-/// Whether all that is wanted is known.
+/// Reports whether all wanted facts are known.
 fn is_whole(known: &Published, detail: Detail) -> bool {
     (detail < Detail::Platforms || !known.platforms.is_empty()) && (detail < Detail::User || known.user.is_some())
 }

@@ -1,23 +1,23 @@
-//! Why a registry gave no answer.
+//! The reasons why a registry gave no answer.
 
 use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, RETRY_AFTER};
 
-/// What a `Retry-After` may say; more is as good as for ever, and cannot be counted with.
+/// The longest `Retry-After` that is counted.
 const MAX_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// Why a registry gave no answer. It repeats no secret.
+/// The reason why a registry gave no answer. It repeats no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
-    /// It cannot be reached, or is not well.
+    /// The registry cannot be reached, or has an internal error.
     #[error("{0}")]
     Outage(String),
-    /// It wants to be left alone, perhaps for so long.
+    /// The registry asks for a pause, maybe of a given length.
     #[error("it limits how often it is asked")]
     Limited(Option<Duration>),
-    /// It answers, but nothing that says what was asked, or that we may follow.
+    /// The registry answers, but not the question, or refers to a host that may not be contacted.
     #[error("{0}")]
     Refused(String),
 }
@@ -35,7 +35,7 @@ impl Trouble {
     }
 }
 
-/// Seconds, or a date (RFC 9110, section 10.2.3).
+/// Reads seconds or a date (RFC 9110, section 10.2.3).
 fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     let date = || Some(httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default());
     let wait = text.trim().parse().ok().map(Duration::from_secs).or_else(date)?;

@@ -1,4 +1,4 @@
-//! A question and its answer, with what the registry wants to know of us and by where it sends us.
+//! Asks one question, with authentication and redirects.
 
 use std::sync::{Arc, Mutex};
 
@@ -29,7 +29,7 @@ impl Exchange {
         Self { client, credentials, grants: Mutex::default() }
     }
 
-    /// The answer of the registry itself or of where it sends us.
+    /// Returns the answer of the registry or of the host that it redirects to.
     pub(super) async fn ask(&self, method: Method, question: &Question<'_>) -> Result<Answer, Trouble> {
         let (name, credentials) = (question.repository.name(), self.credentials.load_full());
         let grant = lock(&self.grants).of(name, &credentials);
@@ -74,8 +74,9 @@ impl Exchange {
         }
     }
 
-    /// Asks a token service: the registry's own host, or one that the policy lists. No redirect is followed, for it is told who
-    /// asks. With an identity token as `OAuth2` has it (the distribution project's specification of tokens).
+    /// Asks a token service: on the registry's own host, or one that the policy lists. Redirects are not followed,
+    /// since the request has credentials. An identity token is exchanged by `OAuth2` (the distribution project's token
+    /// specification).
     async fn token(
         &self,
         question: &Question<'_>,
@@ -113,7 +114,7 @@ impl Exchange {
         }
     }
 
-    /// The answer at the end of redirects, and whether there was one.
+    /// Follows redirects; returns the final answer, and whether there was a redirect.
     async fn follow(
         &self,
         method: Method,
@@ -123,7 +124,7 @@ impl Exchange {
         let client = self.client.load_full();
         let (mut uri, mut route, mut authorization) = (question.uri.clone(), Route::Named, authorization);
         for redirects in 0..=MAX_REDIRECTS {
-            // Only the registry itself is told who asks.
+            // Only the registry itself gets the credentials.
             let answer = client.send(method.clone(), &uri, route, question.accept, authorization.take()).await?;
             let is_redirect = matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308);
             let Some(location) = answer.headers.get(LOCATION).filter(|_| is_redirect) else {

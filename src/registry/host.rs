@@ -1,4 +1,4 @@
-//! One registry: how well it is, and how many questions it is asked at a time.
+//! Tracks one registry: its health, and its concurrent questions.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -14,14 +14,14 @@ use super::breaker::{Breaker, Change};
 use super::{Trouble, jitter, lock};
 use crate::telemetry::Metrics;
 
-/// Questions that one registry is asked at a time.
+/// The most concurrent questions to one registry.
 const MAX_QUESTIONS: usize = 16;
-/// How often trouble of one registry is told as a warning.
+/// How often errors of one registry are logged as a warning.
 const WARN_EVERY: Duration = Duration::from_secs(60);
-/// The longest reason that a log line repeats.
+/// The longest reason in a log line.
 const MAX_REASON: usize = 300;
 
-/// All registries that were asked: those that the policy names, and named.
+/// All registries that were asked: those that the current and earlier policies name.
 #[derive(Debug)]
 pub(super) struct Hosts {
     by_name: Mutex<HashMap<Box<str>, Arc<Host>>>,
@@ -29,7 +29,7 @@ pub(super) struct Hosts {
     metrics: Arc<Metrics>,
 }
 
-/// One of them.
+/// One registry.
 #[derive(Debug)]
 pub(super) struct Host {
     name: Box<str>,
@@ -62,23 +62,23 @@ impl Hosts {
 }
 
 impl Host {
-    /// Whether it may be asked now. How that went is told within `patience` of its turn.
+    /// Reports whether the registry may be asked now. The result is reported within `patience` of the turn.
     pub(super) fn admits(&self, now: Instant, patience: Duration) -> bool {
         lock(&self.breaker).admits(now, patience * 2)
     }
 
-    /// Whether it has come to be left alone since a question was admitted.
+    /// Reports whether the registry was left alone since a question was admitted.
     pub(super) fn is_left_alone(&self, now: Instant) -> bool {
         lock(&self.breaker).is_left_alone(now)
     }
 
-    /// Waits until it is asked less.
+    /// Waits for a free turn.
     pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        // Never closed.
+        // The semaphore is never closed.
         self.turns.acquire().await.ok()
     }
 
-    /// Draws the conclusions of an answer.
+    /// Updates the health by a result.
     pub(super) fn told(&self, reference: &Reference, result: &Result<Presence, Trouble>, elapsed: Duration) {
         let now = Instant::now();
         let mut breaker = lock(&self.breaker);
@@ -95,7 +95,7 @@ impl Host {
         if let Err(trouble) = result {
             let reason = trouble.to_string();
             let reason = &*quench_core::text::printable(&reason, MAX_REASON);
-            // Tags are chosen by whoever makes pods: many of them must not fill the log.
+            // The author of a pod chooses tags: many of them must not fill the log.
             if self.may_warn(now) {
                 warn!(registry, image = reference.as_str(), reason, "could not look up an image");
             } else {

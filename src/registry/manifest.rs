@@ -1,4 +1,4 @@
-//! What a manifest or an index says, as the OCI image specification and Docker write them.
+//! Reads manifests and indexes (OCI image specification, and Docker's formats).
 
 use std::fmt;
 
@@ -9,36 +9,36 @@ use quench_core::presence::Published;
 use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// The header of the digest that a registry computed.
+/// The header with the digest that the registry computed.
 const CONTENT_DIGEST: &str = "docker-content-digest";
 const INDEXES: [&str; 2] =
     ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
 const MANIFESTS: [&str; 2] =
     ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
-/// The value of `Accept`: all of the above, the lists first.
+/// The `Accept` header: all types, lists first.
 pub(super) const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json";
 
-/// The configurations of images; artifacts have others.
+/// The types of image configurations; artifacts have others.
 const CONFIGURATIONS: [&str; 2] =
     ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
-/// Platforms that are kept of one image, and the longest name of one: more than there are, so that no image fills the memory.
+/// The most platforms that are stored of one image, and the longest name of one, so that no image fills the memory.
 const MAX_PLATFORMS: usize = 64;
 const MAX_PLATFORM: usize = 64;
-/// Manifests of one index, attestations among them.
+/// The most manifests of one index, attestations included.
 const MAX_MANIFESTS: usize = 1000;
 
-/// Why an answer says nothing of an image.
+/// The reason why an answer cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unreadable {
-    /// An HTML page, say, or a manifest of the first schema.
+    /// The type is not known, such as an HTML page or a manifest of schema 1.
     #[error("the answer is of another type than a manifest or an index")]
     Type,
-    /// The body is damaged, or something else than its type says.
+    /// The body is damaged, or does not match its type.
     #[error("the body is not what its type says")]
     Body,
-    /// Something between the registry and us changed the body, or the registry is broken.
+    /// The body does not match its digest: something changed it on the way, or the registry is broken.
     #[error("the digest does not match the body")]
     Digest,
 }
@@ -61,8 +61,8 @@ struct Descriptor {
     platform: Option<Platform>,
 }
 
-/// The manifests of an index, unless they are more than any image has: an answer of 4 MiB could name a million, which take many times
-/// that.
+/// Reads the manifests of an index, up to a limit: an answer of 4 MiB could list a million, which take many times that
+/// memory.
 fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Descriptor>, D::Error> {
     struct Few;
 
@@ -88,7 +88,7 @@ fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Descriptor>, D:
     deserializer.deserialize_seq(Few)
 }
 
-/// As a descriptor and a configuration have it.
+/// The platform in a descriptor and in a configuration.
 #[derive(Deserialize)]
 pub(super) struct Platform {
     #[serde(default)]
@@ -113,16 +113,16 @@ pub(super) struct Read {
     pub(super) content: Content,
 }
 
-/// Where more is to be read.
+/// The part to read next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// An index, with the digest of a manifest for Linux where it has one.
+    /// An index, with the digest of a Linux manifest if it has one.
     Index(Option<Box<str>>),
-    /// A manifest, with the digest of its configuration where it is an image's.
+    /// A manifest, with the digest of its configuration if it is an image's.
     Manifest(Option<Box<str>>),
 }
 
-/// What the answer to a GET says. `asked` is the digest that was asked for, if it was one.
+/// Reads the answer to a GET. `asked`: the digest that was asked for, if any.
 pub(super) fn read(headers: &HeaderMap, body: &[u8], asked: Option<&str>) -> Result<Read, Unreadable> {
     let media_type = media_type(headers).ok_or(Unreadable::Type)?;
     let stated = content_digest(headers);
@@ -147,14 +147,15 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8], asked: Option<&str>) -> Res
         let config = Some(manifest.config).filter(|config| config.media_type.as_ref().is_some_and(is_image));
         (manifest.media_type, Content::Manifest(config.and_then(|config| config.digest)), manifest.manifests.is_some())
     };
-    // A body that two readers understand differently (the specification's warning about `mediaType`; CVE-2021-41190).
+    // Two readers would understand such a body differently (the specification's warning about `mediaType`;
+    // CVE-2021-41190).
     if is_both || written.is_some_and(|written| written != media_type) {
         return Err(Unreadable::Body);
     }
     Ok(Read { published: Published { tag: None, digest: digest.into(), platforms, user: None }, content })
 }
 
-/// The manifest for Linux whose configuration speaks for all: builds differ in what is compiled, not in who runs it.
+/// Returns the Linux manifest whose configuration stands for all: builds differ in their programs, not in their user.
 fn linux(manifests: &[Descriptor]) -> Option<Box<str>> {
     let of = |architecture: Option<&str>| {
         let is_linux = |platform: &Platform| {
@@ -168,12 +169,12 @@ fn linux(manifests: &[Descriptor]) -> Option<Box<str>> {
     of(Some("amd64")).or_else(|| of(None))
 }
 
-/// The digest that the registry states.
+/// Returns the digest that the registry states.
 pub(super) fn content_digest(headers: &HeaderMap) -> Option<&str> {
     headers.get(CONTENT_DIGEST)?.to_str().ok()
 }
 
-/// The type of an answer, where it is one that we read.
+/// Returns the type of an answer, if it is one that we read.
 pub(super) fn media_type(headers: &HeaderMap) -> Option<&'static str> {
     let written = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let bare = written.split_once(';').map_or(written, |(bare, _)| bare).trim();
@@ -181,13 +182,13 @@ pub(super) fn media_type(headers: &HeaderMap) -> Option<&'static str> {
 }
 
 impl Platform {
-    /// Attestations are listed as `unknown/unknown`, and run nowhere.
+    /// Reports whether the platform is real; attestations have `unknown/unknown`.
     fn is_known(&self) -> bool {
         let known = |part: &str| !part.is_empty() && part != "unknown";
         known(&self.os) && known(&self.architecture)
     }
 
-    /// `os/architecture[/variant]`.
+    /// Returns `os/architecture[/variant]`.
     pub(super) fn named(self) -> Option<Box<str>> {
         if !self.is_known() {
             return None;
@@ -198,7 +199,7 @@ impl Platform {
     }
 }
 
-/// Whether a digest, by whichever algorithm that we know, is that of `body`.
+/// Reports whether a digest of a known algorithm is that of `body`.
 pub(super) fn is_digest_of(digest: &str, body: &[u8]) -> bool {
     digest_like(digest, body).as_deref() == Some(digest)
 }
@@ -207,7 +208,7 @@ fn sha256(body: &[u8]) -> String {
     hex("sha256", digest(&SHA256, body).as_ref())
 }
 
-/// The digest of `body` by the algorithm of `expected`, where it is one that we know.
+/// Computes the digest of `body` by the algorithm of `expected`, if known.
 fn digest_like(expected: &str, body: &[u8]) -> Option<String> {
     match expected.split_once(':')?.0 {
         "sha256" => Some(sha256(body)),

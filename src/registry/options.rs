@@ -1,37 +1,38 @@
-//! How long answers last, and how registries are reached.
+//! The options of the registry client: lifetimes of answers, proxies and timeouts.
 
 use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::Matcher;
 
-/// How long answers last, and how registries are reached.
+/// The options of the registry client.
 #[derive(Debug)]
 pub struct Options {
-    /// By whom registries are reached.
+    /// The proxies.
     pub proxies: Proxies,
-    /// How long an image that exists is not asked for again.
+    /// How long the answer that an image exists is used.
     pub present: Duration,
-    /// The same of one that does not.
+    /// How long the answer that an image is absent is used.
     pub absent: Duration,
-    /// The same where the registry could not say.
+    /// How long an unknown answer is used.
     pub unknown: Duration,
-    /// How long an image that existed is taken to exist where the registry cannot say, and kept warm after its last review.
+    /// How long an existing image is taken to exist while its registry cannot say, and is refreshed after its last
+    /// review.
     pub keep: Duration,
-    /// How long a question may take, also when no review waits for it any more.
+    /// The timeout of a question, also if no review waits any more.
     pub patience: Duration,
-    /// How long a registry is left alone after outages: first, and at most.
+    /// The first and longest pause after outages.
     pub pauses: (Duration, Duration),
-    /// Images of which something is known; below 1 KB each.
+    /// The most images in the cache, of less than 1 KB each.
     pub capacity: usize,
 }
 
-/// By whom registries are reached. Plain HTTP, which is for hosts nearby, is never sent to a proxy.
+/// The proxies. Plain HTTP, which is for hosts nearby, never uses one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Proxies {
-    /// By nobody else.
+    /// No proxies.
     #[default]
     None,
-    /// By those that `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` name, in either case.
+    /// The proxies in `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in upper or lower case.
     Environment,
 }
 

@@ -1,4 +1,4 @@
-//! One question to a registry: where it goes, and what may be told to whom on its behalf.
+//! Builds one question to a registry, and limits where it may lead.
 
 use form_urlencoded::Serializer;
 use hyper::Uri;
@@ -8,41 +8,41 @@ use super::Trouble;
 use super::manifest::ACCEPTED;
 use super::trust::Trust;
 
-/// Tags on a page; registries give fewer where they like.
+/// The number of tags on a page; registries may give fewer.
 const PAGE: usize = 1000;
 
 /// A question about one repository.
 #[derive(Clone)]
 pub(super) struct Question<'a> {
-    /// Its tag and digest say nothing here.
+    /// The repository; its tag and digest are ignored.
     pub(super) repository: &'a Reference,
     pub(super) trust: &'a Trust,
-    /// The registry.
+    /// The registry's address.
     pub(super) origin: Uri,
     pub(super) uri: Uri,
-    /// The types of the answer.
+    /// The accepted types of the answer.
     pub(super) accept: &'static str,
 }
 
 impl<'a> Question<'a> {
-    /// What the manifest or index of `reference` is.
+    /// Asks for the manifest or index of `reference`.
     pub(super) fn manifest(reference: &'a Reference, trust: &'a Trust) -> Result<Self, Trouble> {
         let tag = reference.digest().or(reference.tag()).unwrap_or("latest");
         Self::about(reference, trust, &format!("manifests/{tag}"), ACCEPTED)
     }
 
-    /// The configuration of an image, or another blob.
+    /// Asks for the configuration of an image, or another blob.
     pub(super) fn blob(image: &'a Reference, trust: &'a Trust) -> Result<Self, Trouble> {
         let digest = image.digest().unwrap_or_default();
         Self::about(image, trust, &format!("blobs/{digest}"), "*/*")
     }
 
-    /// Which tags a repository has.
+    /// Asks for the tags of a repository.
     pub(super) fn tags(repository: &'a Reference, trust: &'a Trust) -> Result<Self, Trouble> {
         Self::about(repository, trust, &format!("tags/list?n={PAGE}"), "application/json")
     }
 
-    /// Nothing in a reference has to be escaped in a path.
+    /// A reference needs no escapes in a path.
     fn about(repository: &'a Reference, trust: &'a Trust, what: &str, accept: &'static str) -> Result<Self, Trouble> {
         let refused = || Trouble::Refused("the policy names no such registry".to_owned());
         let origin = trust.origin(repository.registry()).ok_or_else(refused)?;
@@ -50,7 +50,7 @@ impl<'a> Question<'a> {
         Ok(Self { repository, trust, origin: origin.parse().map_err(|_| refused())?, uri, accept })
     }
 
-    /// The same about the next page, where that is one of the same list.
+    /// Asks for the next page, if it belongs to the same list.
     pub(super) fn next(&self, location: &str) -> Result<Self, Trouble> {
         let uri = resolved(&self.uri, location);
         let uri = uri.filter(|uri| uri.scheme() == self.uri.scheme() && uri.path() == self.uri.path());
@@ -59,7 +59,7 @@ impl<'a> Question<'a> {
         Ok(Self { uri, ..self.clone() })
     }
 
-    /// A token service, where it may be asked.
+    /// Returns the address of a token service, if it may be asked.
     pub(super) fn realm(&self, realm: &str) -> Result<Uri, Trouble> {
         let written: Option<Uri> = realm.parse().ok();
         let trusted = written.filter(|realm| self.trust.is_realm_of(self.repository.registry(), &self.origin, realm));
@@ -67,7 +67,7 @@ impl<'a> Question<'a> {
         trusted.ok_or_else(|| Trouble::Refused(refused.to_owned()))
     }
 
-    /// What a token is asked for, and `more`. The scope is ours, whatever the registry proposes.
+    /// Returns the parameters of a token request, with `more`. The scope is ours, whatever the registry proposes.
     pub(super) fn scope(&self, service: Option<&str>, more: &[(&str, &str)]) -> String {
         let mut query = Serializer::new(String::new());
         query.extend_pairs(service.map(|service| ("service", service)));
@@ -76,14 +76,14 @@ impl<'a> Question<'a> {
     }
 }
 
-/// A token service with a question to it.
+/// Returns the address of a token service with a query.
 pub(super) fn asked(realm: &Uri, query: &str) -> Result<Uri, Trouble> {
     let separator = if realm.query().is_some() { '&' } else { '?' };
     let uri = format!("{realm}{separator}{query}");
     uri.parse().map_err(|_| Trouble::Refused("its token service has no valid address".to_owned()))
 }
 
-/// Where a `Location` or a `Link` leads: a URL, a host behind `//`, or a path on the same server.
+/// Resolves a `Location` or `Link`: a URL, a host after `//`, or a path on the same server.
 pub(super) fn resolved(from: &Uri, location: &str) -> Option<Uri> {
     let location = location.split_once('#').map_or(location, |(location, _)| location);
     let scheme = from.scheme_str()?;
@@ -92,7 +92,7 @@ pub(super) fn resolved(from: &Uri, location: &str) -> Option<Uri> {
     } else if location.starts_with('/') {
         format!("{scheme}://{}{location}", from.authority()?).parse().ok()
     } else {
-        // Relative to the last `/` it would lead nowhere that answers questions.
+        // A path relative to the last `/` leads to no endpoint of the API.
         location.parse().ok().filter(|uri: &Uri| uri.scheme().is_some())
     }
 }

@@ -1,4 +1,4 @@
-//! Lists of tags, as registries give them: a page at a time.
+//! Reads lists of tags, page by page.
 
 use std::fmt;
 
@@ -9,17 +9,17 @@ use serde::Deserialize;
 
 use super::Trouble;
 
-/// Pages of one list; some registries put a hundred tags on each, whatever they are asked for.
+/// The most pages of one list; some registries put a hundred tags on each, whatever is asked.
 pub(super) const MAX_PAGES: usize = 200;
-/// Tags of one list.
+/// The most tags of one list.
 pub(super) const MAX_TAGS: usize = 100_000;
 /// The longest reason that a message repeats.
 const MAX_REASON: usize = 300;
 
-/// Why a list of tags could not be read. It displays as the registry and the reason, without any secret.
+/// The error of a list of tags. It displays as the registry and the reason, without any secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagsError {
-    /// The host of the registry, with its port.
+    /// The registry's host and port.
     pub registry: Box<str>,
     /// The reason.
     pub trouble: Trouble,
@@ -35,24 +35,24 @@ impl std::error::Error for TagsError {}
 
 #[derive(Deserialize)]
 struct Page {
-    /// Some registries write `null` for none.
+    /// The tags; some registries write `null` for none.
     tags: Option<Vec<String>>,
 }
 
-/// The tags of one page.
+/// Reads the tags of one page.
 pub(super) fn on_page(body: &[u8]) -> Result<Vec<String>, Trouble> {
     let page: Page =
         serde_json::from_slice(body).map_err(|_| Trouble::Refused("its list of tags is none".to_owned()))?;
     Ok(page.tags.unwrap_or_default())
 }
 
-/// Where the next page is (RFC 8288): the target of the first link whose relation is `next`.
+/// Returns the address of the next page (RFC 8288): the first link with the relation `next`.
 pub(super) fn next_page(headers: &HeaderMap) -> Option<&str> {
     let links = headers.get_all(LINK).iter().filter_map(|link| link.to_str().ok());
     links.flat_map(links_of).find_map(|(target, parameters)| is_next(parameters).then_some(target))
 }
 
-/// Each link of a header, as its target and its parameters. A comma stands between links, and may stand in targets.
+/// Splits a header into links with their parameters. A comma separates links, but may also be in a target.
 fn links_of(header: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = header;
     std::iter::from_fn(move || {

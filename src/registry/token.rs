@@ -1,4 +1,4 @@
-//! What opens repositories for a while: tokens, and passwords that were asked for.
+//! Stores the tokens and passwords that open repositories for a while.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use tokio::time::Instant;
 
 use super::credentials::Credentials;
 
-/// How long a token lasts that does not say so (the specification of Docker's token service).
+/// The lifetime of a token that states none (Docker's token specification).
 const TOKEN_LIFETIME: Duration = Duration::from_secs(60);
-/// How long before its end a token is not used any more.
+/// How long before its end a token is no longer used.
 const TOKEN_MARGIN: Duration = Duration::from_secs(10);
-/// How long a password is sent without being asked for again, and a token at most.
+/// How long a password is sent without a new challenge, and the longest use of a token.
 const GRANT_LIFETIME: Duration = Duration::from_secs(300);
-/// Repositories whose grant is kept; without one, there is one more question.
+/// The most repositories with a stored grant; without one, a request costs one more question.
 const MAX_GRANTS: usize = 1024;
 
-/// What opened a repository, by its name.
+/// The grants by repository.
 #[derive(Debug, Default)]
 pub(super) struct Grants {
-    /// What they were given for; others open nothing.
+    /// The credentials that the grants were given for; other credentials need new ones.
     credentials: Arc<Credentials>,
     by_name: HashMap<Box<str>, Grant>,
 }
 
-/// What opens a repository.
+/// A grant: the header that opens a repository, and until when.
 #[derive(Debug, Clone)]
 pub(super) struct Grant {
     pub(super) authorization: HeaderValue,
@@ -43,7 +43,7 @@ struct Given {
 }
 
 impl Grants {
-    /// What opens a repository for whoever has these credentials.
+    /// Returns the `Authorization` header for a repository and credentials.
     pub(super) fn of(&self, name: &str, credentials: &Arc<Credentials>) -> Option<HeaderValue> {
         let grant = self.by_name.get(name).filter(|grant| grant.until > Instant::now())?;
         Arc::ptr_eq(&self.credentials, credentials).then(|| grant.authorization.clone())
@@ -69,12 +69,12 @@ impl Grants {
 }
 
 impl Grant {
-    /// A password that a registry asked for.
+    /// Creates a grant from a password that a registry asked for.
     pub(super) fn of_login(authorization: HeaderValue) -> Self {
         Self { authorization, until: Instant::now() + GRANT_LIFETIME }
     }
 
-    /// What a token service answered.
+    /// Reads a token service's answer.
     pub(super) fn of(body: &[u8]) -> Option<Self> {
         let answer: Given = serde_json::from_slice(body).ok()?;
         let token = answer.token.or(answer.access_token).filter(|token| !token.is_empty())?;

@@ -1,4 +1,4 @@
-//! Whom the client may speak to: the hosts that the policy names, and nobody else on a private network.
+//! Decides which hosts the client may contact: those that the policy names, and no others on private networks.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,24 +6,24 @@ use hyper::Uri;
 use hyper::http::uri::Scheme;
 use quench_core::policy::Policy;
 
-/// Where Docker Hub's API answers, and the service that gives out its tokens.
+/// Docker Hub's name, the host of its API, and the host of its token service.
 const DOCKER_HUB: (&str, &str, &str) = ("docker.io", "registry-1.docker.io", "auth.docker.io");
 
 /// The hosts that the policy names, each as `host` or `host:port`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trust {
-    /// The registries of its targets: nobody else is asked.
+    /// The registries of targets: no other registry is asked.
     pub contacted: Vec<String>,
-    /// Token services other than the registry's own host.
+    /// Token services on another host than their registry.
     pub realms: Vec<String>,
-    /// Registries that are spoken to by plain HTTP.
+    /// Registries that are contacted by plain HTTP.
     pub insecure: Vec<String>,
     /// Hosts with private addresses that redirects may lead to, with or without a port.
     pub private: Vec<String>,
 }
 
 impl Trust {
-    /// What a policy allows.
+    /// Returns the hosts that a policy allows.
     pub fn of(policy: &Policy) -> Self {
         let owned = |hosts: &[Box<str>]| hosts.iter().map(ToString::to_string).collect();
         let (realms, insecure, private) = policy.verify.as_ref().map_or_else(Default::default, |verify| {
@@ -32,7 +32,7 @@ impl Trust {
         Self { contacted: policy.contacted().map(str::to_owned).collect(), realms, insecure, private }
     }
 
-    /// Where the API of `registry` is: `https://host[:port]`. Nothing where the policy does not name it.
+    /// Returns the address of a registry's API: `https://host[:port]`; `None` if the policy does not name it.
     pub(super) fn origin(&self, registry: &str) -> Option<String> {
         if registry.is_empty() || !self.contacted.iter().any(|host| host.eq_ignore_ascii_case(registry)) {
             return None;
@@ -42,14 +42,14 @@ impl Trust {
         Some(format!("{scheme}://{host}"))
     }
 
-    /// Whether the service at `realm` may be given credentials of the registry at `origin`.
+    /// Reports whether the service at `realm` may get credentials of the registry at `origin`.
     pub(super) fn is_realm_of(&self, registry: &str, origin: &Uri, realm: &Uri) -> bool {
         let Some(authority) = authority(realm).filter(|_| realm.scheme() == Some(&Scheme::HTTPS)) else { return false };
         let own = realm.scheme() == origin.scheme() && self::authority(origin).as_ref() == Some(&authority);
         own || lists(&self.realms, &authority) || (registry == DOCKER_HUB.0 && authority == DOCKER_HUB.2)
     }
 
-    /// How a redirect to `target` may be followed, which the registry at `origin` sent us.
+    /// Returns how a redirect from `origin` to `target` may be followed; `None` if it may not.
     pub(super) fn route(&self, origin: &Uri, target: &Uri) -> Option<Route> {
         let authority = authority(target)?;
         match target.scheme_str() {
@@ -65,10 +65,10 @@ impl Trust {
     }
 }
 
-/// Which addresses a request may go to.
+/// The addresses that a request may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
-    /// Whatever the name resolves to: the policy names the host.
+    /// Any address, because the policy names the host.
     Named,
     /// Public addresses only.
     Public,
@@ -82,7 +82,7 @@ fn lists(hosts: &[String], authority: &str) -> bool {
     hosts.iter().any(|host| bare(host) == bare(authority))
 }
 
-/// Host and port in lower case, without a port that the scheme implies. Nothing where there is a user in it.
+/// Returns host and port in lower case, without a default port; `None` for a URL with a user.
 fn authority(uri: &Uri) -> Option<String> {
     let written = uri.authority()?;
     if written.as_str().contains('@') {
@@ -96,7 +96,7 @@ fn authority(uri: &Uri) -> Option<String> {
     }
 }
 
-/// Whether an address is of the public internet.
+/// Reports whether an address is on the public internet.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),

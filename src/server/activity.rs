@@ -1,4 +1,4 @@
-//! What a connection is doing, and how long it may.
+//! Tracks the activity of a connection, and ends it when it is too slow.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -16,22 +16,22 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Options;
 
-/// How long a closing server waits for the first request of a client that has just connected.
+/// How long a closing server waits for the first request of a new client.
 const FIRST_REQUEST: Duration = Duration::from_secs(2);
 
-/// What a connection is doing, written where it happens for the price of an atomic store, and judged now and then.
+/// The activity of a connection: updated by an atomic store, checked now and then.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
-    /// Requests whose headers have come.
+    /// The number of requests whose headers have arrived.
     begun: AtomicU64,
-    /// Requests that were answered or given up.
+    /// The number of requests that were answered or given up.
     ended: AtomicU64,
-    /// Bytes have come since then: the beginning of another request.
+    /// Whether bytes of another request have arrived since.
     partial: AtomicBool,
 }
 
 impl Activity {
-    /// A request lasts as long as the result.
+    /// Starts a request, which lasts as long as the result.
     pub(super) fn work(&self) -> Working<'_> {
         self.partial.store(false, Ordering::Relaxed);
         self.begun.fetch_add(1, Ordering::Relaxed);
@@ -49,7 +49,7 @@ impl Drop for Working<'_> {
     }
 }
 
-/// Runs a connection until it ends, is too slow, or has to go because `closed` says so.
+/// Runs a connection until it ends, is too slow, or must leave because of `closed`.
 pub(super) async fn drive<C: GracefulConnection>(
     connection: C,
     activity: &Activity,
@@ -64,11 +64,12 @@ pub(super) async fn drive<C: GracefulConnection>(
     let mut wake = pin!(sleep_until(patience.next));
     loop {
         let verdict = select! {
-            // The connection comes first, so that a request which has arrived is seen before it is asked to go.
+            // The connection is polled first, so that a request that has arrived is seen before the client is asked to
+            // leave.
             biased;
-            // Not dropped before it has ended.
+            // The connection is not dropped before it has ended.
             _ = connection.as_mut() => return,
-            // Not polled again once it is true.
+            // Not polled again after it is true.
             _ = closed.as_mut(), if !closing => {
                 closing = true;
                 patience.close(activity, Instant::now())
@@ -82,36 +83,36 @@ pub(super) async fn drive<C: GracefulConnection>(
                 leaving = true;
                 connection.as_mut().graceful_shutdown();
             }
-            // It was asked to leave, and did not.
+            // The client was asked to leave and did not.
             Verdict::Leave | Verdict::Cut => return,
         }
         wake.as_mut().reset(patience.next);
     }
 }
 
-/// What becomes of a connection.
+/// The verdict on a connection.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Stay,
-    /// It ends what it has begun.
+    /// The connection ends after its current requests.
     Leave,
     Cut,
 }
 
-/// How long a connection may do nothing, or half a thing. Looks at an [`Activity`] now and then, so that a request needs
-/// no timer of its own.
+/// The time limits of a connection. They are checked now and then against an [`Activity`], so that a request needs no
+/// timer of its own.
 #[derive(Debug)]
 struct Patience {
     header_timeout: Duration,
     idle_timeout: Duration,
     http1: bool,
-    /// When to look next.
+    /// The time of the next check.
     next: Instant,
-    /// Requests ended at the last look, and when that number was new.
+    /// The number of ended requests at the last check, and when it last changed.
     ended: (u64, Instant),
-    /// When a request was first seen half there.
+    /// When a partial request was first seen.
     partial: Option<Instant>,
-    /// When a connection without a request has to leave a closing server.
+    /// When a connection without a request must leave a closing server.
     first_request: Option<Instant>,
 }
 
@@ -137,8 +138,8 @@ impl Patience {
         self.next = self.first_request.map_or(next, |first| first.clamp(now, next));
     }
 
-    /// The server is closing. A client that has only just connected over HTTP/1.1 is about to speak, and the answer will
-    /// tell it to go; HTTP/2 tells its clients which requests were taken.
+    /// Judges a connection of a closing server. A new HTTP/1.1 client is about to send a request, and the answer will
+    /// ask it to leave; HTTP/2 tells its clients which requests were accepted.
     fn close(&mut self, activity: &Activity, now: Instant) -> Verdict {
         if !self.http1 || activity.begun.load(Ordering::Relaxed) > 0 {
             return Verdict::Leave;
@@ -154,7 +155,7 @@ impl Patience {
         if busy || ended != self.ended.0 {
             self.ended = (ended, now);
         }
-        // HTTP/2 has frames of its own between requests.
+        // HTTP/2 sends frames of its own between requests.
         if busy || !self.http1 || !activity.partial.load(Ordering::Relaxed) {
             self.partial = None;
         } else {
@@ -173,14 +174,14 @@ impl Patience {
     }
 }
 
-/// A stream that notes in an [`Activity`] when bytes come.
+/// A stream that records arriving bytes in an [`Activity`].
 #[derive(Debug)]
 pub(super) struct Observed<S> {
     stream: S,
     activity: Arc<Activity>,
-    /// Our side has ended.
+    /// Whether our side has ended.
     shut: bool,
-    /// The client went on after that.
+    /// Whether the client sent more after that.
     unread: bool,
 }
 
@@ -214,8 +215,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Observed<S> {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
-    /// Ends our side, and takes in what the client still sends of a request that was answered before its end (too large,
-    /// wrong path): closing with unread bytes would reset the connection, and the client might lose the answer.
+    /// Ends our side, and reads what the client still sends of a request that was answered early (too large, wrong
+    /// path). Closing with unread bytes would reset the connection, and the client might lose the answer.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.shut {
             ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
@@ -227,7 +228,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Observed<S> {
             match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     self.unread = true;
-                    // For as long as the headers of a request may take.
+                    // The client may send for as long as the headers of a request may take.
                     self.activity.partial.store(true, Ordering::Relaxed);
                 }
                 Poll::Pending if self.unread => return Poll::Pending,

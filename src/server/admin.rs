@@ -1,4 +1,4 @@
-//! Probes and metrics, in plain HTTP.
+//! Serves probes and metrics in plain HTTP.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,10 +13,10 @@ use crate::telemetry::Metrics;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// `/livez`, `/readyz` and `/metrics`.
+/// Returns the routes `/livez`, `/readyz` and `/metrics`.
 ///
-/// A file that is refused is told and does not make us unready: what was in force before serves on. Where there was nothing
-/// before, because the certificate has yet to be made, we are not ready.
+/// A refused file is shown but does not make quench unready, since the earlier content stays in use. Without an earlier
+/// content, while the certificate is yet to be made, quench is not ready.
 pub(super) fn router(ready: Arc<AtomicBool>, standing: Option<Arc<Standing>>, metrics: Arc<Metrics>) -> Router {
     let readiness = move || async move {
         let waits_for = standing.as_ref().and_then(|standing| standing.waits_for());

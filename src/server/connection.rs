@@ -1,4 +1,4 @@
-//! One connection: its handshake and its requests.
+//! Serves one connection: its handshake and its requests.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -29,28 +29,29 @@ use crate::panics::unwinding;
 use crate::telemetry::{Handshake, Metrics};
 use crate::tls::Acceptor;
 
-/// An HTTP/1.1 connection has one body at a time: up to this size the number of connections bounds them well enough.
+/// The size up to which the number of connections bounds bodies well enough: an HTTP/1.1 connection has one body at a
+/// time.
 const SMALL_BODY: u64 = 64 << 10;
-/// What a body of unknown length counts as: the largest review.
+/// The assumed size of a body of unknown length: the largest review.
 const UNKNOWN_BODY: u64 = 8 << 20;
-/// The unit of the body budget: a semaphore takes at most 2^32 in one go.
+/// The unit of the body budget: a semaphore takes at most 2^32 at once.
 const BODY_UNIT: u64 = 1 << 10;
-/// The largest head of an HTTP/1.1 request, many times the API server's; also how much of a body is read at a time.
+/// The largest head of an HTTP/1.1 request, many times the API server's; also the read size for bodies.
 const MAX_HEAD: usize = 64 << 10;
 /// How often a silent HTTP/2 connection is probed, and how long the answer may take.
 const PING: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(20));
 
-/// What all connections of a listener share.
+/// The state that all connections of a listener share.
 pub(super) struct Service {
     options: Options,
     router: TowerToHyperService<Router>,
     tls: Option<Arc<Acceptor>>,
     metrics: Arc<Metrics>,
-    /// Room for large bodies, in [`BODY_UNIT`]s.
+    /// The room for large bodies, in [`BODY_UNIT`]s.
     bodies: Semaphore,
     units: u64,
     leaving: AtomicBool,
-    /// Said once: a client may refuse us thousands of times.
+    /// Logs the first refused certificate only: a client may refuse ours thousands of times.
     refused: Once,
 }
 
@@ -67,7 +68,7 @@ impl Service {
     pub(super) fn new(options: Options, router: Router, tls: Option<Arc<Acceptor>>, metrics: Arc<Metrics>) -> Self {
         let units = (options.body_budget as u64).div_ceil(BODY_UNIT).clamp(1, u64::from(u32::MAX >> 3));
         let bodies = Semaphore::new(units.try_into().unwrap_or(Semaphore::MAX_PERMITS));
-        // Without state a router prepares its routes once, not for each request.
+        // A router without state prepares its routes once instead of for each request.
         let router = TowerToHyperService::new(router.with_state(()));
         Self { options, router, tls, metrics, bodies, units, leaving: AtomicBool::new(false), refused: Once::new() }
     }
@@ -80,14 +81,14 @@ impl Service {
         &self.metrics
     }
 
-    /// Each HTTP/1.1 answer asks its client to go from now on.
+    /// Makes each HTTP/1.1 answer ask its client to leave.
     pub(super) fn leave(&self) {
         self.leaving.store(true, Ordering::Relaxed);
     }
 
-    /// Serves one connection to its end; once `closed` says true, only what it has begun.
+    /// Serves one connection to its end; after `closed` is true, only requests in progress.
     pub(super) async fn connection(self: Arc<Self>, stream: TcpStream, closed: watch::Receiver<bool>) {
-        // Only a hint to the system: an answer is written in one go anyway.
+        // A hint to the system only: an answer is written at once anyway.
         let _ = stream.set_nodelay(true);
         let Some(tls) = &self.tls else { return self.http1(stream, closed).await };
         let _open = Open::new(&self.metrics);
@@ -108,7 +109,8 @@ impl Service {
         }
     }
 
-    /// Port scanners and health checks fail all day; an API server that does not trust us is the operator's to mend.
+    /// Logs a failed handshake. Port scanners and health checks fail often; an API server that does not trust us needs
+    /// the operator.
     fn handshake_failed(&self, error: &io::Error) {
         debug!(%error, "a TLS handshake failed");
         let refusal = error.get_ref().and_then(|error| error.downcast_ref());
@@ -131,7 +133,8 @@ impl Service {
         let io = TokioIo::new(Observed::new(stream, activity.clone()));
         let (service, seen) = (self.clone(), activity.clone());
         let connection = http1::Builder::new()
-            // It would set a timer for each request, and close idle connections with it: `drive` tells them apart.
+            // The library's timeout would set a timer for each request and close idle connections; `drive` tells them
+            // apart.
             .header_read_timeout(None)
             .max_buf_size(MAX_HEAD)
             .serve_connection(io, service_fn(move |request| answer(service.clone(), seen.clone(), request)));
@@ -157,7 +160,7 @@ impl Service {
         drive(connection, &activity, &self.options, Version::HTTP_2, closed).await;
     }
 
-    /// Waits until the body may come into memory.
+    /// Waits until there is room for the body.
     async fn room(&self, request: &Request<Incoming>) -> Option<SemaphorePermit<'_>> {
         let length = request.body().size_hint().exact();
         if request.version() < Version::HTTP_2 && length.is_some_and(|length| length <= SMALL_BODY) {
@@ -168,16 +171,16 @@ impl Service {
     }
 }
 
-/// Acknowledges the end of the handshake at once. We have nothing to say after it (no session tickets), so the system would
-/// wait 40 ms for something to send along, and so would a client that holds its request back until then (Nagle).
+/// Acknowledges the end of the handshake at once. We send nothing after it (no session tickets), so the system would
+/// delay the acknowledgement by 40 ms, and a client with Nagle's algorithm would hold its request back until then.
 #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux takes the hint"))]
 fn acknowledge(stream: &TcpStream) {
-    // Without it the client only waits.
+    // Without it, the client only waits.
     #[cfg(target_os = "linux")]
     let _ = stream.set_quickack(true);
 }
 
-/// What hyper calls for each request.
+/// Answers one request.
 async fn answer(
     service: Arc<Service>,
     activity: Arc<Activity>,

@@ -1,4 +1,4 @@
-//! The metrics of self-managed certificates, which show nothing where certificates are files.
+//! The metrics of self-managed certificates; hidden if certificates are files.
 
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
@@ -14,10 +14,10 @@ const CALLS: &[&str] = &["read_secret", "make_secret", "write_secret", "read_web
 const RESULTS: &[&str] = &["ok", "failed", "lost_race"];
 const OBJECTS: &[&str] = &["secret", "webhooks"];
 
-/// What the keeper of self-managed certificates counts.
+/// The metrics of self-managed certificates.
 #[derive(Debug)]
 pub(crate) struct AuthorityMetrics {
-    /// A family, though without labels: it is shown only where there is an authority.
+    /// A family without labels, so that it is shown only if there is an authority.
     not_after: Family<[(&'static str, &'static str); 0], Gauge<f64, AtomicU64>>,
     calls: Counters<2>,
     repairs: Counters<1>,
@@ -37,7 +37,7 @@ impl AuthorityMetrics {
         Self { not_after, calls, repairs }
     }
 
-    /// Shows the counters before anything happens, so that the first event is seen as a rise.
+    /// Shows the counters at zero, so that the first event is seen as a rise.
     pub(crate) fn show(&self) {
         for call in CALLS {
             for result in RESULTS {
@@ -49,17 +49,17 @@ impl AuthorityMetrics {
         }
     }
 
-    /// Notes when the authority in force expires.
+    /// Sets when the authority expires.
     pub(crate) fn expires(&self, not_after: SystemTime) {
         self.not_after.get_or_create(&[]).set(unix_seconds(not_after));
     }
 
-    /// Counts a call by its name (`read_secret` …) and how it ended (`ok`, `failed`, `lost_race`).
+    /// Counts a call by its name (`read_secret` …) and result (`ok`, `failed`, `lost_race`).
     pub(crate) fn call(&self, call: &str, result: &str) {
         self.calls.increment([call, result]);
     }
 
-    /// Counts an object (`secret`, `webhooks`) that was put right.
+    /// Counts an object (`secret`, `webhooks`) that was repaired.
     pub(crate) fn repaired(&self, object: &str) {
         self.repairs.increment([object]);
     }

@@ -21,14 +21,14 @@ impl<const N: usize> Counters<N> {
         Self { labels, family: Family::default(), cells: (0..cells).map(|_| OnceLock::new()).collect() }
     }
 
-    /// A value that is not in its list counts as the list's last.
+    /// Increments a counter. A value that is not in its list counts as the list's last.
     pub(super) fn increment(&self, values: [&str; N]) {
         if let Some(counter) = self.cell(values) {
             counter.inc();
         }
     }
 
-    /// Shows the combination before its first use, so that the first use is seen as a rise.
+    /// Shows a combination at zero, so that the first use is seen as a rise.
     pub(super) fn show(&self, values: [&str; N]) {
         let _ = self.cell(values);
     }

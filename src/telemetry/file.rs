@@ -1,14 +1,14 @@
-//! The files that are read again while the program serves.
+//! The files that are reloaded while the program runs.
 
-/// Their names, as metrics have them.
+/// The names in metrics.
 pub(super) const FILES: &[&str] = &["policy", "catalog", "certificate", "client-ca", "registry-auth", "registry-ca"];
 
-/// A file, or a pair of them, that is read again while the program serves.
+/// A file, or a pair of files, that is reloaded while the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum File {
-    /// What may be rewritten to what.
+    /// The policy.
     Policy,
-    /// What is published as hardened.
+    /// The catalog.
     Catalog,
     /// The certificate chain and its key.
     Certificate,
@@ -21,7 +21,7 @@ pub enum File {
 }
 
 impl File {
-    /// Its name in metrics, log lines and `/readyz`.
+    /// Returns the name in metrics, log lines and `/readyz`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Policy => "policy",

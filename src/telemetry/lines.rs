@@ -1,4 +1,5 @@
-//! Log lines as JSON, written field by field: one goes with every review, and building a map first costs three times as much.
+//! Writes log lines as JSON, field by field: every review writes one, and building a map first takes three times as
+//! long.
 
 use std::error::Error;
 use std::fmt::{self, Debug, Write};
@@ -72,7 +73,7 @@ impl Visit for Fields<'_, '_> {
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        // JSON has no infinity and no NaN.
+        // JSON has neither infinity nor NaN.
         self.member(field, |line| if value.is_finite() { write!(line, "{value}") } else { line.write_str("null") });
     }
 
@@ -85,14 +86,14 @@ impl Visit for Fields<'_, '_> {
     }
 }
 
-/// The names of fields are Rust identifiers or literals of ours: nothing to escape.
+/// Names of fields are Rust identifiers or our literals, so they need no escapes.
 fn write_name(line: &mut Writer<'_>, name: &str) -> fmt::Result {
     line.write_str(",\"")?;
     line.write_str(name)?;
     line.write_str("\":")
 }
 
-/// What is written becomes the inside of a JSON string.
+/// Escapes the written text for a JSON string.
 struct Escaping<'line, 'buffer>(&'line mut Writer<'buffer>);
 
 impl Write for Escaping<'_, '_> {
@@ -101,7 +102,7 @@ impl Write for Escaping<'_, '_> {
     }
 }
 
-/// RFC 8259, 7: quotes, backslashes and control characters, all of them one byte in UTF-8.
+/// Escapes quotes, backslashes and control characters (RFC 8259, section 7), all of one byte in UTF-8.
 fn escape(line: &mut Writer<'_>, mut text: &str) -> fmt::Result {
     let special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
     while let Some((plain, (byte, rest))) = text

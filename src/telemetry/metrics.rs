@@ -1,4 +1,4 @@
-//! The metrics that `/metrics` shows. Label values come from fixed lists only, whatever a request says.
+//! The metrics of `/metrics`. Label values come from fixed lists only, whatever a request contains.
 
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
@@ -16,7 +16,7 @@ use super::file::{FILES, File};
 use super::pull_secrets::PullSecretMetrics;
 use super::registry::RegistryMetrics;
 
-/// Kinds of reviewed objects; the last stands for every other value, as in the lists below.
+/// The kinds of reviewed objects; the last stands for every other value, as in the lists below.
 const KINDS: &[&str] = &[
     "Pod",
     "DaemonSet",
@@ -69,39 +69,39 @@ const HAZARDS: &[&str] = &[
 const ACTIONS: &[&str] = &["warn", "keep", "deny", "ignore", "other"];
 const RELOADS: &[&str] = &["ok", "failed"];
 const HANDSHAKES: &[&str] = &["ok", "failed", "timed_out"];
-/// Seconds that a review takes: mostly tens of microseconds.
+/// The buckets for the duration of a review in seconds: mostly tens of microseconds.
 const REVIEW_BUCKETS: [f64; 11] = [2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 0.5, 2.5];
 
-/// How a review ended.
+/// The result of a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReviewResult {
     /// Allowed with a patch.
     Patched,
-    /// Allowed as it is.
+    /// Allowed without a patch.
     Unchanged,
     /// Refused by a hazard whose action is `deny`.
     Denied,
-    /// Answered with a 4xx: no review that could be read.
+    /// Answered with a 4xx, because it was not a readable review.
     Rejected,
-    /// Answered with a 500.
+    /// Answered with a 500 after a panic.
     Panicked,
 }
 
-/// How a TLS handshake ended.
+/// The result of a TLS handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handshake {
-    /// The connection serves.
+    /// The handshake succeeded.
     Ok,
-    /// The client spoke no TLS, or refused our certificate, or went away.
+    /// The client spoke no TLS, refused our certificate, or left.
     Failed,
     /// The client took too long.
     TimedOut,
 }
 
-/// Every metric of the program.
+/// All metrics of the program.
 ///
-/// Counting is an atomic addition after comparing the values with short lists: it allocates and locks nothing, but where a
-/// combination is seen for the first time.
+/// Counting is an atomic addition after a look-up in short lists: it allocates and locks nothing, except for the first
+/// use of a combination.
 ///
 /// ```
 /// use std::time::Duration;
@@ -126,23 +126,23 @@ pub struct Metrics {
     reloads: Counters<2>,
     reload_ok: Family<[(&'static str, &'static str); 1], Gauge>,
     reload_success: Family<[(&'static str, &'static str); 1], Gauge<f64, AtomicU64>>,
-    /// Self-managed certificates.
+    /// The metrics of self-managed certificates.
     pub(crate) authority: AuthorityMetrics,
     pub(crate) registry_client: RegistryMetrics,
-    /// Copies of pull secrets.
+    /// The metrics of copied pull secrets.
     pub(crate) pull_secret_copies: PullSecretMetrics,
-    /// Open connections for reviews.
+    /// The open connections for reviews.
     pub(crate) connections: Gauge,
-    /// Handlers that panicked.
+    /// The handlers that panicked.
     pub(crate) panics: Counter,
-    /// Requests that were not done in time.
+    /// The requests that took too long.
     pub(crate) timeouts: Counter,
-    /// Connections that the system could not give us.
+    /// The connections that the system refused.
     pub(crate) accept_errors: Counter,
 }
 
 impl Metrics {
-    /// All metrics at zero.
+    /// Creates all metrics at zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("quench");
         registry.register("build", "This program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
@@ -245,12 +245,12 @@ impl Metrics {
         self.handshakes.increment([result]);
     }
 
-    /// Notes when the certificate in use expires.
+    /// Sets when the certificate expires.
     pub fn certificate(&self, not_after: SystemTime) {
         self.not_after.set(unix_seconds(not_after));
     }
 
-    /// Shows a file that was read at the start and will be read again.
+    /// Shows a file that was read at the start and will be reloaded.
     pub fn watched(&self, file: File, now: SystemTime) {
         for result in RELOADS {
             self.reloads.show([file.name(), result]);
@@ -258,7 +258,7 @@ impl Metrics {
         self.in_force(file, now);
     }
 
-    /// Counts a change of a file that came into force.
+    /// Counts a change of a file that is used now.
     pub fn reloaded(&self, file: File, now: SystemTime) {
         self.reloads.increment([file.name(), "ok"]);
         self.in_force(file, now);
@@ -270,7 +270,7 @@ impl Metrics {
         self.on_disk(file, false);
     }
 
-    /// Notes whether a file on disk is the one in force.
+    /// Sets whether the file on disk is the one in use.
     pub fn on_disk(&self, file: File, in_force: bool) {
         self.reload_ok.get_or_create(&[("file", file.name())]).set(in_force.into());
     }
@@ -280,10 +280,10 @@ impl Metrics {
         self.reload_success.get_or_create(&[("file", file.name())]).set(unix_seconds(since));
     }
 
-    /// The metrics as `OpenMetrics` text.
+    /// Returns the metrics as `OpenMetrics` text.
     pub fn encode(&self) -> String {
         let mut text = String::new();
-        // Writing to a string fails only where an encoder does, which leaves what it wrote.
+        // Writing to a string fails only if an encoder fails, which keeps what it wrote.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
         text
     }

@@ -1,4 +1,4 @@
-//! The metrics of pull secrets that are copied to namespaces, which show nothing where none is.
+//! The metrics of copied pull secrets; hidden if none is copied.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -10,18 +10,18 @@ use super::counters::Counters;
 const WRITES: &[&str] = &["create", "update", "delete"];
 const RESULTS: &[&str] = &["ok", "lost_race", "failed"];
 
-/// How many copies there are, by how they stand.
+/// The number of copies by state.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CopyCounts {
-    /// As their source.
+    /// Copies that equal their source.
     pub(crate) current: usize,
-    /// About to be made, changed or taken away.
+    /// Copies that are about to be created, changed or deleted.
     pub(crate) pending: usize,
-    /// The same, and the last try failed.
+    /// Pending copies whose last try failed.
     pub(crate) failed: usize,
-    /// Not made, since somebody else's Secret is there.
+    /// Copies that were not created, because somebody else's Secret is there.
     pub(crate) foreign: usize,
-    /// Wanted, while there is nothing to copy.
+    /// Wanted copies without a source.
     pub(crate) waiting: usize,
     /// Sources that can be copied.
     pub(crate) usable_sources: usize,
@@ -33,7 +33,7 @@ pub(crate) struct CopyCounts {
 
 type Gauges = Family<[(&'static str, &'static str); 1], Gauge>;
 
-/// What the keeper of pull secrets counts.
+/// The metrics of pull secrets.
 #[derive(Debug)]
 pub(crate) struct PullSecretMetrics {
     copies: Gauges,
@@ -64,7 +64,7 @@ impl PullSecretMetrics {
         Self { copies, sources, writes, watch_failures }
     }
 
-    /// Shows the counters before anything happens, so that the first event is seen as a rise.
+    /// Shows the counters at zero, so that the first event is seen as a rise.
     pub(crate) fn show(&self) {
         for write in WRITES {
             for result in RESULTS {
@@ -73,7 +73,7 @@ impl PullSecretMetrics {
         }
     }
 
-    /// Notes how everything stands.
+    /// Sets the numbers of copies and sources.
     pub(crate) fn stand(&self, counts: &CopyCounts) {
         let set = |gauges: &Gauges, state: &'static str, count: usize| {
             gauges.get_or_create(&[("state", state)]).set(i64::try_from(count).unwrap_or(i64::MAX));
@@ -88,12 +88,12 @@ impl PullSecretMetrics {
         set(&self.sources, "missing", counts.missing_sources);
     }
 
-    /// Counts a write (`create`, `update`, `delete`) and how it ended (`ok`, `lost_race`, `failed`).
+    /// Counts a write (`create`, `update`, `delete`) by its result (`ok`, `lost_race`, `failed`).
     pub(crate) fn written(&self, write: &str, result: &str) {
         self.writes.increment([write, result]);
     }
 
-    /// Counts a watch that could not begin or broke.
+    /// Counts a watch that could not start or broke.
     pub(crate) fn watch_failed(&self) {
         self.watch_failures.inc();
     }

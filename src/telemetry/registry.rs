@@ -1,4 +1,4 @@
-//! The metrics of what registries are asked. No label names a registry or an image: those are not ours to choose.
+//! The metrics of questions to registries. No label names a registry or an image, since pods choose these.
 
 use std::time::Duration;
 
@@ -12,21 +12,22 @@ use super::counters::Counters;
 const RESULTS: &[&str] = &["present", "absent", "unknown"];
 const SOURCES: &[&str] = &["cache", "registry", "none"];
 const ANSWERS: &[&str] = &["present", "absent", "refused", "limited", "outage"];
-/// Seconds that a question takes: a registry nearby, one far away, and one that does not answer.
+/// The buckets for the duration of a question in seconds: a registry nearby, one far away, and one that does not
+/// answer.
 const BUCKETS: [f64; 10] = [2e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 5.0];
 
-/// Where a review has an answer from.
+/// The source of a review's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// It was known.
+    /// The answer was cached.
     Cache,
-    /// The review waited for it.
+    /// The review waited for the answer.
     Registry,
-    /// The registry is left alone, or did not answer in time.
+    /// There was no answer: the registry is left alone, or did not answer in time.
     None,
 }
 
-/// What the registry client counts.
+/// The metrics of the registry client.
 #[derive(Debug)]
 pub(crate) struct RegistryMetrics {
     lookups: Counters<2>,
@@ -71,12 +72,12 @@ impl RegistryMetrics {
         self.duration.observe(elapsed.as_secs_f64());
     }
 
-    /// One registry more is left alone.
+    /// Counts a registry that is left alone.
     pub(crate) fn opened(&self) {
         self.open.inc();
     }
 
-    /// One registry less is left alone.
+    /// Counts a registry that is no longer left alone.
     pub(crate) fn closed(&self) {
         self.open.dec();
     }

@@ -1,4 +1,4 @@
-//! The acceptor of connections, and the certificate that it shows.
+//! Accepts TLS connections with a replaceable certificate.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use tokio_rustls::{Accept, TlsAcceptor};
 
 use super::{Certificate, Error, certificates, provider, read};
 
-/// The protocols of a review, by preference: the API server speaks HTTP/1.1 to a Service and h2 to a local url.
+/// The protocols by preference: the API server speaks HTTP/1.1 to a Service and h2 to a local URL.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// The certificate in use. Handshakes read it without a lock.
@@ -24,17 +24,17 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 pub struct Identity(ArcSwapOption<CertifiedKey>);
 
 impl Identity {
-    /// Serves with `certificate`.
+    /// Creates an identity with `certificate`.
     pub fn new(certificate: &Certificate) -> Self {
         Self(ArcSwapOption::new(Some(certificate.chain.clone())))
     }
 
-    /// Has no certificate yet: handshakes fail until [`Self::replace`].
+    /// Creates an identity without a certificate: handshakes fail until [`Self::replace`].
     pub fn unknown() -> Self {
         Self(ArcSwapOption::empty())
     }
 
-    /// Shows `certificate` in handshakes from now on; connections that are open go on.
+    /// Replaces the certificate for later handshakes; open connections continue.
     pub fn replace(&self, certificate: &Certificate) {
         self.0.store(Some(certificate.chain.clone()));
     }
@@ -46,7 +46,7 @@ impl ResolvesServerCert for Identity {
     }
 }
 
-/// Whom clients must be vouched for by, as it was read.
+/// The authorities that must have signed clients' certificates, as read from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientAuthorities {
     path: PathBuf,
@@ -59,12 +59,12 @@ impl ClientAuthorities {
         Ok(Self { path: path.into(), text: read(path)? })
     }
 
-    /// The same file as it is by now.
+    /// Reads the same file again.
     pub fn read_again(&self) -> Result<Self, Error> {
         Self::read(&self.path)
     }
 
-    /// The file.
+    /// Returns the file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -79,7 +79,7 @@ impl ClientAuthorities {
     }
 }
 
-/// Takes TLS connections. The certificate that it shows and the clients that it takes may change in between.
+/// Accepts TLS connections. Its certificate and its client authorities can be replaced.
 pub struct Acceptor {
     identity: Arc<Identity>,
     config: ArcSwap<ServerConfig>,
@@ -92,7 +92,7 @@ impl fmt::Debug for Acceptor {
 }
 
 impl Acceptor {
-    /// Takes from now on only clients that `authorities` vouch for. An error changes nothing.
+    /// Accepts only clients that `authorities` vouch for, from now on. An error changes nothing.
     pub fn trust(&self, authorities: &ClientAuthorities) -> Result<(), Error> {
         self.config.store(Arc::new(config(self.identity.clone(), Some(authorities))?));
         Ok(())
@@ -103,7 +103,7 @@ impl Acceptor {
     }
 }
 
-/// Accepts TLS 1.2 and 1.3 as `identity`; with `client_authorities`, only clients that they vouch for.
+/// Creates an acceptor of TLS 1.2 and 1.3; with `client_authorities`, accepts only clients that they vouch for.
 pub fn acceptor(
     identity: Arc<Identity>,
     client_authorities: Option<&ClientAuthorities>,
@@ -123,7 +123,7 @@ fn config(identity: Arc<Identity>, client_authorities: Option<&ClientAuthorities
         .with_client_cert_verifier(clients)
         .with_cert_resolver(identity);
     config.alpn_protocols = PROTOCOLS.map(Vec::from).into();
-    // The API server resumes no session: tickets would be work for nothing.
+    // The API server resumes no session, so tickets would be wasted work.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(config)

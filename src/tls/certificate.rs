@@ -20,14 +20,14 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{Error, certificates, provider, read};
 
-/// How long a development certificate lasts; it is made anew at each start.
+/// The lifetime of a development certificate; it is made anew at each start.
 const DEVELOPMENT_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// The name of the file of authorities beside a certificate.
 const AUTHORITIES: &str = "ca.crt";
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 
-/// A certificate chain with its key, and what others must know about it.
+/// A certificate chain with its key, expiry and authorities.
 #[derive(Debug)]
 pub struct Certificate {
     pub(super) chain: Arc<CertifiedKey>,
@@ -37,37 +37,37 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// The chain in `certificate` and the key in `key`, both PEM: see [`Pair::certificate`].
+    /// Reads the chain in `certificate` and the key in `key`, both PEM: see [`Pair::certificate`].
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, Error> {
         Pair::read(certificate, key)?.certificate()
     }
 
-    /// A certificate for `names` by an authority that nobody else knows, in memory.
+    /// Makes a certificate for `names` by a new authority, in memory.
     pub fn development<'a>(names: impl IntoIterator<Item = &'a str>, now: SystemTime) -> Result<Self, Error> {
         let authority = Authority::new("quench development authority", now, DEVELOPMENT_LIFETIME)?;
         let leaf = authority.issue(names, now, DEVELOPMENT_LIFETIME)?;
         Self::issued(&leaf, authority.certificate_pem())
     }
 
-    /// The certificate of a leaf that was just made; `authorities` is what clients must trust, as PEM.
+    /// Creates the certificate from a new leaf; `authorities` is the PEM that clients must trust.
     pub fn issued(leaf: &Leaf, authorities: String) -> Result<Self, Error> {
         let chain = CertifiedKey::from_der(vec![leaf.certificate_der().clone()], leaf.key_der(), &provider())?;
         let (not_before, not_after) = (leaf.not_before(), leaf.not_after());
         Ok(Self { chain: Arc::new(chain), not_before, not_after, authorities })
     }
 
-    /// When clients cease to accept it.
+    /// Returns when the certificate expires.
     pub fn not_after(&self) -> SystemTime {
         self.not_after
     }
 
-    /// The certificates that a client of ours must trust, as PEM.
+    /// Returns the authorities that clients must trust, as PEM.
     pub fn authorities(&self) -> &str {
         &self.authorities
     }
 
-    /// Whether it may take the place of `old`: not if clients accept only that one at `now`, or will cease to accept both
-    /// and this one first.
+    /// Checks that the certificate may replace `old`: not if clients accept only `old` at `now`, or if neither is valid
+    /// and this one expired first.
     pub fn may_replace(&self, old: &Self, now: SystemTime) -> Result<(), Unfit> {
         if self.is_valid(now) {
             return Ok(());
@@ -86,7 +86,7 @@ impl Certificate {
         (self.not_before..=self.not_after).contains(&now)
     }
 
-    /// Whether it is made out to `host`.
+    /// Reports whether the certificate is for `host`.
     pub fn covers(&self, host: &str) -> bool {
         let (Some(leaf), Ok(name)) = (self.chain.cert.first(), ServerName::try_from(host)) else { return false };
         ParsedCertificate::try_from(leaf).is_ok_and(|leaf| verify_server_name(&leaf, &name).is_ok())
@@ -104,7 +104,7 @@ pub struct Pair {
     authorities: Option<Result<Vec<u8>, String>>,
 }
 
-/// Nothing of what the files hold: one of them is the key.
+/// Displays nothing of the contents: one of the files is the key.
 impl fmt::Debug for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pair").field("certificate", &self.certificate).field("key", &self.key).finish_non_exhaustive()
@@ -127,20 +127,20 @@ impl Pair {
         })
     }
 
-    /// The same files as they are by now.
+    /// Reads the same files again.
     pub fn read_again(&self) -> Result<Self, Error> {
         Self::read(&self.certificate, &self.key)
     }
 
-    /// The file of the certificate chain.
+    /// Returns the path of the certificate chain.
     pub fn path(&self) -> &Path {
         &self.certificate
     }
 
-    /// The chain and the key, both PEM.
+    /// Parses the chain and the key, both PEM.
     ///
-    /// Its authorities are the file `ca.crt` beside the certificate, as `quench certs` and cert-manager write it; without
-    /// one, the chain itself, which Go's TLS trusts as well.
+    /// The authorities are the file `ca.crt` beside the certificate, as `quench certs` and cert-manager write it;
+    /// without one, the chain itself, which Go's TLS accepts as well.
     pub fn certificate(&self) -> Result<Certificate, Error> {
         let (certificate, key) = (&self.certificate, &self.key);
         let chain = certificates(certificate, &self.chain)?;
@@ -162,8 +162,7 @@ impl Pair {
         Ok(Certificate { chain: Arc::new(chain), not_before, not_after, authorities })
     }
 
-    /// The text of the certificates in `ca.crt`. Some issuers leave it empty; nothing that is wrong with it keeps us from
-    /// serving.
+    /// Returns the certificates in `ca.crt`. Some issuers leave it empty; errors in it do not prevent serving.
     fn authorities(&self) -> Option<String> {
         let path = self.certificate.with_file_name(AUTHORITIES);
         let ignored = |error: &dyn Display| {
@@ -181,34 +180,34 @@ impl Pair {
     }
 }
 
-/// Why a certificate must not take the place of the one in force.
+/// The reason why a certificate must not replace the current one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unfit {
-    /// The one in force is valid.
+    /// The new one has expired; the current one is valid.
     #[error("it expired at {}, and the one in force has not", format_rfc3339_seconds(*.0))]
     Expired(SystemTime),
-    /// The one in force is valid.
+    /// The new one is not valid yet; the current one is.
     #[error("it is valid only from {} on, and the one in force is valid now", format_rfc3339_seconds(*.0))]
     Early(SystemTime),
-    /// Neither is valid.
+    /// Neither is valid, and the new one expired earlier.
     #[error("it expired at {}, even before the one in force", format_rfc3339_seconds(*.0))]
     Older(SystemTime),
 }
 
-/// The certificates of a PEM file as text, and nothing of the keys or remarks that it may have as well.
+/// Returns the certificates of a PEM file as text, without keys and remarks.
 fn blocks(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let certificates = text.split(BEGIN).skip(1).filter_map(|block| block.split_once(END));
     certificates.flat_map(|(body, _)| [BEGIN, body, END, "\n"]).collect()
 }
 
-/// From when until when it is valid.
+/// Returns the start and end of a certificate's validity.
 fn validity(certificate: &CertificateDer<'_>) -> Option<(SystemTime, SystemTime)> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let time = |seconds: i64| UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?));
     let validity = certificate.validity();
-    // Before 1970 is as good as always.
+    // A date before 1970 counts as 1970.
     let not_before = time(validity.not_before.timestamp()).unwrap_or(UNIX_EPOCH);
     Some((not_before, time(validity.not_after.timestamp())?))
 }

@@ -1,11 +1,11 @@
-//! One declared tag.
+//! The tags that the catalog declares.
 
 use std::fmt;
 
 use super::facts::{BuildId, Facts, Sheet};
 use super::image::{Build, Image, Line};
 
-/// The flavor with a shell and the upstream's ways.
+/// The flavor with a shell and upstream's entrypoint.
 const COMPAT: &str = "compat";
 
 /// A runtime tag that the catalog declares: `STEM[-OS][-FLAVOR]`. It displays as the tag.
@@ -19,28 +19,28 @@ pub struct Declared<'c> {
 }
 
 impl<'c> Declared<'c> {
-    /// The full version that it names today.
+    /// Returns the full version that the tag names today.
     pub fn version(&self) -> &'c str {
         self.line.version()
     }
 
-    /// The operating system, such as `debian-13`.
+    /// Returns the operating system, such as `debian-13`.
     pub fn os(&self) -> &'c str {
         &self.build.os
     }
 
-    /// The flavor, such as `contrib`.
+    /// Returns the flavor, such as `contrib`; `None` for a plain build.
     pub fn flavor(&self) -> Option<&'c str> {
         self.build.flavor.as_deref()
     }
 
-    /// Whether the tag names a full version, so that it stays where it is: the first stem of its line, also without what the
-    /// build adds to it (`26.6.0` of `26.6.0-0`).
+    /// Reports whether the tag names a full version, so that it does not move: the first stem of its line, also without
+    /// the build number (`26.6.0` of `26.6.0-0`).
     pub fn is_full(&self) -> bool {
         self.line.is_full(self.stem)
     }
 
-    /// What the image is like to run.
+    /// Returns the facts of the build.
     pub fn facts(&self) -> Facts<'c> {
         let sheets = [self.line.sheet.as_deref(), Some(&self.build.sheet), Some(&self.image.sheet)];
         let contents = self.build.contents.or((!self.image.contents.is_empty()).then_some(0));
@@ -49,7 +49,7 @@ impl<'c> Declared<'c> {
         Facts { start: self.image.start(), build, ..facts }
     }
 
-    /// The same version on the same operating system with a shell and the upstream's ways, where it is published.
+    /// Returns the `-compat` build of the same version and operating system, if it is published.
     pub fn compat(&self) -> Option<Self> {
         let other = |build: &&Build| build.flavor.as_deref() == Some(COMPAT) && build.os == self.build.os;
         let Self { image, stem, suffix, .. } = *self;
@@ -90,7 +90,7 @@ impl Line {
 }
 
 impl Image {
-    /// Every runtime tag that the catalog declares.
+    /// Returns every runtime tag that the catalog declares.
     pub fn tags(&self) -> impl Iterator<Item = Declared<'_>> {
         self.builds.iter().flat_map(move |build| {
             let bare = build.bare_only.iter().filter_map(move |stem| Some((build.line_of_bare(stem)?, stem, "")));
@@ -102,29 +102,29 @@ impl Image {
         })
     }
 
-    /// The runtime build that a tag of this image names.
+    /// Returns the runtime build that a tag names.
     pub fn tag(&self, tag: &str) -> Option<Declared<'_>> {
         self.tags().find(|declared| declared.is(tag))
     }
 
-    /// The build that the image stands for: the default version on the default operating system, of the plainest flavor.
+    /// Returns the default build: the default version on the default operating system, of the plainest flavor.
     pub fn default_build(&self) -> Option<Declared<'_>> {
         let plain = |build: &&Build| build.flavor.is_none() && self.is_default(&build.os);
         self.newest(plain).or_else(|| self.newest(|build| self.is_default(&build.os))).or_else(|| self.newest(|_| true))
     }
 
-    /// The facts of the default build.
+    /// Returns the facts of the default build.
     pub fn facts(&self) -> Facts<'_> {
         let whole = || Facts { start: self.start(), ..Sheet::facts(&[Some(&self.sheet)], self.contents.first()) };
         self.default_build().map_or_else(whole, |build| build.facts())
     }
 
-    /// The newest version of the catalog, as it writes it.
+    /// Returns the newest version in the catalog's spelling.
     pub fn newest_version(&self) -> &str {
         self.default_build().map_or(&*self.default_version, |build| build.version())
     }
 
-    /// The full version of the default version's line among some builds; of their first line where none has it.
+    /// Returns the default version's full version among some builds; that of their first line if none has it.
     fn newest(&self, among: impl Fn(&&Build) -> bool) -> Option<Declared<'_>> {
         let lines =
             || self.builds.iter().filter(&among).flat_map(|build| build.lines.iter().map(move |line| (build, line)));

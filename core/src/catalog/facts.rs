@@ -1,30 +1,30 @@
-//! What a hardened image is like to run: its user, ports, programs.
+//! The facts of a hardened image that decide whether a container runs on it: user, ports, programs.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::start::Start;
 
-/// The facts of one build: those of its line, else those of its variant, else those of the image.
+/// The facts of one build, from its line, else its variant, else the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts<'c> {
-    /// The user that it runs as.
+    /// The number of the user that it runs as.
     pub run_as: u32,
-    /// That user as the definition names it, where it does; the published config may hold either.
+    /// The name of that user, if the definition states one; the published configuration may hold either.
     pub run_as_name: Option<&'c str>,
-    /// The ports that it declares.
+    /// The declared ports.
     pub ports: &'c [Port],
-    /// The entrypoint; empty where it has none.
+    /// The entrypoint; empty if there is none.
     pub entrypoint: &'c [Box<str>],
     /// The default arguments.
     pub cmd: &'c [Box<str>],
-    /// The shells, such as `bash`; empty where it has none.
+    /// The shells, such as `bash`; empty if there is none.
     pub shell: &'c [Box<str>],
-    /// The architectures, such as `amd64`; empty where they are unknown.
+    /// The architectures, such as `amd64`; empty if unknown.
     pub platforms: &'c [Box<str>],
-    /// The working directory, where one is set.
+    /// The working directory, if one is set.
     pub workdir: Option<&'c str>,
-    /// What is inside, where it is known of this build.
+    /// The contents, if known of this build.
     pub contents: Option<&'c Contents>,
     /// What upstream's start does that the image's does not, where the catalog knows.
     pub start: Option<&'c Start>,
@@ -44,60 +44,60 @@ pub struct BuildId<'c> {
 }
 
 impl Facts<'_> {
-    /// Whether any shell is inside.
+    /// Reports whether the image has a shell.
     pub fn has_shell(&self) -> bool {
         !self.shell.is_empty()
     }
 }
 
-/// What the definition of an image puts into it. Files that its packages bring are not listed.
+/// The contents of an image by its definition. The files of its packages are not listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contents {
-    /// Absolute paths.
+    /// The programs, by absolute path.
     pub programs: Vec<Box<str>>,
-    /// Packages, with `=VERSION` where the definition pins one.
+    /// The packages, with `=VERSION` if the definition pins one.
     pub packages: Vec<Box<str>>,
-    /// Directories that do not belong to root.
+    /// The directories that root does not own.
     pub owned_directories: Vec<OwnedDirectory>,
     /// The user as the definition writes it: a name or a number.
     pub user: Option<Box<str>>,
 }
 
 impl Contents {
-    /// The names of the packages, without versions.
+    /// Returns the names of the packages, without versions.
     pub fn package_names(&self) -> impl Iterator<Item = &str> {
         self.packages.iter().map(|package| package.split_once('=').map_or(&**package, |(name, _)| name))
     }
 }
 
-/// A directory that does not belong to root.
+/// A directory that root does not own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnedDirectory {
-    /// Its absolute path.
+    /// The absolute path.
     pub path: Box<str>,
-    /// Its owner, where it is known.
+    /// The owner, if known.
     pub uid: Option<u32>,
-    /// Its group, where it is known.
+    /// The group, if known.
     pub gid: Option<u32>,
-    /// Its mode in octal, where the definition sets one.
+    /// The mode in octal, if the definition sets one.
     pub mode: Option<Box<str>>,
 }
 
-/// A port, or a range of them, that an image declares.
+/// A declared port, or a range of ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Port {
     /// The first port of the range.
     pub first: u16,
-    /// The last port of the range: the same as the first for a single port.
+    /// The last port of the range; equal to the first for a single port.
     pub last: u16,
-    /// How it speaks.
+    /// The protocol.
     pub protocol: Protocol,
 }
 
-/// What a port speaks.
+/// The protocol of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// TCP, also where a port names no protocol.
+    /// TCP, also if the port names no protocol.
     Tcp,
     /// UDP.
     Udp,
@@ -105,7 +105,7 @@ pub enum Protocol {
     Sctp,
 }
 
-/// Why a text is no port.
+/// The error of a text that is not a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a port is `PORT`, `PORT/tcp` or `FIRST-LAST/udp`")]
 pub struct NoPort;
@@ -154,7 +154,7 @@ pub(super) struct Sheet {
     pub(super) workdir: Option<Box<str>>,
 }
 
-/// The user of nearly every hardened image: what an image runs as whose file does not say.
+/// The user of an image whose file names none: nearly every hardened image has it.
 const NONROOT: u32 = 65532;
 
 impl Sheet {
@@ -170,17 +170,17 @@ impl Sheet {
             && workdir.is_none()
     }
 
-    /// The facts of a build, by its sheets with the closest first.
+    /// Returns the facts of a build, given its levels with the closest first.
     pub(super) fn facts<'c>(sheets: &[Option<&'c Self>], contents: Option<&'c Contents>) -> Facts<'c> {
         fn closest<'c, T>(sheets: &[Option<&'c Sheet>], fact: impl Fn(&'c Sheet) -> Option<T>) -> Option<T> {
             sheets.iter().flatten().find_map(|sheet| fact(sheet))
         }
         let run_as = closest(sheets, |sheet| sheet.run_as).unwrap_or(NONROOT);
-        // Contents are known of one definition for each operating system and flavor. Where another kind of build shares them,
-        // such as an SDK beside its runtime, the user tells whose they are.
+        // Contents are known per operating system and flavor. If different kinds of build share them, such as an SDK
+        // and its runtime, the user tells whose contents they are.
         let is_root = |contents: &Contents| contents.user.as_deref().map(|user| matches!(user, "root" | "0"));
         let contents = contents.filter(|contents| is_root(contents).is_none_or(|root| root == (run_as == 0)));
-        // A level that states another number without a name takes away the name as well.
+        // A level that states a number without a name removes the name as well.
         let named = sheets.iter().flatten().find(|sheet| sheet.run_as.is_some() || sheet.run_as_name.is_some());
         let name = named.and_then(|sheet| sheet.run_as_name.as_deref());
         Facts {

@@ -1,4 +1,4 @@
-//! The `dhi-images/1` format, as files write it: unknown fields are ignored, absent and null ones are the same.
+//! The format `dhi-images/1` of catalog files. Unknown fields are ignored; absent and null fields are the same.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use super::CatalogError;
 use super::facts::{Contents, OwnedDirectory, Sheet};
 use super::registries::Copied;
 
-/// What `schema` says.
+/// The value of `schema`.
 pub(crate) const SCHEMA: &str = "dhi-images/1";
 
 #[derive(Deserialize)]
@@ -64,7 +64,7 @@ pub(crate) struct Default {
     pub(crate) version: Option<Box<str>>,
 }
 
-/// Builds of several version lines for one operating system.
+/// The builds of several version lines for one operating system.
 #[derive(Deserialize)]
 pub(crate) struct Variant {
     pub(crate) os: Option<Box<str>>,
@@ -94,10 +94,10 @@ pub(crate) struct Variant {
     workdir_by_line: ByLine<Box<str>>,
 }
 
-/// A fact for some of the lines, by their full versions.
+/// A fact of some lines, by their full versions.
 type ByLine<T> = Option<HashMap<Box<str>, T>>;
 
-/// What is inside an image, as far as it differs from the default build's.
+/// The contents that differ from the default build's.
 #[derive(Default, Clone, Deserialize)]
 pub(crate) struct PartialContents {
     programs: Option<Vec<Box<str>>>,
@@ -106,11 +106,11 @@ pub(crate) struct PartialContents {
     pub(crate) user: Option<Box<str>>,
 }
 
-/// Path, owner, group and mode.
+/// The path, owner, group and mode of a directory.
 type Owned = (Box<str>, Option<u32>, Option<u32>, Option<Box<str>>);
 
 impl Image {
-    /// The facts of the image as a whole; a port that is none is the error.
+    /// Returns the facts of the whole image; fails with the first invalid port.
     pub(super) fn sheet(&mut self) -> Result<Sheet, Box<str>> {
         Ok(Sheet {
             run_as: self.run_as,
@@ -126,7 +126,7 @@ impl Image {
 }
 
 impl Variant {
-    /// The facts of these builds that differ from the image's.
+    /// Returns the facts of these builds that differ from the image's.
     pub(super) fn sheet(&mut self) -> Result<Sheet, Box<str>> {
         Ok(Sheet {
             run_as: self.run_as,
@@ -140,7 +140,7 @@ impl Variant {
         })
     }
 
-    /// The facts of one line that differ from those of the variant.
+    /// Returns the facts of one line that differ from the variant's.
     pub(super) fn sheet_of(&mut self, version: &str) -> Result<Sheet, Box<str>> {
         fn take<T>(facts: &mut ByLine<T>, version: &str) -> Option<T> {
             facts.as_mut()?.remove(version)
@@ -164,7 +164,7 @@ impl Variant {
 }
 
 impl PartialContents {
-    /// The contents of a build; what it does not list is as in `default`.
+    /// Returns the contents of a build; lists that it lacks are those of `default`.
     pub(crate) fn over(self, default: Option<&Contents>) -> Contents {
         let owned = |(path, uid, gid, mode)| OwnedDirectory { path, uid, gid, mode };
         Contents {
@@ -183,12 +183,12 @@ fn ports(ports: Option<Vec<Box<str>>>) -> Result<Option<Vec<super::facts::Port>>
     ports.map(|ports| ports.into_iter().map(|port| port.parse().map_err(|_| port)).collect()).transpose()
 }
 
-/// A file may say only that there is a shell.
+/// Returns the shells; a file may state only that there is one.
 fn shell(shell: Option<Vec<Box<str>>>, has_shell: Option<bool>) -> Option<Vec<Box<str>>> {
     shell.or_else(|| Some(if has_shell? { vec!["sh".into()] } else { Vec::new() }))
 }
 
-/// The images of a file, each taken apart before the next one is read: all at once they would need as much memory again.
+/// The images of a file, each converted before the next one is read, which halves the memory.
 pub(crate) struct Images(pub(super) Result<Vec<super::Image>, CatalogError>);
 
 impl<'de> Deserialize<'de> for Images {
@@ -216,7 +216,7 @@ impl<'de> Deserialize<'de> for Images {
     }
 }
 
-/// An object in the order of the file.
+/// An object with its keys in the file's order.
 pub(crate) struct Ordered<T>(pub(crate) Vec<(Box<str>, T)>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {

@@ -1,4 +1,4 @@
-//! One hardened image: which upstream repositories it answers for, and which tags it declares.
+//! One hardened image: the upstream repositories that it replaces, and the tags that it declares.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use super::start::Start;
 pub struct Image {
     pub(super) name: Box<str>,
     pub(super) upstreams: Vec<Upstream>,
-    /// With a runtime variant, the newest operating system first.
+    /// The runtime builds, the newest operating system first.
     pub(crate) builds: Vec<Build>,
     pub(super) past_versions: Vec<Box<str>>,
     pub(super) scheme: Option<Box<str>>,
@@ -25,18 +25,18 @@ pub struct Image {
     pub(super) repository: Option<Box<str>>,
 }
 
-/// The words that an image's own tags are made of.
+/// The words in an image's own tags.
 #[derive(Debug, Default)]
 pub(crate) struct Vocabulary {
-    /// Of runtime stems, after the first: `jdk25` in `11.0.25-jdk25`.
+    /// The words of runtime stems after the first one: `jdk25` in `11.0.25-jdk25`.
     pub(crate) stem: Vec<Box<str>>,
-    /// Of stems that exist as development builds only.
+    /// The words of stems that exist as development builds only.
     pub(crate) development: Vec<Box<str>>,
-    /// Flavors of runtime builds, the longest first.
+    /// The flavors of runtime builds, the longest first.
     pub(crate) flavors: Vec<Box<str>>,
 }
 
-/// An upstream repository that a hardened image answers for.
+/// An upstream repository that a hardened image replaces.
 #[derive(Debug)]
 pub struct Upstream {
     pub(super) name: Box<str>,
@@ -47,33 +47,33 @@ pub struct Upstream {
     pub(super) note: Option<Box<str>>,
 }
 
-/// How an upstream repository relates to the hardened image. All but a substitute map.
+/// The relation of an upstream repository to the hardened image. Every role but [`Self::Substitute`] maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
-    /// Where upstream publishes now.
+    /// The repository where upstream publishes now.
     Primary,
     /// The same images under another name.
     Alias,
-    /// Where upstream published once.
+    /// The repository where upstream published earlier.
     Legacy,
-    /// Somebody says so: the name corroborates nothing, but a version that the catalog declares does.
+    /// A repository that is claimed to be the same: only a version that the catalog declares confirms it.
     Claim,
-    /// It behaves in another way.
+    /// Another program, which behaves differently.
     Substitute,
 }
 
-/// Builds of several version lines for one operating system and flavor.
+/// The builds of several version lines for one operating system and flavor.
 #[derive(Debug)]
 pub(crate) struct Build {
-    /// Such as `debian-13`.
+    /// The operating system, such as `debian-13`.
     pub(crate) os: Box<str>,
     pub(crate) flavor: Option<Box<str>>,
     pub(super) suffixes: Vec<Box<str>>,
     pub(crate) lines: Vec<Line>,
-    /// Stems without any operating system, such as `v1.36.4` or `latest`.
+    /// The stems without an operating system, such as `v1.36.4` or `latest`.
     pub(crate) bare_only: Vec<Box<str>>,
     pub(super) sheet: Sheet,
-    /// Into the image's contents.
+    /// The index into the image's contents.
     pub(super) contents: Option<usize>,
 }
 
@@ -86,27 +86,27 @@ pub(crate) struct Line {
 }
 
 impl Image {
-    /// The name in the hardened registry, such as `nginx`.
+    /// Returns the name in the hardened registry, such as `nginx`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The upstream repositories that it answers for.
+    /// Returns the upstream repositories that the image replaces.
     pub fn upstreams(&self) -> &[Upstream] {
         &self.upstreams
     }
 
-    /// Versions that an earlier revision of the catalog declared.
+    /// Returns the versions that an earlier revision of the catalog declared.
     pub fn past_versions(&self) -> impl Iterator<Item = &str> {
         self.past_versions.iter().map(|version| &**version)
     }
 
-    /// Why its versions say nothing about upstream's, where they do not line up.
+    /// Returns why the image's versions differ from upstream's; `None` if they line up.
     pub fn scheme(&self) -> Option<&str> {
         self.scheme.as_deref()
     }
 
-    /// Whether it has more than development builds, which run as root and hold a package manager.
+    /// Reports whether the image has a runtime build. Development builds run as root and hold a package manager.
     pub fn has_runtime(&self) -> bool {
         !self.builds.is_empty()
     }
@@ -150,7 +150,7 @@ impl PartialEq for Image {
 impl Eq for Image {}
 
 impl Build {
-    /// The line of a stem that exists without any operating system only: `v1.36.4` is 1.36.4, and `latest` the newest.
+    /// Returns the line of a stem without an operating system: `v1.36.4` belongs to 1.36.4, and `latest` to the newest.
     pub(crate) fn line_of_bare(&self, stem: &str) -> Option<&Line> {
         let version = stem.strip_prefix('v').unwrap_or(stem);
         self.lines.iter().find(|line| line.has(version)).or(self.lines.first())
@@ -168,39 +168,39 @@ impl Line {
 }
 
 impl Upstream {
-    /// The canonical name, such as `docker.io/library/nginx`.
+    /// Returns the canonical name, such as `docker.io/library/nginx`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How it relates to the hardened image.
+    /// Returns the relation to the hardened image.
     pub fn role(&self) -> Role {
         self.role
     }
 
-    /// How sure the catalog is: `certain`, `high`, `medium` or `low`.
+    /// Returns the confidence of the mapping: `certain`, `high`, `medium` or `low`.
     pub fn confidence(&self) -> Option<&str> {
         self.confidence.as_deref()
     }
 
-    /// What else is to be said, in a catalog's words.
+    /// Returns the catalog's remark about the mapping.
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
 
-    /// The flavor that stands in the repository's name upstream, such as `contrib`.
+    /// Returns the flavor that upstream puts into the repository's name, such as `contrib`.
     pub fn flavor(&self) -> Option<&str> {
         self.flavor.as_deref()
     }
 
-    /// Whether a tag of the repository is for this image; `latest` stands for none.
+    /// Reports whether a tag of the repository belongs to this image; no tag counts as `latest`.
     pub fn answers(&self, tag: Option<&str>) -> bool {
         self.tag_match.as_ref().is_none_or(|pattern| pattern.matches(tag.unwrap_or("latest")))
     }
 }
 
 impl Role {
-    /// The role as catalogs spell it.
+    /// Returns the role's word in catalogs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Primary => "primary",

@@ -1,4 +1,4 @@
-//! How an image relates to what is hardened.
+//! The relation of an image to hardened images.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::Class;
 
-/// How an image relates to what is hardened.
+/// The relation of an image to hardened images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Match {
     /// The catalog's answer for the image's repository and tag.
@@ -15,7 +15,7 @@ pub enum Match {
     Hardened,
     /// The same image from a mirror.
     Mirror,
-    /// What a rule of the policy says.
+    /// A rule of the policy applies.
     Rule,
 }
 

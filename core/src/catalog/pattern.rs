@@ -1,6 +1,7 @@
-//! `tag_match`: which of an upstream repository's tags an image answers for, where two images share the repository.
+//! Reads `tag_match`: which tags of an upstream repository belong to an image, if two images share the repository.
 
-/// Words that a tag contains, starts or ends with, or must not contain: the part of regular expressions that catalogs use.
+/// Words that a tag contains, starts or ends with, or must not contain: the part of regular expressions that catalogs
+/// use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TagPattern {
     word: Box<str>,
@@ -10,8 +11,8 @@ pub(crate) struct TagPattern {
 }
 
 impl TagPattern {
-    /// Reads `WORD`, `^WORD`, `WORD$`, `^WORD$`, each with `.*` where it changes nothing, and the negative look-aheads `^(?!WORD)`
-    /// and `^(?!.*WORD)`, also followed by `.*$`. A dot of a word is written `\.`.
+    /// Reads `WORD`, `^WORD`, `WORD$` and `^WORD$`, each with `.*` where that changes nothing, and the negative
+    /// look-aheads `^(?!WORD)` and `^(?!.*WORD)`, also before `.*$`. A dot in a word is written `\.`.
     pub(super) fn parse(pattern: &str) -> Option<Self> {
         let (start, rest) = strip(pattern, '^');
         let (negated, start, rest) =
@@ -50,7 +51,7 @@ impl TagPattern {
             }
     }
 
-    /// The word that only says which image is meant, and nothing of the build: `dind` in `29-dind`.
+    /// Returns the word that only names the image and says nothing about the build: `dind` in `29-dind`.
     pub(crate) fn word(&self) -> Option<&str> {
         (!self.negated && !self.start).then_some(&*self.word)
     }

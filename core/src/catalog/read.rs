@@ -1,4 +1,4 @@
-//! From the format of files to images that are fit to be asked: names and tags valid, the newest operating system first.
+//! Converts a catalog file to images with valid names and tags, the newest operating system first.
 
 use std::cmp::Reverse;
 
@@ -142,29 +142,30 @@ impl Vocabulary {
     }
 }
 
-/// A development build is no counterpart of anything: it runs as root and holds a package manager.
+/// Reports whether builds are runtime builds. A development build replaces no image: it runs as root and holds a
+/// package manager.
 pub(crate) fn is_runtime(variant: &format::Variant) -> bool {
     variant.dev.as_deref() != Some("only")
 }
 
-/// What may stand in a tag. A part may be empty, and begin with `-`.
+/// Checks the characters of a part of a tag. A part may be empty, and may begin with `-`.
 fn is_part(part: &str) -> bool {
     part.len() < 128 && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }
 
-/// The operating system of a file that does not say which is the default: the one that tags leave out.
+/// Returns the default operating system of a file that names none: the one that tags leave out.
 fn bare_os(variants: &[format::Variant]) -> Option<Box<str>> {
     let bare = |variant: &&format::Variant| variant.suffix.iter().flatten().any(|suffix| suffix.is_empty());
     variants.iter().filter(|variant| is_runtime(variant)).find(bare).or(variants.first())?.os.clone()
 }
 
-/// Orders operating systems: `alpine-3.24` is newer than `alpine-3.9`.
+/// Returns the numbers that order operating systems: `alpine-3.24` is newer than `alpine-3.9`.
 pub(crate) fn release(os: &str) -> Vec<u32> {
     let release = os.rsplit('-').next().unwrap_or_default();
     release.split('.').map(|number| number.parse().unwrap_or_default()).collect()
 }
 
-/// The contents of all builds and the keys that they are listed under, the default build's first.
+/// Returns the contents of all builds with their keys, the default build's first.
 fn contents(file: Option<format::Ordered<format::PartialContents>>, os: &str) -> (Vec<Box<str>>, Vec<Contents>) {
     let mut listed = file.map(|listed| listed.0).unwrap_or_default();
     let whole = listed.iter().position(|(key, _)| **key == *os);

@@ -1,23 +1,23 @@
-//! Registries that hold another one's images: public copies, and Amazon's regional ones.
+//! Registries that hold another registry's images: public copies, and Amazon's regional ones.
 
 use serde::Deserialize;
 
 use crate::reference::Reference;
 
-/// Copies and accounts for catalog files that do not list their own.
+/// The copies and accounts for catalog files that list none.
 ///
-/// They are a fact about registries, not about hardened images, and a catalog file is made by a program that knows only the
-/// latter. So they live beside the code, and a catalog's `copies` or `amazon_accounts` takes their place.
+/// They are facts about registries, not about hardened images. The fields `copies` and `amazon_accounts` of a catalog
+/// file replace them.
 const BUILT_IN: &str = include_str!("../../data/registries.json");
 
-/// Below `from` lie the same images, byte for byte, as below `to`.
+/// A copy: the images below `from` are the images below `to`, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Copied {
     from: Box<str>,
     to: Box<str>,
 }
 
-/// Which registries hold the images of another one.
+/// The registries that hold another registry's images.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Registries {
     copies: Vec<Copied>,
@@ -25,7 +25,7 @@ pub(super) struct Registries {
 }
 
 impl Registries {
-    /// What a catalog file lists; the rest is built in.
+    /// Creates the list from a catalog file; absent fields have the built-in values.
     pub(super) fn new(copies: Option<Vec<Copied>>, accounts: Option<Vec<Box<str>>>) -> Result<Self, serde_json::Error> {
         let built_in: Self = serde_json::from_str(BUILT_IN)?;
         Ok(Self {
@@ -34,17 +34,18 @@ impl Registries {
         })
     }
 
-    /// The name of what the reference is a copy of.
+    /// Returns the name of the image that a reference is a copy of.
     pub(super) fn original(&self, reference: &Reference) -> Option<String> {
         self.copies.iter().find_map(|copy| {
             let rest = reference.name().strip_prefix(&*copy.from)?.strip_prefix('/')?;
             let name = format!("{}/{rest}", copy.to);
-            // `docker.io/nginx` is `docker.io/library/nginx`, on a copy of the whole registry too.
+            // `docker.io/nginx` is `docker.io/library/nginx`, also on a copy of the whole registry.
             Some(name.parse().map_or(name, |reference: Reference| reference.name().to_owned()))
         })
     }
 
-    /// Whether Amazon publishes add-on images there: `ACCOUNT.dkr.ecr.REGION.amazonaws.com`, one of its accounts, any region.
+    /// Reports whether Amazon publishes add-on images in a registry: `ACCOUNT.dkr.ecr.REGION.amazonaws.com` with one of
+    /// its accounts, in any region.
     pub(super) fn is_amazon(&self, registry: &str) -> bool {
         let region = || {
             let host = registry.strip_suffix(".cn").unwrap_or(registry).strip_suffix(".amazonaws.com")?;

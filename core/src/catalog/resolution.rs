@@ -1,4 +1,4 @@
-//! What an upstream reference is in hardened images, and why.
+//! The catalog's answer for an upstream reference, with the reason.
 
 use std::fmt;
 
@@ -7,21 +7,21 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Declared, Facts, Image};
 
-/// How sure the counterpart is, the surest first.
+/// The certainty that a hardened tag corresponds to an upstream one, the most certain first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// The same version is declared.
+    /// The catalog declares the same version.
     Exact,
-    /// The same short tag is declared. It floats as before, but need not name the same patch.
+    /// The catalog declares the same short tag. It moves like the original, but may name another patch.
     Alias,
-    /// An earlier revision of the catalog declared it: most likely it can be pulled, and gets no fixes.
+    /// An earlier revision of the catalog declared the version: it can most likely be pulled, but gets no fixes.
     Past,
-    /// The minor line is declared: another patch.
+    /// The catalog declares the minor line, with another patch.
     Line,
-    /// The reference has no version: the newest line is a guess.
+    /// The reference has no version, so the newest line is a guess.
     Floating,
-    /// Newer than what the catalog declares: only a registry knows whether it is published.
+    /// The version is newer than the catalog: only a registry knows whether it is published.
     Unlisted,
     /// Nothing corresponds.
     #[serde(skip)]
@@ -33,7 +33,7 @@ impl Class {
     pub const ALL: [Self; 7] =
         [Self::Exact, Self::Alias, Self::Past, Self::Line, Self::Floating, Self::Unlisted, Self::None];
 
-    /// The class as policies, `explain` and metrics spell it.
+    /// Returns the word in policies, `explain` and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Exact => "exact",
@@ -62,22 +62,22 @@ impl Serialize for Class {
 /// The answer for one reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolution<'c> {
-    /// How sure the counterpart is.
+    /// The certainty of the answer.
     pub class: Class,
-    /// The hardened image that answers for the repository, also where no tag corresponds.
+    /// The hardened image for the repository, also if no tag corresponds.
     pub image: Option<&'c Image>,
-    /// The tag of the hardened image: one for every class but [`Class::None`].
+    /// The hardened tag; `None` exactly for [`Class::None`].
     pub tag: Option<String>,
-    /// The declared build that the tag names. For tags that are not declared, the closest one: of the same line, else the
-    /// image's default.
+    /// The declared build of the tag. For undeclared tags the closest build: of the same line, else the image's
+    /// default.
     pub build: Option<Declared<'c>>,
-    /// Why.
+    /// The reason.
     pub reason: Reason<'c>,
 }
 
 impl<'c> Resolution<'c> {
-    /// What the counterpart is like to run; where only the name matches, the image's default build. None where the repository
-    /// is not in the catalog, or what is there behaves in another way.
+    /// Returns the facts of the hardened build, or of the default build if only the repository matches. `None` if the
+    /// repository is not in the catalog, or holds another program.
     pub fn facts(&self) -> Option<Facts<'c>> {
         if let Reason::Substitute { .. } = self.reason {
             return None;
@@ -85,7 +85,7 @@ impl<'c> Resolution<'c> {
         self.build.map(|build| build.facts()).or_else(|| Some(self.image?.facts()))
     }
 
-    /// The same version on the same operating system with a shell and the upstream's ways, where the catalog declares it.
+    /// Returns the `-compat` build of the same version and operating system, if the catalog declares it.
     pub fn compat(&self) -> Option<Declared<'c>> {
         match self.class {
             Class::Exact | Class::Alias | Class::Line | Class::Floating => self.build?.compat(),
@@ -94,107 +94,107 @@ impl<'c> Resolution<'c> {
     }
 }
 
-/// Why a reference has the counterpart that it has. It displays as a sentence.
+/// The reason for an answer; it displays as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason<'c> {
-    /// Exact.
+    /// Reason for [`Class::Exact`].
     SameVersion {
-        /// The upstream's distribution, where no build has it and the default takes its place.
+        /// Upstream's distribution, if no build has it and the default one is used.
         instead_of: Option<Box<str>>,
     },
-    /// Alias.
+    /// Reason for [`Class::Alias`].
     SameTag {
-        /// What the tag names today.
+        /// The version that the tag names today.
         today: &'c str,
-        /// The upstream's distribution, where no build has it and the default takes its place.
+        /// Upstream's distribution, if no build has it and the default one is used.
         instead_of: Option<Box<str>>,
     },
-    /// Past.
+    /// Reason for [`Class::Past`].
     Withdrawn {
-        /// The live tag of its line.
+        /// The newest tag of its line.
         live: Option<Declared<'c>>,
     },
-    /// Line.
+    /// Reason for [`Class::Line`].
     OtherPatch {
-        /// The version that is asked for.
+        /// The requested version.
         version: Box<str>,
-        /// The tag of its line.
+        /// The newest tag of its line.
         live: Declared<'c>,
-        /// The operating system that has the very version.
+        /// The operating system that has exactly this version.
         elsewhere: Option<&'c str>,
     },
-    /// Floating.
+    /// Reason for [`Class::Floating`].
     NewestLine {
         /// The shortest tag of the newest line.
         live: Declared<'c>,
     },
-    /// Unlisted.
+    /// Reason for [`Class::Unlisted`].
     AfterSnapshot {
-        /// The newest version that the catalog has.
+        /// The newest version in the catalog.
         newest: &'c str,
     },
-    /// No hardened image answers for the repository.
+    /// No hardened image replaces the repository.
     UnknownRepository,
-    /// What the catalog has instead is another image.
+    /// The catalog has another program for the repository.
     Substitute {
-        /// In what it differs.
+        /// The difference.
         note: Option<&'c str>,
     },
     /// The catalog has development builds only, or the tag asks for one.
     DevelopmentOnly,
-    /// A digest names an upstream image and nothing else.
+    /// The reference has a digest only, which names an upstream image and nothing else.
     DigestOnly,
-    /// An image for Windows.
+    /// The image is for Windows.
     Windows,
-    /// A FIPS build: they exist in mirrored repositories only.
+    /// The image is a FIPS build; these exist in mirrored repositories only.
     Fips,
-    /// An architecture that the image lacks.
+    /// The image is not built for the architecture.
     NoPlatform {
         /// The architecture, as the catalog writes it.
         platform: &'static str,
     },
-    /// The tag is a word.
+    /// The tag has no version.
     NoVersion {
         /// The tag.
         tag: Box<str>,
     },
     /// The tag is a commit id that the catalog does not have.
     Commit,
-    /// The catalog has no version of that line.
+    /// The catalog has no version of the line.
     NoLine {
-        /// The newest version that the catalog has.
+        /// The newest version in the catalog.
         newest: &'c str,
     },
-    /// Versions say nothing about upstream's.
+    /// The image's versions do not line up with upstream's.
     OtherScheme {
-        /// In what they differ.
+        /// The difference.
         why: &'c str,
     },
-    /// The catalog has the line, but neither the version nor a short tag that it could stand for.
+    /// The catalog has the line, but neither the version nor its short tag.
     NeverDeclared {
-        /// What is asked for, in the catalog's words.
+        /// The requested stem, in the catalog's spelling.
         stem: Box<str>,
-        /// The live tag of its line.
+        /// The newest tag of its line.
         live: Declared<'c>,
     },
     /// The catalog has the line, but not on that operating system.
     NoBase {
         /// The operating system, as upstream writes it.
         base: Box<str>,
-        /// The same version or line on another one.
+        /// The same version or line on another operating system.
         live: Option<Declared<'c>>,
     },
     /// The catalog has the line on that operating system, but not the version.
     OtherPatchOnBase {
         /// The operating system, as upstream writes it.
         base: Box<str>,
-        /// The same version on another one.
+        /// The same version on another operating system.
         live: Declared<'c>,
     },
-    /// The version exists on other operating systems than the default one.
+    /// The version exists on operating systems other than the default one.
     OtherBase {
-        /// The same version there.
+        /// The same version on one of these.
         live: Declared<'c>,
     },
     /// The version exists with a flavor only.
@@ -211,7 +211,7 @@ pub enum Reason<'c> {
     },
 }
 
-/// A live tag, with what it names where that is more than the tag.
+/// Displays a newest tag, with its version if the tag does not spell it.
 struct Live<'d, 'c>(&'d Declared<'c>);
 
 impl fmt::Display for Live<'_, '_> {

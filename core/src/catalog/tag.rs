@@ -1,7 +1,8 @@
-//! From an upstream tag to the tag of its hardened counterpart.
+//! Finds the hardened tag for an upstream tag.
 //!
-//! `request` reads what an upstream tag asks for: a stem (the version, with words that belong to it), an operating system, a
-//! flavor. `resolve` finds that among what the image declares, `newest` among the tags that a registry lists. `version` compares.
+//! `request` splits an upstream tag into a stem (the version and its words), an operating system and a flavor.
+//! `resolve` finds these among the declared tags, `newest` among the tags that a registry lists. `version` compares
+//! versions.
 
 mod distribution;
 mod find;

@@ -1,4 +1,4 @@
-//! Block scalars: `|` and `>`, whose text stands in lines of its own.
+//! Edits block scalars (`|` and `>`), whose text stands on lines of its own.
 
 use std::ops::Range;
 
@@ -7,21 +7,21 @@ use super::text::{column, line_end, line_start, next_line, skip_properties, skip
 use super::tree::{Content, Node, Tree};
 use super::write::is_special;
 
-/// A block scalar in the text.
+/// A block scalar.
 #[derive(Debug)]
 pub(super) struct BlockText {
-    /// `|` or `>` with its indicators.
+    /// The header: `|` or `>` with its indicators.
     pub(super) header: Range<usize>,
-    /// From the end of the header's line to the end of the last line that belongs to the value.
+    /// The lines of the value, from the end of the header's line.
     pub(super) lines: Range<usize>,
-    /// The text of the only line, if it is one line.
+    /// The text, if it is a single line.
     line: Option<Range<usize>>,
-    /// Whether more would belong to it if the document went on: it has no line break after it.
+    /// Whether the value ends without a line break.
     pub(super) is_cut_off: bool,
 }
 
 impl BlockText {
-    /// The block scalar of a node in that style.
+    /// Finds the block scalar of a node.
     pub(super) fn find(tree: &Tree<'_>, node: &Node<'_>) -> Option<Self> {
         let text = tree.document.text;
         let header = header(tree, node)?;
@@ -55,7 +55,7 @@ impl BlockText {
         Some(Self { header, lines: lines_start..end, line: last.filter(|_| filled == 1), is_cut_off })
     }
 
-    /// The line that changes and its new text, if the value can become `new` by that alone.
+    /// Returns the line to replace and its new text, if the value becomes `new` by changing one line.
     pub(super) fn with_line<'n>(&self, old: &str, new: &'n str) -> Option<(Range<usize>, &'n str)> {
         let line = self.line.clone()?;
         let breaks = old.get(old.trim_end_matches('\n').len()..)?;
@@ -72,12 +72,12 @@ fn header(tree: &Tree<'_>, node: &Node<'_>) -> Option<Range<usize>> {
         let behind = text.get(colon..)?.starts_with(':').then_some(colon + 1)?;
         return header_at(text, skip_properties(text, behind));
     }
-    // An item at the end of the document that has no text begins with its header.
+    // An item without text at the end of the document begins with its header.
     let is_empty = matches!(&node.content, Content::Scalar(Resolved::Text(text)) if text.is_empty());
     if let Some(header) = header_at(text, node.span.start).filter(|_| is_empty) {
         return Some(header);
     }
-    // Others have theirs in the last line before their text.
+    // Other block scalars have their header on the last line before their text.
     let mut start = line_start(text, node.span.start);
     loop {
         let line = text.get(start..line_end(text, start))?;
@@ -89,7 +89,7 @@ fn header(tree: &Tree<'_>, node: &Node<'_>) -> Option<Range<usize>> {
     }
 }
 
-/// The header that begins there: an indicator, maybe others, and nothing else on the line but a comment.
+/// Returns the header at `at`: an indicator, maybe others, and only a comment after it on the line.
 fn header_at(text: &str, at: usize) -> Option<Range<usize>> {
     let line = text.get(at..line_end(text, at))?;
     let indicators = line.strip_prefix(['|', '>'])?;

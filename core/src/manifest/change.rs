@@ -1,4 +1,4 @@
-//! What a patch asks for, found in the tree.
+//! Finds the changes of a patch in the tree of a document.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,12 @@ use serde_json::Value;
 use super::error::ManifestError;
 use super::tree::{Content, NodeId, Tree};
 
-/// One thing to change.
+/// One change.
 #[derive(Debug)]
 pub(super) struct Asked {
-    /// What changes, or what gets something new.
+    /// The JSON Pointer of the value that changes or gets something new.
     pub(super) pointer: String,
-    /// The same in the tree; maybe an alias.
+    /// The node of that value; maybe an alias.
     pub(super) place: NodeId,
     pub(super) what: What,
     pub(super) value: Value,
@@ -23,7 +23,7 @@ pub(super) struct Asked {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum What {
-    /// The value there becomes another.
+    /// The value is replaced.
     Set,
     /// A mapping gets a key.
     Key(String),
@@ -31,10 +31,10 @@ pub(super) enum What {
     Item,
 }
 
-/// What `patch` asks for, in order.
+/// Returns the changes of `patch`, in order.
 pub(super) fn asked(tree: &Tree<'_>, patch: &Patch) -> Result<Vec<Asked>, ManifestError> {
     let mut asked: Vec<Asked> = Vec::with_capacity(patch.len());
-    // Values that are set or added, which later operations may go on with.
+    // Values that were set or added, which later operations may change.
     let mut values: HashMap<String, usize> = HashMap::new();
     for operation in patch.iter() {
         let (pointer, value) = match operation {
@@ -58,7 +58,7 @@ pub(super) fn asked(tree: &Tree<'_>, patch: &Patch) -> Result<Vec<Asked>, Manife
     Ok(asked)
 }
 
-/// The earlier change that has the place, and the way from there.
+/// Returns the earlier change that contains the path, and the rest of the path.
 fn inside<'p>(values: &HashMap<String, usize>, path: &'p Pointer) -> Option<(usize, &'p str)> {
     let path = path.as_str();
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
@@ -109,7 +109,7 @@ fn find(tree: &Tree<'_>, path: &Pointer, value: &Value, is_add: bool) -> Result<
     Ok(Asked { pointer: above.as_str().to_owned(), place, what, value: value.clone() })
 }
 
-/// The values on the way to a pointer, from the root to what is there: each as it is written, which may be an alias.
+/// Returns the nodes on the way to a pointer, from the root on, each as it is written (maybe an alias).
 pub(super) fn way(tree: &Tree<'_>, path: &Pointer) -> Option<Vec<NodeId>> {
     let mut way = vec![tree.root];
     let mut place = tree.root;

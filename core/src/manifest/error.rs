@@ -1,13 +1,13 @@
-//! What is wrong with a document, and where.
+//! The errors of documents, with their positions.
 
 use std::fmt;
 
-/// A place in the stream; both count from 1.
+/// A position in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// The line.
+    /// The line, counted from 1.
     pub line: usize,
-    /// The column, in characters.
+    /// The column in characters, counted from 1.
     pub column: usize,
 }
 
@@ -17,53 +17,53 @@ impl fmt::Display for Position {
     }
 }
 
-/// Why a document cannot be read, or a patch cannot be written into its text.
+/// The reason why a document cannot be read, or a patch cannot be written into its text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum ManifestError {
-    /// The text is no YAML.
+    /// The text is not YAML.
     #[error("{at}: not YAML: {problem}")]
     Yaml { at: Position, problem: String },
-    /// The text is no JSON.
+    /// The text is not JSON.
     #[error("{at}: not JSON: expected {expected}")]
     Json { at: Position, expected: &'static str },
-    /// A tab stands where YAML counts spaces.
+    /// A line is indented with a tab.
     #[error("{at}: a tab cannot indent; use spaces")]
     Tab { at: Position },
-    /// An alias has no anchor.
+    /// An alias names an anchor that does not exist.
     #[error("{at}: no anchor `{name}` stands before this alias; define it above, in the same document")]
     UnknownAnchor { at: Position, name: String },
-    /// An alias stands inside of what it stands for.
+    /// An alias stands inside its own anchor's value.
     #[error("{at}: the alias `{name}` stands inside its own anchor; write the value out")]
     Cycle { at: Position, name: String },
-    /// A key stands twice in a mapping.
+    /// A mapping has the same key twice.
     #[error("{at}: the key `{key}` stands on line {} already; remove one of them", first.line)]
     DuplicateKey { at: Position, key: String, first: Position },
-    /// A key is no text.
+    /// A key is not a text.
     #[error("{at}: a key must be a text, a number, true or false; quote it")]
     Key { at: Position },
-    /// `<<` has no mapping.
+    /// `<<` is not followed by a mapping.
     #[error("{at}: `<<` takes a mapping or a list of mappings")]
     Merge { at: Position },
-    /// A merge comes after a key that it has, too: kubectl takes the one that is merged, others the one that is written.
+    /// A merge follows a key that it also has: kubectl takes the merged one, other readers the written one.
     #[error("{at}: readers disagree on `{key}`, which is written before `<<` and merged by it; write `<<` first")]
     MergeOrder { at: Position, key: String },
     /// A value does not fit its tag.
     #[error("{at}: the value is no `{tag}`; change it or remove the tag")]
     Tag { at: Position, tag: String },
-    /// The values are nested too deep.
+    /// Values are nested too deeply.
     #[error("{at}: nested deeper than {} levels", super::MAX_DEPTH)]
     Depth { at: Position },
-    /// Aliases stand for more than any object holds.
+    /// Aliases expand to more than any object holds.
     #[error("{at}: the aliases up to here stand for more than {} bytes; write less with them", super::MAX_EXPANSION)]
     Expansion { at: Position },
     /// The patch is for another document.
     #[error("line {line}: the document has no `{pointer}` to change")]
     Missing { line: usize, pointer: String },
-    /// A kind of change that cannot be written as an edit of the text.
+    /// The change cannot be written as an edit of the text.
     #[error("{at}: cannot change `{pointer}` in the text: {reason}")]
     Unsupported { at: Position, pointer: String, reason: &'static str },
-    /// A value stands in several places by an anchor, and not all of them are to change alike.
+    /// The value stands in several places by an anchor, and not all of them change alike.
     #[error(
         "{at}: cannot change `{pointer}` alone: `{other}` has the same value by anchor `{anchor}`; write the value out there"
     )]
@@ -74,7 +74,7 @@ pub enum ManifestError {
 }
 
 impl ManifestError {
-    /// Where reading stopped, or what is in the way of a change.
+    /// Returns the position where reading stopped, or of the value that prevents a change.
     pub fn at(&self) -> Position {
         match self {
             Self::Yaml { at, .. }

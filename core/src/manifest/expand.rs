@@ -1,4 +1,4 @@
-//! The document as JSON: aliases and merge keys become what they stand for.
+//! Expands aliases and merge keys into JSON.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::tree::{Content, NodeId, Tree, VALUE_COST};
 use super::{MAX_DEPTH, MAX_EXPANSION};
 use crate::text::json::push_string;
 
-/// The document as JSON.
+/// Returns the document as JSON.
 pub(super) fn json<'t>(tree: &Tree<'t>) -> Result<Cow<'t, str>, ManifestError> {
     let span = tree.node(tree.root).span.clone();
     if tree.is_json {
@@ -26,7 +26,7 @@ struct Writer<'a, 't> {
 }
 
 impl Writer<'_, '_> {
-    /// Appends a value; `again` says that an alias leads there, so that the text has it once and the JSON more often.
+    /// Appends a value. `again`: an alias leads here, so the JSON has the value more often than the text.
     fn value(&mut self, id: NodeId, depth: usize, again: bool) -> Result<(), ManifestError> {
         let tree = self.tree;
         let node = tree.node(id);

@@ -10,13 +10,13 @@ use super::text::{break_length, column, line_end, next_line, skip_properties, sk
 use super::tree::{Content, Entry, NodeId, Style, Tree};
 use super::write::{Dialect, Layout};
 
-/// Lists whose neighbours and whose document say nothing stand below their key, as kubectl writes them.
+/// The indent of list items below their key if the document has no example: none, as kubectl writes them.
 const LIST_INDENT: usize = 0;
 
-/// A key or item to add, and its value.
+/// A key or item to add, with its value.
 pub(super) type Member<'a> = (&'a What, &'a Value);
 
-/// Adds to the mappings and lists of one document, as the document writes its own.
+/// Adds members to the mappings and lists of one document, in the document's own style.
 #[derive(Debug)]
 pub(super) struct Inserter<'a, 't> {
     tree: &'a Tree<'t>,
@@ -38,7 +38,7 @@ impl<'a, 't> Inserter<'a, 't> {
         inserter
     }
 
-    /// Adds `members` to a mapping or list, which `pointer` names.
+    /// Adds `members` to the mapping or list at `pointer`.
     pub(super) fn insert(
         &self,
         id: NodeId,
@@ -89,7 +89,7 @@ impl<'a, 't> Inserter<'a, 't> {
                 What::Key(key) => Value::Object(Map::from_iter([(key.clone(), (*value).clone())])),
                 _ => Value::Array(vec![(*value).clone()]),
             };
-            // Behind a last line without a line break, that comes first; the new last line has none either.
+            // A last line without a line break gets one first; the new last line has none then.
             let is_open = at == text.len() && !text.ends_with(['\n', '\r']);
             if is_open {
                 lines.push_str(self.line_break);
@@ -103,7 +103,7 @@ impl<'a, 't> Inserter<'a, 't> {
         Ok(vec![Edit { range: at..at, text: lines, column }])
     }
 
-    /// Where new lines go: after the line of `end` and the comments below it that are deeper than `column`.
+    /// Returns where new lines go: after the line of `end` and the comments below it that are deeper than `column`.
     fn after(&self, end: usize, column: usize) -> usize {
         let text = self.tree.document.text;
         let mut at = next_line(text, end);
@@ -117,7 +117,7 @@ impl<'a, 't> Inserter<'a, 't> {
         at
     }
 
-    /// Adds to what stands in braces or brackets.
+    /// Adds members inside braces or brackets.
     fn insert_members(&self, id: NodeId, members: &[Member<'_>]) -> Result<Vec<Edit>, &'static str> {
         let text = self.tree.document.text;
         let node = self.tree.node(id);
@@ -150,7 +150,7 @@ impl<'a, 't> Inserter<'a, 't> {
         let comma = skip_space(text, end);
         let comma = (text.as_bytes().get(comma) == Some(&b',')).then_some(comma + 1);
         let end = comma.unwrap_or(end);
-        // A line may be as long as the text, so this looks at the blanks before the member only.
+        // A line may be as long as the text, so only the blanks before the member are looked at.
         let before = text.get(..start).unwrap_or_default().trim_end_matches([' ', '\t']);
         let is_first = before.ends_with(['\n', '\r']) && before.len() > node.span.start;
         let Some(indent) = text.get(before.len()..start).filter(|_| is_first) else {
@@ -159,7 +159,8 @@ impl<'a, 't> Inserter<'a, 't> {
             let new = format!("{space}{}{after}", written.join(dialect.comma()));
             return Ok(vec![Edit::replace(end..end, new)]);
         };
-        // One line each: the comma goes behind the last, and the new lines behind a comment there.
+        // The members stand on lines of their own: the comma follows the last one, and the new lines follow its
+        // comment.
         let rest = text.get(end..line_end(text, end)).unwrap_or_default();
         let is_free = rest.trim().is_empty() || rest.trim_start().starts_with('#');
         let at = if is_free { line_end(text, end) } else { end };
@@ -175,7 +176,7 @@ impl<'a, 't> Inserter<'a, 't> {
         Ok(vec![Edit::replace(end..end, ",".to_owned()), Edit::replace(at..at, lines)])
     }
 
-    /// How the members of a mapping or list in braces are written.
+    /// Returns the notation of the members of a mapping or list in braces.
     fn dialect(&self, id: NodeId) -> Dialect {
         let text = self.tree.document.text;
         let node = self.tree.node(id);
@@ -195,7 +196,7 @@ impl<'a, 't> Inserter<'a, 't> {
         }
     }
 
-    /// Where the last character of a value is, or the one after it.
+    /// Returns the position of a value's last character or the one after it.
     fn end_of(&self, id: NodeId) -> Result<usize, &'static str> {
         let node = self.tree.node(id);
         let is_braced = self.tree.document.text.get(node.span.clone()).is_some_and(|text| text.starts_with(['{', '[']));
@@ -223,7 +224,7 @@ impl<'a, 't> Inserter<'a, 't> {
         if !value.is_void() || value.start < value.span.start {
             return self.end_of(entry.value);
         }
-        // Nothing is written behind the colon, or not even that.
+        // The value is empty, maybe with nothing after the colon.
         let key = self.tree.node(entry.key).span.end;
         let colon = skip_space(self.tree.document.text, key);
         let has_colon = self.tree.document.text.as_bytes().get(colon) == Some(&b':');
@@ -235,7 +236,7 @@ impl<'a, 't> Inserter<'a, 't> {
         node.column.unwrap_or_else(|| column(self.tree.document.text, node.start))
     }
 
-    /// How much deeper than its key a list in lines is.
+    /// Returns how much deeper than its key a block list is.
     fn indent_of_list(&self, id: NodeId) -> Option<usize> {
         let node = self.tree.node(id);
         if node.style != Style::Block || !matches!(node.content, Content::Sequence(_)) {
@@ -245,7 +246,7 @@ impl<'a, 't> Inserter<'a, 't> {
         dash.checked_sub(self.column_of_key(node.key?))
     }
 
-    /// Where the first dash of a list in lines is.
+    /// Returns the position of the first dash of a block list.
     fn dash(&self, id: NodeId) -> Option<usize> {
         let text = self.tree.document.text;
         let node = self.tree.node(id);

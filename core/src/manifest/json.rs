@@ -1,4 +1,4 @@
-//! Reads JSON, strictly: what kubectl writes, where YAML has limits that JSON does not.
+//! Reads JSON strictly: kubectl writes it, and YAML readers have limits that JSON does not have.
 
 use std::borrow::Cow;
 
@@ -8,15 +8,15 @@ use super::stream::json_start;
 use super::tree::{Content, Mapping, Node, NodeId, Style, Tree};
 use super::{Document, MAX_DEPTH};
 
-/// Where a text stops being JSON.
+/// The error where a text stops being JSON.
 #[derive(Debug)]
 pub(super) struct Stop {
-    /// How far it was JSON; how far it got, if it is JSON all the same.
+    /// The byte up to which the text is JSON.
     pub(super) at: usize,
     pub(super) error: ManifestError,
 }
 
-/// The document as JSON; none if it does not begin like that.
+/// Reads the document as JSON; `None` if it does not begin like JSON.
 pub(super) fn read(document: Document<'_>) -> Option<Result<Tree<'_>, Stop>> {
     let at = json_start(document.text)?;
     let mut reader = Reader { tree: Tree::new(document, true), at, depth: 0 };
@@ -135,7 +135,7 @@ impl<'t> Reader<'t> {
         Ok(self.push(whole.len(), Style::DoubleQuoted, Resolved::Text(text)))
     }
 
-    /// An object or array, which begins here.
+    /// Reads an object or array.
     fn container(
         &mut self,
         content: fn(&mut Self) -> Result<Content<'t>, ManifestError>,

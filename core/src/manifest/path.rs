@@ -1,14 +1,14 @@
-//! Which key stands at a place of a document.
+//! Finds the key at a position of a document.
 
 use std::borrow::Cow;
 
 use super::documents;
 use super::tree::{Content, NodeId, Tree};
 
-/// The path of what begins at a byte of the first document, as people write it: `rules[0].match`. At a key it is that of the map
-/// that has it; empty is the whole document, and what no key can be told for.
+/// Returns the path of the value that begins at a byte of the first document, such as `rules[0].match`. At a key it is
+/// the path of its map; empty for the whole document, and if no key is found.
 ///
-/// It is for messages: whoever reads values as they come needs their path only once something is wrong.
+/// Messages use it: readers that stream values need the path only for an error.
 pub(crate) fn path_at(text: &str, at: Option<u64>) -> String {
     let tree = documents(text).first().and_then(|document| document.tree().ok()?);
     let at = at.and_then(|at| usize::try_from(at).ok());
@@ -21,7 +21,7 @@ pub(crate) fn path_at(text: &str, at: Option<u64>) -> String {
     path
 }
 
-/// The steps to what begins at the byte `at` in the value `id`, the last one first.
+/// Returns the steps to the value at byte `at` inside `id`, the last step first.
 fn steps_to<'t>(tree: &'t Tree<'_>, id: NodeId, at: usize) -> Option<Vec<Cow<'t, str>>> {
     let begins_there = |id| tree.node(id).span.start == at || tree.node(id).start == at;
     if begins_there(id) {

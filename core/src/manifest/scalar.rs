@@ -1,25 +1,25 @@
-//! What a scalar of YAML is in JSON: the rules of sigs.k8s.io/yaml, by which kubectl and Helm read.
+//! Resolves YAML scalars to JSON by the rules of sigs.k8s.io/yaml, which kubectl and Helm use.
 //!
-//! That is YAML 1.1 as go-yaml 2 knows it: `yes` is true and `0o17` is 15, but `1:30` is a text. Infinite numbers and
-//! timestamps, for which JSON has nothing, are texts.
+//! These are YAML 1.1 as go-yaml 2 reads it: `yes` is true and `0o17` is 15, but `1:30` is a text. Infinite numbers and
+//! timestamps, which JSON does not have, are texts.
 
 use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// A scalar as JSON has it.
+/// A scalar as JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Resolved<'t> {
     Null,
     Bool(bool),
-    /// As JSON writes it.
+    /// A number in JSON's notation.
     Number(Cow<'t, str>),
     Text(Cow<'t, str>),
 }
 
 impl Resolved<'_> {
-    /// The text as a key.
+    /// Returns the scalar's text as a key.
     pub(super) fn text(&self) -> &str {
         match self {
             Self::Null => "null",
@@ -30,7 +30,7 @@ impl Resolved<'_> {
     }
 }
 
-/// A plain scalar.
+/// Resolves a plain scalar.
 pub(super) fn plain(text: Cow<'_, str>) -> Resolved<'_> {
     match text.as_ref() {
         "" | "~" | "null" | "Null" | "NULL" => Resolved::Null,
@@ -43,7 +43,7 @@ pub(super) fn plain(text: Cow<'_, str>) -> Resolved<'_> {
     }
 }
 
-/// A scalar with a tag of YAML's own; none where the value does not fit.
+/// Resolves a scalar with one of YAML's own tags; `None` if the value does not fit.
 pub(super) fn tagged<'t>(tag: &str, text: Cow<'t, str>) -> Option<Resolved<'t>> {
     let resolved = match tag {
         "null" | "bool" | "int" | "float" => plain(text),
@@ -77,7 +77,7 @@ fn number(text: &str) -> Option<String> {
     integer(&plain).or_else(|| float(&plain))
 }
 
-/// An integer of 64 bits, decimal or with the prefix of another base.
+/// Reads an integer of 64 bits, decimal or with the prefix of another base.
 fn integer(text: &str) -> Option<String> {
     let (sign, digits) = match text.as_bytes().first()? {
         b'-' => ("-", text.get(1..)?),
@@ -103,7 +103,7 @@ fn integer(text: &str) -> Option<String> {
     }
 }
 
-/// A float: `1.`, `.5`, `1e3`. Written as Go's JSON encoder does, so that whole numbers have no point.
+/// Reads a float such as `1.`, `.5` or `1e3`, and writes it as Go's JSON encoder does: whole numbers have no point.
 fn float(text: &str) -> Option<String> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));

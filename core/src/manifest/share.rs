@@ -1,4 +1,4 @@
-//! Who has a value: anchors put one text into several places of a document.
+//! Finds the values that an anchor puts into several places of a document.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,18 +8,18 @@ use super::change::{self, Asked};
 use super::error::ManifestError;
 use super::tree::{Content, NodeId, Tree};
 
-/// The places of what is to change.
+/// The places of the values that change.
 #[derive(Debug)]
 pub(super) struct Sharing {
     aliases: HashMap<NodeId, Vec<NodeId>>,
     uses: HashMap<NodeId, Vec<Use>>,
 }
 
-/// A place that has a value.
+/// One place of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Use {
     pub(super) pointer: String,
-    /// Whether the mapping there merges it.
+    /// Whether the mapping there merges the value.
     pub(super) merged: bool,
 }
 
@@ -51,18 +51,18 @@ impl Sharing {
         sharing
     }
 
-    /// The aliases of a value.
+    /// Returns the aliases of a value.
     pub(super) fn aliases(&self, source: NodeId) -> &[NodeId] {
         self.aliases.get(&source).map_or(&[], Vec::as_slice)
     }
 
-    /// Where a value stands: an alias, or what is written, which may be inside of something that others have, too.
+    /// Returns the places of a value: an alias, or the written value, which may be inside a shared one.
     pub(super) fn uses(&self, id: NodeId) -> &[Use] {
         self.uses.get(&id).map_or(&[], Vec::as_slice)
     }
 }
 
-/// `pointer`, where `source` stands, cannot change because `other` has the same value and stays.
+/// Returns the error that `pointer` cannot change, because `other` has the same value and stays.
 pub(super) fn shared(tree: &Tree<'_>, source: NodeId, pointer: &str, other: &str) -> ManifestError {
     let alias = [other, pointer].iter().find_map(|pointer| {
         let way = change::way(tree, Pointer::parse(pointer).ok()?)?;
@@ -85,7 +85,7 @@ struct Walk<'a, 't> {
 }
 
 impl Walk<'_, '_> {
-    /// Goes through all that the document means; reading it proved that this has an end.
+    /// Visits every value that the document means; reading it proved that there is an end.
     fn visit(&mut self, id: NodeId) {
         self.note(id, false);
         let tree = self.tree;

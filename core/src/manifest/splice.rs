@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-/// A part of the text that becomes another.
+/// A replacement of a part of the text.
 #[derive(Debug)]
 pub(super) struct Edit {
     pub(super) range: Range<usize>,
     pub(super) text: String,
-    /// The column of new lines: of several in one place, those of inner values come first.
+    /// The column of new lines. Of several edits at one position, those of inner values come first.
     pub(super) column: usize,
 }
 
@@ -18,7 +18,7 @@ impl Edit {
     }
 }
 
-/// The text with the edits; none where two of them change the same part.
+/// Returns the text with all edits; `None` if two of them overlap.
 pub(super) fn apply(text: &str, mut edits: Vec<Edit>) -> Option<String> {
     edits.sort_by_key(|edit| (edit.range.start, !edit.range.is_empty(), Reverse(edit.column)));
     let mut edited = String::with_capacity(text.len() + edits.iter().map(|edit| edit.text.len()).sum::<usize>());

@@ -1,20 +1,20 @@
-//! Lines of a text, and what stands between its values.
+//! Finds lines, and the text between values.
 
 use super::error::Position;
 
-/// Where the line break at the end of the line of `at` begins, or the text ends.
+/// Returns where the line of `at` ends: at its line break, or at the end of the text.
 pub(super) fn line_end(text: &str, at: usize) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     at + rest.find(['\n', '\r']).unwrap_or(rest.len())
 }
 
-/// Where the line after the one of `at` begins, or the text ends.
+/// Returns where the line after `at` begins, or the end of the text.
 pub(super) fn next_line(text: &str, at: usize) -> usize {
     let end = line_end(text, at);
     end + break_length(text, end)
 }
 
-/// The length of the line break at `at`; 0 where there is none.
+/// Returns the length of the line break at `at`; 0 if there is none.
 pub(super) fn break_length(text: &str, at: usize) -> usize {
     match text.as_bytes().get(at..) {
         Some([b'\r', b'\n', ..]) => 2,
@@ -23,19 +23,19 @@ pub(super) fn break_length(text: &str, at: usize) -> usize {
     }
 }
 
-/// Where the line of `at` begins; a byte-order mark is no part of it.
+/// Returns where the line of `at` begins, after a byte-order mark.
 pub(super) fn line_start(text: &str, at: usize) -> usize {
     let before = text.get(..at).unwrap_or_default();
     let start = before.rfind(['\n', '\r']).map_or(0, |found| found + 1);
     start + if text.get(start..).is_some_and(|line| line.starts_with('\u{feff}')) { '\u{feff}'.len_utf8() } else { 0 }
 }
 
-/// How many characters stand before `at` on its line.
+/// Returns the number of characters before `at` on its line.
 pub(super) fn column(text: &str, at: usize) -> usize {
     text.get(line_start(text, at)..at).unwrap_or_default().chars().count()
 }
 
-/// Where `at` is in the stream, if the text begins at `start`.
+/// Returns the position of `at` in the stream, given where the text begins.
 pub(super) fn position(text: &str, at: usize, start: Position) -> Position {
     let (mut line, mut begin) = (0, 0);
     loop {
@@ -52,7 +52,7 @@ pub(super) fn position(text: &str, at: usize, start: Position) -> Position {
     Position { line: start.line + line, column: if line == 0 { start.column + column } else { 1 + column } }
 }
 
-/// The first place from `at` that is no white space and no comment.
+/// Returns the first position from `at` on that is neither white space nor comment.
 pub(super) fn skip_space(text: &str, mut at: usize) -> usize {
     loop {
         match text.as_bytes().get(at) {
@@ -63,7 +63,7 @@ pub(super) fn skip_space(text: &str, mut at: usize) -> usize {
     }
 }
 
-/// The same, where anchors and tags are passed over as well.
+/// Like [`skip_space`], but also skips anchors and tags.
 pub(super) fn skip_properties(text: &str, at: usize) -> usize {
     let mut at = skip_space(text, at);
     while let Some(rest) = text.get(at..).filter(|rest| rest.starts_with(['&', '!'])) {

@@ -1,4 +1,4 @@
-//! The values of a document and where they stand in its text.
+//! The values of a document with their places in the text.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -8,17 +8,17 @@ use super::error::{ManifestError, Position};
 use super::scalar::Resolved;
 use super::{Document, MAX_EXPANSION};
 
-/// A value of one tree.
+/// The identity of a value in its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct NodeId(usize);
 
-/// How a value is written.
+/// The notation of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     Plain,
     SingleQuoted,
     DoubleQuoted,
-    /// `|` or `>`.
+    /// A block text: `|` or `>`.
     BlockText,
     Block,
     Flow,
@@ -26,23 +26,23 @@ pub(super) enum Style {
 
 #[derive(Debug)]
 pub(super) struct Node<'t> {
-    /// The value without its anchor and tag; the braces and brackets are part of it. A list or mapping in block style
-    /// and a block scalar begin here, but end elsewhere.
+    /// The value without its anchor and tag, but with its braces or brackets. A block list, block mapping or block
+    /// scalar begins here and ends elsewhere.
     pub(super) span: Range<usize>,
-    /// Where the anchor or tag begins, or the value.
+    /// The position of the anchor or tag, or of the value if it has neither.
     pub(super) start: usize,
     pub(super) anchor: Option<Cow<'t, str>>,
     pub(super) tagged: bool,
     pub(super) style: Style,
-    /// The key, if this is a value of a mapping.
+    /// The key, if the node is a value of a mapping.
     pub(super) key: Option<NodeId>,
-    /// The column that YAML counts for it, if it is a key of a block mapping.
+    /// The column by YAML's count, if the node is a key of a block mapping.
     pub(super) column: Option<usize>,
     pub(super) content: Content<'t>,
 }
 
 impl Node<'_> {
-    /// Whether nothing is written: the null of `key:`.
+    /// Reports whether nothing is written: the null of `key:`.
     pub(super) fn is_void(&self) -> bool {
         self.span.is_empty() && self.style == Style::Plain
     }
@@ -61,26 +61,26 @@ pub(super) enum Content<'t> {
 pub(super) struct Entry {
     pub(super) key: NodeId,
     pub(super) value: NodeId,
-    /// What has it, if it comes from elsewhere by `<<`: an alias or a mapping.
+    /// The alias or mapping that the entry comes from, if it is merged by `<<`.
     pub(super) through: Option<NodeId>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Mapping {
-    /// What is written, `<<` included.
+    /// The written entries, `<<` included.
     pub(super) written: Vec<Entry>,
-    /// What it means, if it merges others.
+    /// The entries with merged ones, if the mapping merges any.
     merged: Option<Vec<Entry>>,
 }
 
 impl Mapping {
-    /// The keys and values that the mapping has.
+    /// Returns the entries with merged ones.
     pub(super) fn members(&self) -> &[Entry] {
         self.merged.as_ref().unwrap_or(&self.written)
     }
 }
 
-/// What a value counts for beside its text, so that many small ones have an end, too.
+/// The cost of a value beside its text, so that the number of small values is bounded as well.
 pub(super) const VALUE_COST: usize = 16;
 
 #[derive(Debug)]
@@ -89,7 +89,7 @@ pub(super) struct Tree<'t> {
     pub(super) is_json: bool,
     nodes: Vec<Node<'t>>,
     pub(super) root: NodeId,
-    /// How many more entries may be merged.
+    /// The number of entries that may still be merged.
     mergeable: usize,
 }
 
@@ -111,17 +111,17 @@ impl<'t> Tree<'t> {
         self.nodes.get_mut(id.0).expect("only `push` makes ids, and nodes are never removed")
     }
 
-    /// All values, in the order in which they begin.
+    /// Returns all values in the order of their beginnings.
     pub(super) fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node<'t>)> {
         self.nodes.iter().enumerate().map(|(position, node)| (NodeId(position), node))
     }
 
-    /// A value, what is inside of it and what follows it.
+    /// Returns a value, the values inside it and the values after it.
     pub(super) fn nodes_from(&self, id: NodeId) -> impl Iterator<Item = &Node<'t>> {
         self.nodes.iter().skip(id.0)
     }
 
-    /// What an alias stands for, or the value itself.
+    /// Returns the value that an alias stands for, or the value itself.
     pub(super) fn target(&self, id: NodeId) -> NodeId {
         match self.node(id).content {
             Content::Alias(target) => target,
@@ -133,12 +133,12 @@ impl<'t> Tree<'t> {
         self.document.position(at)
     }
 
-    /// The position of a value.
+    /// Returns the position of a value.
     pub(super) fn position_of(&self, id: NodeId) -> Position {
         self.position(self.node(id).start)
     }
 
-    /// The text of a key; merging keys have none of their own.
+    /// Returns the text of a key; empty for a merge key.
     pub(super) fn key(&self, entry: Entry) -> &str {
         match &self.node(self.target(entry.key)).content {
             Content::Scalar(resolved) => resolved.text(),
@@ -146,7 +146,7 @@ impl<'t> Tree<'t> {
         }
     }
 
-    /// Makes a mapping of its keys and values, which alternate.
+    /// Builds a mapping from alternating keys and values.
     pub(super) fn mapping(&mut self, children: &[NodeId]) -> Result<Mapping, ManifestError> {
         let mut written = Vec::with_capacity(children.len() / 2);
         let mut has_merge = false;
@@ -182,7 +182,7 @@ impl<'t> Tree<'t> {
         is_plain && matches!(&node.content, Content::Scalar(Resolved::Text(text)) if text == "<<")
     }
 
-    /// What a mapping has: keys of its own win, then those of what is merged first.
+    /// Merges the entries of a mapping: its own keys win, then those of earlier merges.
     fn merge(&self, written: &[Entry], left: &mut usize) -> Result<Vec<Entry>, ManifestError> {
         let mut taken: HashMap<&str, Option<usize>> = HashMap::new();
         for (position, entry) in written.iter().enumerate() {
@@ -219,7 +219,7 @@ impl<'t> Tree<'t> {
         Ok(members)
     }
 
-    /// What a mapping merges, in the order in which it is written.
+    /// Returns the mappings that a mapping merges, in written order.
     pub(super) fn merges(&self, mapping: &Mapping) -> Vec<NodeId> {
         if mapping.merged.is_none() {
             return Vec::new();
@@ -228,7 +228,7 @@ impl<'t> Tree<'t> {
         merges.filter_map(|entry| self.sources(entry.value).ok()).flatten().collect()
     }
 
-    /// What `<<` merges.
+    /// Returns the mappings that one `<<` merges.
     fn sources(&self, value: NodeId) -> Result<Vec<NodeId>, ManifestError> {
         match &self.node(value).content {
             Content::Sequence(items) => Ok(items.clone()),

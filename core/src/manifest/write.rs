@@ -1,4 +1,4 @@
-//! Writes values: as the plain text that needs no quotes, with quotes, in braces or in lines.
+//! Writes values: plain, quoted, in braces or on lines.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::scalar::{self, Resolved};
 use crate::text::json::push_string;
 
-/// How values in braces and brackets are written.
+/// The notation of values in braces and brackets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// `{name: x}`
@@ -28,7 +28,7 @@ impl Dialect {
         if self == Self::TightJson { "," } else { ", " }
     }
 
-    /// A value in one line.
+    /// Returns a value on one line.
     pub(super) fn value(self, value: &Value) -> String {
         match value {
             Value::String(text) => self.text(text).into_owned(),
@@ -44,7 +44,7 @@ impl Dialect {
         }
     }
 
-    /// A key and its value.
+    /// Returns a key and its value.
     pub(super) fn member(self, key: &str, value: &Value) -> String {
         format!("{}{}{}", self.text(key), self.colon(), self.value(value))
     }
@@ -54,13 +54,13 @@ impl Dialect {
     }
 }
 
-/// How values in lines are written.
+/// The layout of values on lines.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout<'t> {
     pub(super) line_break: &'t str,
-    /// How much deeper than their key the items of a list are.
+    /// How much deeper than its key a list item is.
     pub(super) list_indent: usize,
-    /// What stands between the dash and the item.
+    /// The text between the dash and the item.
     pub(super) gap: &'t str,
 }
 
@@ -97,7 +97,7 @@ impl Layout<'_> {
         }
     }
 
-    /// Begins a line for all but the first of several.
+    /// Begins a new line for every entry but the first.
     fn begin(self, text: &mut String, position: usize, column: usize) {
         if position > 0 {
             text.push_str(self.line_break);
@@ -106,12 +106,13 @@ impl Layout<'_> {
     }
 }
 
-/// The text as it needs to be in YAML: plain, or else in double quotes.
+/// Returns a text in YAML: plain if possible, else in double quotes.
 pub(super) fn scalar(text: &str) -> Cow<'_, str> {
     if is_plain(text) { text.into() } else { double_quoted(text).into() }
 }
 
-/// Whether a text needs no quotes, wherever it stands and whatever reads it: far fewer than YAML allows, but every image.
+/// Reports whether a text needs no quotes for any reader. This is stricter than YAML, but includes every image
+/// reference.
 fn is_plain(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@' | '+');
     text.starts_with(|first: char| first.is_ascii_alphanumeric())
@@ -121,13 +122,13 @@ fn is_plain(text: &str) -> bool {
         && matches!(scalar::plain(text.into()), Resolved::Text(_))
 }
 
-/// The text in single quotes; none if it has what only double quotes can hold.
+/// Returns a text in single quotes; `None` if it needs double quotes.
 pub(super) fn single_quoted(text: &str) -> Option<String> {
     let fits = !text.chars().any(is_special);
     fits.then(|| format!("'{}'", text.replace('\'', "''")))
 }
 
-/// The text in double quotes, as JSON and YAML both have them.
+/// Returns a text in double quotes, as both JSON and YAML read them.
 pub(super) fn double_quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     push_string(&mut quoted, text);
@@ -148,7 +149,7 @@ pub(super) fn double_quoted(text: &str) -> String {
     quoted
 }
 
-/// What one reader or another takes for a line break or refuses.
+/// Reports whether some reader takes a character for a line break, or refuses it.
 pub(super) fn is_special(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }

@@ -1,4 +1,4 @@
-//! Reads YAML.
+//! Reads YAML documents.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,10 +11,10 @@ use super::text::{line_end, next_line};
 use super::tree::{Content, Mapping, Node, NodeId, Style, Tree};
 use super::{Document, MAX_DEPTH};
 
-/// The namespace of YAML's own tags, which `!!` stands for.
+/// The namespace of YAML's own tags, which `!!` abbreviates.
 const YAML_TAGS: &str = "tag:yaml.org,2002:";
 
-/// The document as YAML; none if it has no value.
+/// Reads the document as YAML; `None` if it has no value.
 pub(super) fn read(document: Document<'_>) -> Result<Option<Tree<'_>>, ManifestError> {
     let options = granit_parser::options! {
         emit_anchor_events: true,
@@ -54,7 +54,7 @@ fn start(span: &Span) -> usize {
     span.start.byte_offset().unwrap_or_default()
 }
 
-/// The first tab that indents, on the line of `at` or the next ones.
+/// Returns the first tab that indents the line of `at` or a later one.
 fn tab_from(text: &str, at: usize) -> Option<usize> {
     let mut start = super::text::line_start(text, at);
     while start < text.len() {
@@ -68,7 +68,7 @@ fn tab_from(text: &str, at: usize) -> Option<usize> {
     None
 }
 
-/// A list or mapping that has not ended.
+/// A list or mapping that is still open.
 struct Open {
     id: NodeId,
     children: Vec<NodeId>,
@@ -142,14 +142,14 @@ impl<'t> Reader<'t> {
         };
         match tag.map(|tag| (tag, tag.suffix_in_namespace(YAML_TAGS))) {
             None if style == ScalarStyle::Plain => Ok(scalar::plain(text)),
-            // A tag of somebody's own, and `!`, make it a text.
+            // A custom tag, and `!`, make the scalar a text.
             None | Some((_, None)) => Ok(Resolved::Text(text)),
             Some((tag, Some(name))) => scalar::tagged(&name, text)
                 .ok_or_else(|| ManifestError::Tag { at: self.tree.position(start(span)), tag: tag.original() }),
         }
     }
 
-    /// A block scalar at the end of a text without a last line break has none either, as Kubernetes reads it.
+    /// Removes the line break that a block scalar at the end of the text does not have, as Kubernetes reads it.
     fn without_missing_break(&self, text: Cow<'t, str>, span: &Span) -> Cow<'t, str> {
         let written = self.tree.document.text;
         let last_line = written.rsplit(['\n', '\r']).next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A policy file with remarks for whoever wrote it.
+//! Checks a policy file and adds remarks for its author.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,42 +10,42 @@ use super::problem::{PolicyError, Problem, position, shown};
 use super::raw::{RawPolicy, RawSecret};
 use super::{Effect, Policy, Prefix, syntax};
 
-/// A policy, and what its writer should know.
+/// A policy with remarks for its author.
 #[derive(Debug)]
 pub struct Checked {
     /// The policy.
     pub policy: Policy,
-    /// What is valid and may still not do what was meant.
+    /// The remarks on settings that are valid but may not do what was meant.
     pub notes: Vec<Note>,
 }
 
-/// A remark and where it belongs; displayed as `policy.yaml:3:5: remark`.
+/// A remark and its place; it displays as `policy.yaml:3:5: remark`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
-    /// The file, as the reader calls it.
+    /// The file's name, as the caller gave it.
     pub file: String,
-    /// Counted from 1.
+    /// The line, counted from 1.
     pub line: NonZeroU64,
-    /// Counted from 1, in characters.
+    /// The column in characters, counted from 1.
     pub column: NonZeroU64,
-    /// What to know.
+    /// The remark.
     pub remark: Remark,
 }
 
-/// What the writer of a valid policy should know.
+/// A remark on a valid policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remark {
-    /// `hardened.digest` is for policies that ask a registry which digest a tag has.
+    /// `hardened.digest` has no effect, because no registry is asked.
     DigestWithoutRegistry,
-    /// A registry of a pull secret that no target is on.
+    /// A registry of a pull secret has no targets.
     SecretUnused {
         /// The secret's name.
         secret: String,
         /// The registry, or registry and path.
         registry: Prefix,
     },
-    /// A place of targets that no pull secret is for.
+    /// Targets without a pull secret.
     NoSecret(String),
 }
 
@@ -73,7 +73,7 @@ impl fmt::Display for Remark {
 }
 
 impl Checked {
-    /// Reads a policy; `file` is what errors and notes call it.
+    /// Reads a policy; `file` is its name in errors and remarks.
     ///
     /// ```
     /// use quench_core::policy::Checked;
@@ -116,15 +116,15 @@ impl Checked {
     }
 }
 
-/// Where the file says what remarks are about.
+/// The places in the file that remarks are about.
 struct Places {
     digest: Option<Location>,
     repository: Option<Location>,
-    /// Of each rule that replaces.
+    /// The `replace` of each rule.
     replace: Vec<Location>,
-    /// Of each mirror.
+    /// The `to` of each mirror.
     to: Vec<Location>,
-    /// Of each registry of each secret; None where the file says nothing of secrets.
+    /// The registries of each secret; `None` if the file lists no secrets.
     registries: Option<Vec<Vec<Location>>>,
 }
 
@@ -155,7 +155,7 @@ impl Places {
 
     fn about_secrets(&self, policy: &Policy, remarks: &mut Vec<(Location, Remark)>) {
         let targets = self.targets(policy);
-        // What copies a hardened image stays as it is, and its pods get the secret.
+        // A copy of a hardened image stays, and its pods get the secret.
         let copies = policy.aliases.iter().map(|alias| format!("{}/", alias.from));
         let reached: HashSet<String> =
             targets.iter().map(|(_, target)| literal(target).to_owned()).chain(copies).collect();
@@ -170,7 +170,7 @@ impl Places {
         }
         let mut named = HashSet::new();
         let registries = || policy.pull_secrets.iter().flat_map(|secret| &secret.registries);
-        // An empty list says that no target needs one.
+        // An empty list states that no target needs a secret.
         for (location, target) in targets.iter().filter(|_| !policy.pull_secrets.is_empty()) {
             let place = literal(target);
             let host = place.split('/').next().unwrap_or_default().to_owned();
@@ -180,7 +180,7 @@ impl Places {
         }
     }
 
-    /// Everywhere that this policy leads, as it is written.
+    /// Returns every place that targets may be in, as written.
     fn targets(&self, policy: &Policy) -> Vec<(Location, String)> {
         let of_secrets = || self.registries.as_ref()?.first()?.first().copied();
         let repository = self.repository.or_else(of_secrets).unwrap_or(Location::UNKNOWN);
@@ -195,12 +195,12 @@ impl Places {
     }
 }
 
-/// What a place of targets begins with, whatever the image.
+/// Returns the literal beginning of a target.
 fn literal(target: &str) -> &str {
     target.split('{').next().unwrap_or_default()
 }
 
-/// Whether some image may lie both at a place of targets and below a prefix.
+/// Reports whether an image may be both in a place of targets and below a prefix.
 fn overlap(place: &str, prefix: &Prefix) -> bool {
     let prefix = prefix.to_string();
     let below = place.strip_prefix(&*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':', '@']));

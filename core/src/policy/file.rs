@@ -1,4 +1,4 @@
-//! The file as people write it, checked.
+//! Converts the raw file to a policy, checking each key.
 
 use std::collections::HashSet;
 
@@ -18,7 +18,7 @@ use crate::catalog::{Class, Platform};
 const API_VERSION: &str = "quench.dev/v1alpha1";
 
 impl Policy {
-    /// Reads a policy; `file` is what errors call it.
+    /// Reads a policy; `file` is its name in errors.
     pub fn parse(text: &str, file: &str) -> Result<Self, PolicyError> {
         let read = || {
             let mut policy = Self::default();
@@ -28,7 +28,7 @@ impl Policy {
         read().map_err(|misplaced| PolicyError::at(file, misplaced))
     }
 
-    /// Takes over what a file says, key by key.
+    /// Applies the raw file, key by key.
     pub(super) fn take(&mut self, written: RawPolicy) -> Result<(), Misplaced> {
         for (key, field, expected) in
             [("apiVersion", written.api_version, API_VERSION), ("kind", written.kind, "Policy")]

@@ -1,4 +1,4 @@
-//! Patterns over names: `*` stands for any text without a `/`, `**` for any text at all, everything else for itself.
+//! Matches names by patterns: `*` stands for any text without a `/`, `**` for any text, everything else for itself.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use super::pattern::{Part, Pattern};
 use super::problem::shown;
 use crate::reference::{ParseError, Reference};
 
-/// The longest pattern of a tag, which has 128 characters at most, or of a namespace's name.
+/// The longest pattern of a tag (at most 128 characters) or of a namespace's name.
 const MAX_WORD: usize = 255;
 
-/// A pattern that a whole text must fit.
+/// A pattern that must match a whole text.
 #[derive(Clone)]
 pub struct Glob {
     pattern: Box<str>,
@@ -17,12 +17,12 @@ pub struct Glob {
 }
 
 impl Glob {
-    /// A pattern for canonical repositories, such as `ghcr.io/acme/**`.
+    /// Reads a pattern for canonical repositories, such as `ghcr.io/acme/**`.
     pub(super) fn of_repositories(pattern: &str) -> Result<Self, GlobError> {
         if pattern.is_empty() {
             return Err(GlobError::Empty { any: "`**`" });
         }
-        // Something that the pattern fits: were it no canonical repository, nothing that the pattern fits would be one.
+        // A text that the pattern matches: if it is no canonical repository, nothing that the pattern matches is one.
         let sample = match pattern.strip_prefix("**") {
             Some(rest) => ["a.a/a", rest].concat(),
             None => match pattern.strip_prefix("*/") {
@@ -52,12 +52,12 @@ impl Glob {
         Self::new(pattern)
     }
 
-    /// A pattern for tags, such as `1.25*`.
+    /// Reads a pattern for tags, such as `1.25*`.
     pub(super) fn of_tags(pattern: &str) -> Result<Self, GlobError> {
         Self::of_words(pattern, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
     }
 
-    /// A pattern for names of namespaces, such as `team-*`.
+    /// Reads a pattern for names of namespaces, such as `team-*`.
     pub(super) fn of_namespaces(pattern: &str) -> Result<Self, GlobError> {
         Self::of_words(pattern, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     }
@@ -99,12 +99,12 @@ impl Glob {
         Ok(Self { pattern: pattern.into(), parts: Pattern::new(parts) })
     }
 
-    /// Whether the whole of `text` fits.
+    /// Reports whether the whole of `text` matches.
     pub fn matches(&self, text: &str) -> bool {
         self.parts.matches(text)
     }
 
-    /// The patterns that fit whatever this one fits, as far as a look at the patterns tells.
+    /// Returns patterns that match everything that this one matches, as far as that is easy to see.
     pub(super) fn covering(&self) -> impl Iterator<Item = String> {
         let whole_components = self.pattern.match_indices('/').filter_map(|(slash, _)| self.pattern.get(..=slash));
         let below = whole_components.map(|components| format!("{components}**"));
@@ -133,47 +133,47 @@ impl PartialEq for Glob {
 
 impl Eq for Glob {}
 
-/// Why a text is no pattern.
+/// The reason why a text is not a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GlobError {
-    /// Nothing.
+    /// The pattern is empty.
     #[error("the pattern is empty; write {any} for any")]
     Empty {
-        /// What may be written.
+        /// Examples of valid patterns.
         any: &'static str,
     },
-    /// More stars than mean something.
+    /// The pattern has too many stars in a row.
     #[error("only {allowed} stands for other text; remove the further stars")]
     Stars {
-        /// What may be written.
+        /// The allowed stars.
         allowed: &'static str,
     },
-    /// It would never fit.
+    /// The pattern has a character that no name has.
     #[error("no name has a `{}`; only `*` stands for other text", .character.escape_default())]
     Character {
         /// The first such character.
         character: char,
     },
-    /// Only a registry, or only a word.
+    /// The pattern is only a registry, or only a word.
     #[error("a registry and a repository are needed; write {}", if *.registry { "`/**` behind the registry for all of its images" } else { "it out, such as `docker.io/library/nginx`" })]
     NoRepository {
         /// Whether it is a registry.
         registry: bool,
     },
-    /// Tags have their own pattern.
+    /// The pattern has a tag, which belongs into `tag`.
     #[error("tag and digest have no place here; write the tag in `tag`")]
     Tagged,
-    /// Canonical references are what is compared.
+    /// The pattern is not in canonical form.
     #[error("it would never match; write it out as `{}`", shown(.canonical))]
     NotCanonical {
         /// The canonical form.
         canonical: String,
     },
-    /// No reference is like that.
+    /// No reference matches the pattern.
     #[error("it can never match: {0}; only `*` (up to a `/`) and `**` stand for other text")]
     Reference(ParseError),
-    /// Beyond what can be compared.
+    /// The pattern is too long.
     #[error("the pattern is longer than any name; write a shorter one with `*`")]
     TooLong,
 }

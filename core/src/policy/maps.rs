@@ -1,4 +1,4 @@
-//! The keys whose own keys are names from elsewhere: kinds of workloads and codes of hazards.
+//! The maps whose keys are names from elsewhere: kinds of workloads and codes of hazards.
 
 use std::borrow::Cow;
 use std::fmt;

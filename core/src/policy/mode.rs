@@ -1,4 +1,4 @@
-//! How far a decision goes, by namespace, by kind and by who asks.
+//! The mode, and how namespaces, kinds and people change it.
 
 use std::borrow::Cow;
 
@@ -7,21 +7,21 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::glob::Glob;
 use crate::read::workload::Kind;
 
-/// How far a decision goes; ordered from least to most.
+/// How far a decision goes, from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Nothing is looked at. YAML 1.1 reads an unquoted `off` as false, and so do tools that write policies.
+    /// Objects are not looked at. YAML 1.1 reads an unquoted `off` as false, and so do tools that write policies.
     #[serde(alias = "false")]
     Off,
-    /// Says what would happen, changes nothing.
+    /// The webhook says what would happen and changes nothing.
     Warn,
-    /// Rewrites.
+    /// Images are rewritten.
     Enforce,
 }
 
 impl Mode {
-    /// The mode as policies, labels and annotations spell it.
+    /// Returns the word in policies, labels and annotations.
     pub fn name(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -30,21 +30,21 @@ impl Mode {
         }
     }
 
-    /// The mode of that name.
+    /// Returns the mode of that name.
     pub fn named(name: &str) -> Option<Self> {
         [Self::Off, Self::Warn, Self::Enforce].into_iter().find(|mode| mode.name() == name)
     }
 }
 
-/// What the webhook does with objects of a kind.
+/// The webhook's treatment of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Treatment {
-    /// Rewrites them.
+    /// Objects of the kind are rewritten.
     Rewrite,
-    /// Warns who applies them and changes nothing: their pods are what is rewritten.
+    /// The person who applies the object is warned; only its pods are rewritten.
     Warn,
-    /// Leaves them alone. False is read as `off`, as in [`Mode`].
+    /// Objects of the kind are left alone. False is read as `off`, as in [`Mode`].
     #[serde(alias = "false")]
     Off,
 }
@@ -69,16 +69,16 @@ impl JsonSchema for Treatment {
     }
 }
 
-/// What the webhook does with each kind of workload.
+/// The webhook's treatment of each kind of workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workloads {
     treatments: [Treatment; Kind::ALL.len()],
-    /// What it does with templates that a tool keeps equal to Git, where their kind says `Rewrite`.
+    /// The treatment of templates that a tool keeps equal to Git, if their kind is rewritten.
     pub gitops: GitOps,
 }
 
 impl Workloads {
-    /// What the webhook does with objects of that kind.
+    /// Returns the treatment of a kind.
     pub fn treatment(&self, kind: Kind) -> Treatment {
         self.treatments.get(kind as usize).copied().unwrap_or(Treatment::Off)
     }
@@ -91,7 +91,8 @@ impl Workloads {
 }
 
 impl Default for Workloads {
-    /// Pods and the pods of nodes are rewritten where they are made. Other templates would roll or drift: their pods are rewritten.
+    /// Rewrites Pods and `DaemonSets`. A change of another template would start a rollout or drift from Git, so only
+    /// its pods are rewritten.
     fn default() -> Self {
         let treatments = Kind::ALL.map(|kind| match kind {
             Kind::Pod | Kind::DaemonSet => Treatment::Rewrite,
@@ -102,13 +103,13 @@ impl Default for Workloads {
     }
 }
 
-/// What happens to templates that Argo CD or Flux track.
+/// The treatment of templates that Argo CD or Flux track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GitOps {
-    /// They are rewritten as others: the tool sees a difference from Git.
+    /// They are rewritten like others: the tool sees a difference from Git.
     Rewrite,
-    /// Whoever applies them is warned; their pods are what is rewritten.
+    /// The person who applies them is warned; only their pods are rewritten.
     Warn,
 }
 

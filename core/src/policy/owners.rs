@@ -1,10 +1,10 @@
-//! Which controllers do not mind that the pods they made have other images.
+//! The controllers that accept pods with changed images.
 
 use std::fmt;
 
 use crate::read::workload::{Kind, group};
 
-/// The controllers that do not mind changed pods, beside those of Kubernetes itself.
+/// The controllers that accept changed pods, beside Kubernetes' own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Owners(Vec<GroupKind>);
 
@@ -13,10 +13,10 @@ impl Owners {
         Self(tolerated)
     }
 
-    /// Whether a controller of that API version and kind leaves changed pods alone.
+    /// Reports whether a controller of that API version and kind accepts changed pods.
     pub fn tolerate(&self, api_version: &str, kind: &str) -> bool {
         let group = group(api_version);
-        // A node's static pod says that the node owns it.
+        // The pod of a static manifest names the node as its owner.
         let built_in = Kind::of(group, kind).is_some() || (group, kind) == ("", "Node");
         built_in || self.0.iter().any(|owner| *owner.group == *group && *owner.kind == *kind)
     }
@@ -30,7 +30,7 @@ pub(super) struct GroupKind {
 }
 
 impl GroupKind {
-    /// Reads `argoproj.io/Workflow`; None for what is not like that.
+    /// Reads `argoproj.io/Workflow`; `None` for anything else.
     pub(super) fn parse(written: &str) -> Option<Self> {
         let (group, kind) = written.split_once('/')?;
         let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';

@@ -1,20 +1,20 @@
-//! Texts with gaps: what globs and replacements have in common. Nothing is compiled and nothing backtracks, so that thousands of them
-//! cost no more than their text.
+//! Matches texts with gaps, for globs and replacements. Nothing is compiled and nothing backtracks, so thousands of
+//! patterns cost no more than their text.
 
 /// A text with gaps.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern(Vec<Part>);
 
-/// A piece of a pattern.
+/// A part of a pattern.
 #[derive(Debug, Clone)]
 pub(super) enum Part {
-    /// Stands for itself.
+    /// A literal text.
     Text(Box<str>),
     /// Any text without some characters.
     Gap {
-        /// The ASCII characters that end it.
+        /// The ASCII characters that end the gap.
         without: &'static [u8],
-        /// Whether it may be empty.
+        /// Whether the gap may be empty.
         empty: bool,
     },
 }
@@ -24,10 +24,10 @@ impl Pattern {
         Self(parts)
     }
 
-    /// Whether the whole of `text` fits.
+    /// Reports whether the whole of `text` matches.
     pub(super) fn matches(&self, text: &str) -> bool {
         let (mut parts, mut text) = (&*self.0, text.as_bytes());
-        // Most texts differ at an end.
+        // Most texts differ at an end, so the ends are compared first.
         if let [Part::Text(first), rest @ ..] = parts {
             let Some(remaining) = text.strip_prefix(first.as_bytes()) else { return false };
             (parts, text) = (rest, remaining);
@@ -46,7 +46,7 @@ impl Pattern {
     }
 }
 
-/// Follows every place of the text that the parts so far may reach.
+/// Tracks every position that the parts so far may reach.
 fn fits(parts: &[Part], text: &[u8]) -> bool {
     let mut reached = vec![false; text.len() + 1];
     if let Some(start) = reached.first_mut() {
@@ -54,7 +54,7 @@ fn fits(parts: &[Part], text: &[u8]) -> bool {
     }
     for part in parts {
         let mut next = vec![false; text.len() + 1];
-        // Whether a gap that began before goes on.
+        // Whether an earlier gap continues.
         let mut open = false;
         for (at, from_here) in reached.iter().enumerate() {
             let ahead = text.get(at..).unwrap_or_default();

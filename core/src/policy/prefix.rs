@@ -1,32 +1,32 @@
-//! Registries, and registries with the beginning of a path.
+//! Prefixes of repositories: a registry, or a registry and the beginning of a path.
 
 use std::fmt;
 
 use crate::reference::{ParseError, Reference};
 
-/// A registry, or a registry and the beginning of a path, in canonical form; it ends where a component of the path does.
+/// A registry, or a registry and the beginning of a path, in canonical form. It ends at the end of a path component.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Prefix(Box<str>);
 
 impl Prefix {
-    /// None for what is neither; docker.io's other names are understood, a missing registry is not.
+    /// Reads a prefix; `None` if the registry is missing. Other names of docker.io are understood.
     pub(super) fn parse(written: &str) -> Option<Self> {
         let written = written.trim_end_matches('/');
         let sample = format!("{written}/a/a").parse::<Reference>().ok()?;
         let prefix = sample.as_str().strip_suffix("/a/a")?;
         let host = written.split('/').next()?;
-        // Without a host, Docker Hub would be put in front of what was meant as a registry.
+        // Without a host, Docker Hub would be prepended to a name that was meant as a registry.
         let names_host = prefix == written || host.ends_with("docker.io");
         let lower_case = !host.bytes().any(|b| b.is_ascii_uppercase());
         (names_host && lower_case).then(|| Self(prefix.into()))
     }
 
-    /// The registry alone.
+    /// Returns the registry alone.
     pub fn registry(&self) -> &str {
         self.0.split('/').next().unwrap_or_default()
     }
 
-    /// Whether the image lies below it.
+    /// Reports whether the image lies below the prefix.
     pub fn holds(&self, image: &Reference) -> bool {
         image.is_below(&self.0)
     }
@@ -38,22 +38,22 @@ impl fmt::Display for Prefix {
     }
 }
 
-/// Where what lies below one prefix lies below another: the same repositories with the same tags.
+/// A mapping between prefixes: the same repositories with the same tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
-    /// Where it is.
+    /// The original place.
     pub from: Prefix,
-    /// Where it is as well.
+    /// The other place.
     pub to: Prefix,
 }
 
 impl Mapping {
-    /// The mapping that holds for the image: that of the longest prefix.
+    /// Returns the mapping with the longest prefix that contains the image.
     pub(super) fn of<'m>(mappings: &'m [Self], image: &Reference) -> Option<&'m Self> {
         mappings.iter().filter(|mapping| mapping.from.holds(image)).max_by_key(|mapping| mapping.from.0.len())
     }
 
-    /// The image, which lies below `from`, below `to`; tag and digest stay.
+    /// Moves the image from below `from` to below `to`; tag and digest stay.
     pub(super) fn apply(&self, image: &Reference) -> Result<Reference, ParseError> {
         let rest = image.as_str().get(self.from.0.len()..).unwrap_or_default();
         [&self.to.0, rest].concat().try_into()

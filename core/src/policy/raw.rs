@@ -1,4 +1,4 @@
-//! The file as people write it: keys and their types, for the reader and for the JSON Schema.
+//! The policy file as it is written: keys and types for the reader and for the JSON Schema.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::maps::{RawHazards, RawWorkloads};
 use super::{Compat, Digest, Misspelt, Mode, OptOut, Unknown};
 use crate::catalog::Class;
 
-/// What quench may rewrite to what, and what each hazard means.
+/// Which images quench may rewrite to what, and what each hazard does.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Policy", title = "A policy of quench")]
@@ -17,33 +17,36 @@ pub(super) struct RawPolicy {
     /// The version of this format.
     #[schemars(with = "ApiVersion")]
     pub(super) api_version: Spanned<String>,
-    /// What this file is.
+    /// The kind of this file.
     #[schemars(with = "PolicyKind")]
     pub(super) kind: Spanned<String>,
-    /// What happens where neither path, namespace nor annotation says otherwise: `enforce` rewrites, `warn` says what would happen
-    /// and changes nothing, `off` looks at nothing.
+    /// The mode if neither the webhook's path, the namespace nor an annotation sets one: `enforce` rewrites, `warn`
+    /// says what would happen and changes nothing, `off` ignores objects.
     pub(super) mode: Option<Mode>,
     /// Which hardened images are used, and how.
     pub(super) hardened: Option<RawHardened>,
-    /// What goes before the catalog. The first match holds.
+    /// Rules that come before the catalog. The first match wins.
     pub(super) rules: Option<Vec<RawRule>>,
-    /// Where images are that have no hardened candidate: the same bytes, so tag and digest stay. The longest `from` holds.
+    /// Mirrors, for images without a hardened target: the same bytes elsewhere, so tag and digest stay. The longest
+    /// `from` wins.
     pub(super) mirrors: Option<Vec<RawMapping>>,
-    /// Pull-through caches and copies: looked up as what they copy. The longest `from` holds.
+    /// Pull-through caches and copies: an image there is resolved as the image that it copies. The longest `from` wins.
     pub(super) aliases: Option<Vec<RawMapping>>,
-    /// The secrets that pods get for the targets that they pull. They must exist in the pods' namespaces, or be copied there.
+    /// The pull secrets that pods get for their targets. They must exist in the pods' namespaces, or be copied there by
+    /// `propagate`.
     pub(super) pull_secrets: Option<Vec<RawSecret>>,
-    /// What the webhook does with each kind of workload; `quench rewrite` rewrites every kind that is not `off`.
+    /// The webhook's treatment of each kind of workload; `quench rewrite` rewrites every kind that is not `off`.
     pub(super) workloads: Option<RawWorkloads>,
-    /// What each hazard does, by its code.
+    /// The action for each hazard, by code.
     pub(super) hazards: Option<RawHazards>,
-    /// The modes of some namespaces. The first match holds.
+    /// The modes of some namespaces. The first match wins.
     pub(super) namespaces: Option<Vec<RawNamespace>>,
     /// Controllers of pods.
     pub(super) owners: Option<RawOwners>,
     /// Who may lower the mode; each includes the ones before.
     pub(super) opt_out: Option<OptOut>,
-    /// Whether registries are asked which targets exist, and how; without a value they are not. `{}` asks with the defaults.
+    /// Whether and how registries are asked which targets exist. Without this key they are not asked; `{}` asks with
+    /// the defaults.
     pub(super) verify: Option<RawVerify>,
 }
 
@@ -52,28 +55,28 @@ pub(super) struct RawPolicy {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Hardened")]
 pub(super) struct RawHardened {
-    /// How they are named: a registry and a path with `{name}` in it, such as `docker.io/acme/dhi-{name}`.
+    /// The form of hardened references: a registry and a path with `{name}` in it, such as `docker.io/acme/dhi-{name}`.
     #[schemars(with = "Option<String>", regex(pattern = r"^[^{}]+/[^{}]*\{name\}[^{}]*$"))]
     pub(super) repository: Option<Spanned<String>>,
-    /// The match classes whose candidates are used; the list is final. Without one, `verify` adds `past` and `unlisted`, where the
-    /// registry has them; `unlisted` needs `verify`.
+    /// The match classes whose targets are used; a written list is final. Without one, `verify` adds `past` and
+    /// `unlisted` for tags that the registry has; `unlisted` needs `verify`.
     #[schemars(with = "Option<Vec<Class>>")]
     pub(super) matches: Option<Vec<Spanned<Class>>>,
-    /// `auto` takes the `-compat` build where it takes away a hazard that keeps the image, `never` only plain builds.
+    /// `auto` uses the `-compat` build if it removes a hazard that keeps the image, `never` uses plain builds only.
     pub(super) compat: Option<Compat>,
-    /// What becomes of misspelt hardened images (`dhi.io/dhi/nginx`, `dhi.io/dhi-nginx`), which nobody publishes: `keep` leaves them
-    /// alone, `repair` takes the image that is meant, where the catalog declares its tag.
+    /// The treatment of misspelt hardened references (`dhi.io/dhi/nginx`, `dhi.io/dhi-nginx`), which do not exist:
+    /// `keep` leaves them alone, `repair` uses the image that is meant, if the catalog declares its tag.
     pub(super) misspelt: Option<Misspelt>,
-    /// What nodes may be, where a pod does not say.
+    /// The platforms that nodes may have, if the pod does not say.
     #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = r"^linux/[a-z0-9]+(/[a-z0-9]+)?$")))]
     pub(super) platforms: Option<Vec<Spanned<String>>>,
-    /// Whether targets are pinned by digest, which needs `verify`: `pin` keeps what was pinned pinned, `always` pins every target, `drop` no
-    /// hardened one.
+    /// Whether targets are pinned by digest, which needs `verify`: `pin` keeps pinned images pinned, `always` pins
+    /// every target, `drop` pins no hardened image.
     #[schemars(with = "Option<Digest>")]
     pub(super) digest: Option<Spanned<Digest>>,
 }
 
-/// What happens to some images whatever the catalog says.
+/// A rule for some images that comes before the catalog.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Rule", extend("oneOf" = [
@@ -81,28 +84,30 @@ pub(super) struct RawHardened {
     {"required": ["replace"], "properties": {"replace": {"type": "string"}}},
 ]))]
 pub(super) struct RawRule {
-    /// Canonical registry and repository, such as `docker.io/library/nginx`; `*` stands for any text without a `/`, `**` for any text.
+    /// The canonical registry and repository, such as `docker.io/library/nginx`; `*` stands for any text without a `/`,
+    /// `**` for any text.
     #[serde(rename = "match")]
     #[schemars(with = "String", regex(pattern = r"/|^\*\*"))]
     pub(super) repositories: Spanned<String>,
-    /// The image's tag, with `*` for any text; without it, any tag and none.
+    /// The image's tag, with `*` for any text; without this key, any tag and none.
     #[schemars(with = "Option<String>", length(min = 1, max = 255), regex(pattern = r"^\*?([A-Za-z0-9_.-]+\*?)*$"))]
     pub(super) tag: Option<Spanned<String>>,
-    /// `keep`: the image stays.
+    /// `keep` leaves the image alone.
     pub(super) action: Option<RuleAction>,
-    /// What takes its place, with a tag; `{repository}`, `{name}` (its last component) and `{tag}` stand for those of the image.
+    /// The new reference, with a tag; `{repository}`, `{name}` (its last component) and `{tag}` stand for those of the
+    /// image.
     #[schemars(with = "Option<String>", regex(pattern = r"^[^/{}A-Z]+/"))]
     pub(super) replace: Option<Spanned<String>>,
 }
 
-/// What a rule does that does not replace.
+/// The action of a rule that does not replace.
 #[derive(Clone, Copy, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RuleAction {
     Keep,
 }
 
-/// Where what lies below one prefix lies below another.
+/// A mapping from one prefix to another.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Mapping")]
@@ -120,23 +125,24 @@ pub(super) struct RawMapping {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "PullSecret")]
 pub(super) struct RawSecret {
-    /// The secret's name.
+    /// The name of the Secret.
     #[schemars(with = "String", length(max = 253))]
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"))]
     pub(super) name: Spanned<String>,
-    /// Registries, or registries and paths, whose images need it.
+    /// The registries, or registries and paths, whose images need the secret.
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub(super) registries: Vec<Spanned<String>>,
-    /// Copies the Secret of that name in quench's own namespace to others, and takes it away again. Needs rights.
+    /// Copies the Secret of that name from quench's own namespace to others, and removes the copies again. Needs
+    /// rights.
     #[schemars(with = "Option<RawPropagate>")]
     pub(super) propagate: Option<Spanned<RawPropagate>>,
-    /// Whether the cluster is watched for where the secret exists, so that `pull-secret-absent` can say so; `propagate` implies it. Needs
-    /// rights.
+    /// Whether to watch where the Secret exists, so that `pull-secret-absent` can say where it is missing; `propagate`
+    /// implies it. Needs rights.
     #[schemars(extend("default" = false))]
     pub(super) check: Option<bool>,
 }
 
-/// The namespaces that a pull secret is copied to: those that either of the two names.
+/// The namespaces that get a copy: those with a matching name and those with matching labels.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Propagate", extend("anyOf" = [
@@ -144,11 +150,11 @@ pub(super) struct RawSecret {
     {"required": ["selector"], "properties": {"selector": {"type": "object"}}},
 ]))]
 pub(super) struct RawPropagate {
-    /// Those with these names, with `*` for any text: `['*']` is every namespace, `[]` none, which takes all copies away.
+    /// Names of namespaces, with `*` for any text: `['*']` means every namespace, `[]` none, which removes all copies.
     #[schemars(with = "Option<Vec<String>>")]
     #[schemars(inner(length(min = 1, max = 255), regex(pattern = r"^\*?([a-z0-9-]+\*?)*$")))]
     pub(super) namespaces: Option<Vec<Spanned<String>>>,
-    /// Those with all of these labels.
+    /// Labels, all of which a namespace must have.
     #[schemars(with = "Option<BTreeMap<String, String>>", extend(
         "minProperties" = 1,
         "propertyNames" = {"pattern": r"^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"},
@@ -162,11 +168,11 @@ pub(super) struct RawPropagate {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Namespace")]
 pub(super) struct RawNamespace {
-    /// The name, with `*` for any text.
+    /// The name of the namespaces, with `*` for any text.
     #[serde(rename = "match")]
     #[schemars(with = "String", length(min = 1, max = 255), regex(pattern = r"^\*?([a-z0-9-]+\*?)*$"))]
     pub(super) names: Spanned<String>,
-    /// The mode there.
+    /// The mode in these namespaces.
     pub(super) mode: Mode,
 }
 
@@ -175,7 +181,7 @@ pub(super) struct RawNamespace {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Owners")]
 pub(super) struct RawOwners {
-    /// Those that do not mind that the pods they made have other images, such as `argoproj.io/Workflow`.
+    /// Controllers that accept changed images in the pods that they made, such as `argoproj.io/Workflow`.
     #[schemars(with = "Option<Vec<String>>")]
     #[schemars(inner(regex(pattern = r"^[a-z0-9.-]*\.[a-z0-9.-]*/[A-Z][A-Za-z0-9]*$")))]
     pub(super) tolerate: Option<Vec<Spanned<String>>>,
@@ -189,17 +195,17 @@ pub(super) struct RawVerify {
     /// How long a review waits for all registries together: `100ms` to `2s`.
     #[schemars(with = "Option<String>", regex(pattern = "^[0-9]+m?s$"), extend("default" = "800ms"))]
     pub(super) timeout: Option<Spanned<String>>,
-    /// What happens where a registry cannot say whether it has a target: `keep` leaves the image, `rewrite` takes what the catalog
-    /// declares or the policy names.
+    /// What happens if a registry cannot say whether it has a target: `keep` leaves the image, `rewrite` uses targets
+    /// that the catalog declares or the policy names.
     #[schemars(extend("default" = "keep"))]
     pub(super) unknown: Option<Unknown>,
-    /// The hosts of token services that are not on their registry's own host; they are spoken to by TLS.
+    /// Hosts of token services that differ from their registry's host; quench contacts them by TLS.
     #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = r"^[a-z0-9.:\[\]-]+$")), extend("default" = []))]
     pub(super) realms: Option<Vec<Spanned<String>>>,
-    /// The registries that are spoken to without TLS.
+    /// Registries that quench contacts without TLS.
     #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = r"^[a-z0-9.:\[\]-]+$")), extend("default" = []))]
     pub(super) insecure: Option<Vec<Spanned<String>>>,
-    /// The hosts with private addresses that registries may redirect to.
+    /// Hosts with private addresses that registries may redirect to.
     #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = r"^[a-z0-9.:\[\]-]+$")), extend("default" = []))]
     pub(super) private: Option<Vec<Spanned<String>>>,
 }

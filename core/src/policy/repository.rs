@@ -1,4 +1,4 @@
-//! How hardened images are named.
+//! The form of hardened references.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use super::PUBLIC_REGISTRY;
 use super::problem::shown;
 use crate::reference::{ParseError, Reference};
 
-/// How hardened images are named: a repository with `{name}` in it.
+/// The form of hardened references: a repository with `{name}` in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
-    /// In canonical form.
+    /// The text before `{name}`, in canonical form.
     prefix: String,
     suffix: String,
     /// The length of the registry in `prefix`.
@@ -47,17 +47,17 @@ impl Repository {
         [&self.prefix, name, &self.suffix].concat()
     }
 
-    /// Where they are.
+    /// Returns the registry.
     pub fn registry(&self) -> &str {
         self.prefix.get(..self.registry).unwrap_or_default()
     }
 
-    /// The reference of a hardened image's tag.
+    /// Returns the reference to a hardened image's tag.
     pub fn reference(&self, name: &str, tag: &str) -> Result<Reference, ParseError> {
         Reference::tagged(&[&self.prefix, name, &self.suffix], self.registry, tag)
     }
 
-    /// The hardened name that a registry and repository of this form hold.
+    /// Returns the hardened name in a repository of this form.
     pub fn name_in<'n>(&self, repository: &'n str) -> Option<&'n str> {
         let name = repository.strip_prefix(&*self.prefix)?.strip_suffix(&*self.suffix)?;
         (!name.is_empty() && !name.contains('/')).then_some(name)
@@ -70,24 +70,24 @@ impl fmt::Display for Repository {
     }
 }
 
-/// What is wrong with `hardened.repository`.
+/// The reason why `hardened.repository` is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
-    /// Every image would become the same.
+    /// `{name}` is missing, so every image would become the same.
     #[error("`{{name}}` is missing; write something like `dhi.io/{{name}}` or `docker.io/acme/dhi-{{name}}`")]
     NoName,
-    /// Each image would have a registry of its own, or Docker Hub's by accident.
+    /// `{name}` is in the registry, so each image would have another registry, or Docker Hub's by accident.
     #[error(
         "`{{name}}` must stand behind the registry and a `/`; write something like `dhi.io/{{name}}` or `docker.io/acme/dhi-{{name}}`"
     )]
     NameInRegistry,
-    /// The tag is decided for each image.
+    /// A tag or digest is written, but the tag differs for each image.
     #[error("a tag or digest has no place here; remove it")]
     Tagged,
-    /// Not a repository.
+    /// The text is not a repository.
     #[error("{0}; write something like `dhi.io/{{name}}` or `docker.io/acme/dhi-{{name}}`")]
     Reference(ParseError),
-    /// An alias or a short form.
+    /// The text is an alias or a short form.
     #[error("write it out as `{}`", shown(.canonical))]
     NotCanonical {
         /// The canonical form.

@@ -1,4 +1,4 @@
-//! Rules: what happens to some images whatever the catalog says.
+//! Rules: what happens to some images, whatever the catalog says.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use super::pattern::{self, Pattern};
 use super::problem::shown;
 use crate::reference::{ParseError, Reference};
 
-/// What happens to the images that a pattern fits.
+/// A rule: a pattern of images, and its effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     pub(super) repositories: Glob,
@@ -15,23 +15,23 @@ pub struct Rule {
     pub(super) effect: Effect,
 }
 
-/// What a rule does.
+/// The effect of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// The image stays.
     Keep,
-    /// Another one takes its place.
+    /// Another reference replaces the image.
     Replace(Replacement),
 }
 
 impl Rule {
-    /// Whether the rule is for that image; one without a tag fits only rules that ask for none.
+    /// Reports whether the rule matches an image. An image without a tag matches only rules without `tag`.
     pub fn matches(&self, image: &Reference) -> bool {
         let tag = || self.tags.as_ref().is_none_or(|tags| image.tag().is_some_and(|tag| tags.matches(tag)));
         self.repositories.matches(image.name()) && tag()
     }
 
-    /// What it does.
+    /// Returns the rule's effect.
     pub fn effect(&self) -> &Effect {
         &self.effect
     }
@@ -44,12 +44,12 @@ impl fmt::Display for Rule {
     }
 }
 
-/// A reference with placeholders for parts of the image that it replaces.
+/// A reference with placeholders for parts of the replaced image.
 #[derive(Clone)]
 pub struct Replacement {
     text: Box<str>,
     parts: Vec<Part>,
-    /// What it may give.
+    /// The pattern of all results.
     shape: Pattern,
 }
 
@@ -67,7 +67,7 @@ enum Placeholder {
 }
 
 impl Placeholder {
-    /// The spelling, a sample, and which characters it never has.
+    /// The spelling, a sample, and the characters that the placeholder's value never has.
     const ALL: [(Self, &str, &str, &[u8]); 3] = [
         (Self::Repository, "{repository}", "a/a", b":@"),
         (Self::Name, "{name}", "a", b"/:@"),
@@ -121,12 +121,12 @@ impl Replacement {
         Ok(Self { text: written.into(), parts, shape: Pattern::new(shape) })
     }
 
-    /// Where it leads, whatever the image.
+    /// Returns the registry of every result.
     pub fn registry(&self) -> &str {
         self.text.split('/').next().unwrap_or_default()
     }
 
-    /// What takes the place of `image`.
+    /// Returns the replacement of `image`.
     pub fn of(&self, image: &Reference) -> Result<Reference, ReplaceError> {
         let repository = image.repository();
         let mut text = String::with_capacity(self.text.len() + repository.len());
@@ -141,7 +141,7 @@ impl Replacement {
         text.try_into().map_err(ReplaceError::Invalid)
     }
 
-    /// Whether `image` may be what it gave for another one, also where somebody pinned it since.
+    /// Reports whether `image` may be the result for another image, also if it was pinned since.
     pub fn may_give(&self, image: &Reference) -> bool {
         let unpinned = image.as_str().split('@').next();
         [Some(image.as_str()), unpinned].into_iter().flatten().any(|image| self.shape.matches(image))
@@ -192,40 +192,40 @@ fn parts(written: &str) -> Result<Vec<Part>, ReplacementError> {
     Ok(parts)
 }
 
-/// Why a text is no replacement.
+/// The reason why `replace` is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplacementError {
-    /// An unknown placeholder.
+    /// A placeholder is unknown.
     #[error("`{}` is no placeholder; write `{{repository}}`, `{{name}}` or `{{tag}}`", shown(.0))]
     Placeholder(Box<str>),
-    /// It might lead anywhere.
+    /// The registry is missing or depends on the image, so that a pod could choose it.
     #[error("begin with a registry in lower case, such as `dhi.io/` or `docker.io/`")]
     NoRegistry,
-    /// A short form.
+    /// The reference is a short form.
     #[error("write it out as `{}`", shown(.canonical))]
     NotCanonical {
         /// The canonical form.
         canonical: String,
     },
-    /// It would mean `latest`.
+    /// The tag is missing, which would mean `latest`.
     #[error("it has no tag; write `{}:{{tag}}` to keep the image's own", shown(.written))]
     NoTag {
-        /// What is written.
+        /// The written value.
         written: String,
     },
-    /// Whatever takes the place of the placeholders.
+    /// No value of the placeholders gives a reference.
     #[error("{0}; write something like `dhi.io/{{name}}:{{tag}}`")]
     Reference(ParseError),
 }
 
-/// Why a replacement gives nothing for an image.
+/// The reason why a replacement gives no reference for an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplaceError {
-    /// `{tag}` of an image without one.
+    /// `{tag}` is used for an image without a tag.
     #[error("needs the image's tag, and it has none")]
     NoTag,
-    /// Such as a tag that is too long.
+    /// The result is not a reference, for example because its tag is too long.
     #[error("gives no image reference: {0}")]
     Invalid(ParseError),
 }

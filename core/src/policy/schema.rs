@@ -1,4 +1,4 @@
-//! The JSON Schema of a policy file, from the types that read it and the defaults that people read.
+//! Makes the JSON Schema of policy files, from the types that read them and the default policy.
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
@@ -7,25 +7,26 @@ use super::Policy;
 use super::raw::RawPolicy;
 
 impl Policy {
-    /// The JSON Schema of a policy file (draft 2020-12), for editors and for charts; `docs/policy.schema.json` is the same.
+    /// Returns the JSON Schema of a policy file (draft 2020-12), for editors and charts; `docs/policy.schema.json` is
+    /// the same.
     pub fn schema() -> Value {
         let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RawPolicy>().into();
         if let Ok(Value::Object(defaults)) = serde_saphyr::from_str(Self::DEFAULT_TEXT) {
             set_defaults(&mut schema, "", &defaults);
         }
-        // The same text whatever order another crate asks serde_json for.
+        // Sorting makes the text independent of the order that another crate asks serde_json for.
         schema.sort_all_objects();
         schema
     }
 }
 
-/// Says what holds where a key is left out; of those in maps, for each key of the map.
+/// Adds the default of each key; the default of a map's entry applies to each key of the map.
 fn set_defaults(schema: &mut Value, at: &str, defaults: &Map<String, Value>) {
     let required = schema.pointer(&format!("{at}/required")).cloned().unwrap_or_default();
     for (key, default) in defaults {
         let pointer = format!("{at}/properties/{key}");
         let Some(property) = schema.pointer_mut(&pointer).and_then(Value::as_object_mut) else { continue };
-        // What may be null as well is beside its type.
+        // A key that may be null has its reference beside the null type.
         let reference = property.get("$ref").or_else(|| property.get("anyOf")?.get(0)?.get("$ref"));
         let definition = reference.and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
         match (default, definition) {
@@ -34,7 +35,7 @@ fn set_defaults(schema: &mut Value, at: &str, defaults: &Map<String, Value>) {
                 set_defaults(schema, &definition, defaults);
             }
             _ if required.as_array().is_some_and(|required| required.contains(&key.as_str().into())) => {}
-            // What YAML makes of an unquoted `off`.
+            // YAML reads an unquoted `off` as false.
             (Value::Bool(false), _) => {
                 property.insert("default".to_owned(), "off".into());
             }

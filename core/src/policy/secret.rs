@@ -1,4 +1,4 @@
-//! Pull secrets: what each is for, and where quench copies it to.
+//! Checks pull secrets: their registries, and the namespaces that get copies.
 
 use std::collections::BTreeMap;
 
@@ -8,35 +8,35 @@ use super::problem::{Misplaced, Problem, shown};
 use super::raw::{RawPropagate, RawSecret};
 use super::{Glob, Prefix};
 
-/// The longest name of a label, and the longest value.
+/// The longest key and the longest value of a label, in characters.
 const MAX_LABEL: usize = 63;
-/// The longest name of a Secret, and what stands before the `/` of a label.
+/// The longest name of a Secret, and the longest prefix of a label's key.
 const MAX_SUBDOMAIN: usize = 253;
 
-/// A pull secret and what it is for.
+/// A pull secret and its registries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullSecret {
-    /// The secret's name, in each namespace that needs it.
+    /// The name of the Secret, in each namespace that needs it.
     pub name: String,
-    /// Registries, or registries and paths, whose images need it.
+    /// The registries, or registries and paths, whose images need the secret.
     pub registries: Vec<Prefix>,
-    /// The namespaces that it is copied to; None where nobody is to copy it.
+    /// The namespaces that get a copy; `None` if quench copies nothing.
     pub propagate: Option<Propagate>,
-    /// Whether the cluster is watched for where it exists. Copying it implies that.
+    /// Whether quench watches where the Secret exists. Copying implies it.
     pub check: bool,
 }
 
-/// The namespaces that a pull secret is copied to: those that either of the two names.
+/// The namespaces that get a copy: those with a matching name and those with matching labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Propagate {
-    /// By name.
+    /// The names.
     pub namespaces: Vec<Glob>,
-    /// By labels, all of which a namespace has; no namespace where there are none.
+    /// The labels, all of which a namespace must have; no namespace matches an empty map.
     pub selector: BTreeMap<String, String>,
 }
 
 impl Propagate {
-    /// Whether a namespace with these labels is to have the secret.
+    /// Reports whether a namespace with these labels gets a copy.
     ///
     /// ```
     /// use quench_core::policy::Policy;
@@ -73,7 +73,7 @@ pub(super) fn check_secret(written: RawSecret) -> Result<PullSecret, Misplaced> 
 
 fn check_propagate(written: Spanned<RawPropagate>) -> Result<Propagate, Misplaced> {
     let Spanned { value: RawPropagate { namespaces, selector }, referenced, .. } = written;
-    // Neither would be an end of copying that nobody asked for, or a key that was lost: `namespaces: []` says it.
+    // A file without both may have lost a key; `namespaces: []` ends copying on purpose.
     if namespaces.is_none() && selector.as_ref().is_none_or(BTreeMap::is_empty) {
         return Err((referenced, Problem::PropagateNowhere));
     }
@@ -93,7 +93,7 @@ fn check_propagate(written: Spanned<RawPropagate>) -> Result<Propagate, Misplace
     Ok(Propagate { namespaces: names.collect::<Result<_, _>>()?, selector: labels.collect::<Result<_, _>>()? })
 }
 
-/// Labels of lower case, joined by dots: the name of a Secret.
+/// Checks a DNS subdomain name, as Secrets have: lower-case labels joined by dots.
 fn is_subdomain(name: &str) -> bool {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     let label =
@@ -101,7 +101,7 @@ fn is_subdomain(name: &str) -> bool {
     name.len() <= MAX_SUBDOMAIN && name.split('.').all(label)
 }
 
-/// The key of a label: a word, perhaps behind a domain.
+/// Checks the key of a label: a word, maybe after a domain and `/`.
 fn is_label(key: &str) -> bool {
     match key.split_once('/') {
         Some((domain, name)) => is_subdomain(domain) && is_word(name),
@@ -109,7 +109,7 @@ fn is_label(key: &str) -> bool {
     }
 }
 
-/// What labels are called, and what they say.
+/// Checks the word of a label's key or value.
 fn is_word(word: &str) -> bool {
     let outer = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = word.as_bytes();

@@ -1,10 +1,10 @@
-//! Entries that nothing would reach, because an earlier one takes it all.
+//! Finds entries that can never match, because an earlier entry matches everything that they match.
 
 use std::collections::HashMap;
 
 use super::glob::Glob;
 
-/// The entries before, by their patterns: a look-up for each, so that a long list takes no square of its length.
+/// Indexes earlier entries by pattern: n rules are checked in O(n), not O(n²).
 #[derive(Default)]
 pub(super) struct Earlier {
     by_patterns: HashMap<(String, Option<String>), usize>,
@@ -12,7 +12,7 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
-    /// The first entry that leaves nothing for one with these patterns; one without `tags` is for any tag.
+    /// Returns the first earlier entry that covers these patterns; an entry without `tags` covers any tag.
     pub(super) fn covering(&self, names: &Glob, tags: Option<&Glob>) -> Option<usize> {
         let tags = tags.map(ToString::to_string);
         let any_tag = tags.is_some().then_some(None);

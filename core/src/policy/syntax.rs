@@ -1,4 +1,4 @@
-//! From the file's text to the keys and values that people wrote, or to what they should have written.
+//! Parses the policy file, and turns the parser's errors into advice.
 
 use serde_saphyr::{Error, Location};
 
@@ -6,13 +6,13 @@ use super::problem::{Misplaced, Problem, shown};
 use super::raw::RawPolicy;
 use crate::manifest::path_at;
 
-/// What the parser calls things, and what we do.
+/// The parser's names for shapes, with our advice.
 const LIST: &str = "a list: `[]`, or lines that begin with `- `";
 const MAP: &str = "a map: lines of `key: value`";
 const WORD: &str = "true or false";
 const TEXT: &str = "one value; if it has braces, brackets or a `: `, in quotes";
 
-/// What the parser complains of, and what to do.
+/// The parser's complaints, with our advice.
 const ADVICE: [(&str, &str); 10] = [
     ("tab", "use spaces instead of the tab"),
     ("unclosed", "close it"),
@@ -26,7 +26,7 @@ const ADVICE: [(&str, &str); 10] = [
     ("did not find expected key", "check the indentation"),
 ];
 
-/// Reads keys and values; their meaning is for others to check.
+/// Reads keys and values without checking their meaning.
 pub(super) fn read(text: &str) -> Result<RawPolicy, Misplaced> {
     if is_blank(text) {
         return Err((Location::UNKNOWN, Problem::Empty));
@@ -38,12 +38,12 @@ pub(super) fn read(text: &str) -> Result<RawPolicy, Misplaced> {
     })
 }
 
-/// Whether there are only comments and spaces.
+/// Reports whether the text has only comments and spaces.
 fn is_blank(text: &str) -> bool {
     text.trim_start_matches('\u{feff}').lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
 }
 
-/// What is wrong at `key`: with its value, or with what the map there has.
+/// Returns the problem at `key`: its value, or a key of its map.
 fn problem_of(error: &Error, key: &str) -> Problem {
     let shape = |write| Problem::Shape { key: shown(key), write };
     match error {
@@ -54,7 +54,7 @@ fn problem_of(error: &Error, key: &str) -> Problem {
             Problem::UnknownKey { key: shown(&join(key, field)), instead: instead(field, expected) }
         }
         Error::SerdeUnknownVariant { variant, expected, .. } => {
-            // What YAML makes of an unquoted `off` is understood: nothing to recommend.
+            // An unquoted `off`, which YAML reads as false, is accepted and not recommended.
             let expected: Vec<&str> = expected.iter().copied().filter(|word| *word != "false").collect();
             Problem::Word { key: shown(key), instead: instead(variant, &expected), written: shown(variant) }
         }
@@ -85,7 +85,7 @@ fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-/// What may be written instead: the word that is nearly the same, else any.
+/// Returns the valid words, or the one that is nearly the same.
 fn instead(written: &str, known: &[&str]) -> String {
     let nearly = || known.iter().find(|word| is_nearly(written, word));
     match (known.iter().find(|word| word.eq_ignore_ascii_case(written)).or_else(nearly), known) {
@@ -95,7 +95,7 @@ fn instead(written: &str, known: &[&str]) -> String {
     }
 }
 
-/// Whether one place in the middle of a word makes the difference.
+/// Reports whether two words differ in one place.
 fn is_nearly(written: &str, word: &str) -> bool {
     let same = written.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
     let left = |text: &str| text.len() - same;

@@ -1,4 +1,4 @@
-//! How registries are asked.
+//! Checks how registries are asked.
 
 use std::time::Duration;
 
@@ -13,30 +13,30 @@ use crate::reference::is_host_and_port;
 pub struct Verify {
     /// How long a review waits for all answers together.
     pub timeout: Duration,
-    /// What becomes of images whose registry cannot say.
+    /// The treatment of images whose registry cannot say.
     pub unknown: Unknown,
-    /// The hosts, each with its port where it has one, of token services on another host than their registry.
+    /// The hosts, with ports, of token services on another host than their registry.
     pub realms: Vec<Box<str>>,
-    /// The registries that are spoken to without TLS.
+    /// The registries that are contacted without TLS.
     pub insecure: Vec<Box<str>>,
     /// The hosts with private addresses that a registry may redirect to.
     pub private: Vec<Box<str>>,
 }
 
-/// What becomes of an image whose registry cannot say whether it has the target.
+/// The treatment of an image whose registry cannot say whether it has the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Unknown {
     /// The image stays.
     Keep,
-    /// What the catalog declares and the policy names is taken to exist.
+    /// Targets that the catalog declares or the policy names are taken to exist.
     Rewrite,
 }
 
 impl Verify {
-    /// The shortest wait, which a registry nearby can keep to.
+    /// The shortest timeout: a registry nearby can answer in this time.
     const SHORTEST: Duration = Duration::from_millis(100);
-    /// The longest wait: the API server waits for the webhook for 3 s.
+    /// The longest timeout: the API server waits 3 s for the webhook.
     const LONGEST: Duration = Duration::from_secs(2);
 
     pub(super) fn check(written: RawVerify) -> Result<Self, Misplaced> {
@@ -54,7 +54,7 @@ impl Verify {
 }
 
 impl Default for Verify {
-    /// What holds for keys that `verify` does not have.
+    /// Creates the settings for keys that `verify` lacks.
     fn default() -> Self {
         Self {
             timeout: Duration::from_millis(800),
@@ -66,7 +66,7 @@ impl Default for Verify {
     }
 }
 
-/// `800ms` or `1s`.
+/// Reads a duration such as `800ms` or `1s`.
 fn duration(written: &str) -> Option<Duration> {
     let (number, unit) = written.split_at_checked(written.find(|c: char| !c.is_ascii_digit())?)?;
     let number: u64 = number.parse().ok()?;

@@ -1,4 +1,4 @@
-//! What manifests hold: objects with pods, and what other objects say about those.
+//! Lists the workloads in manifests, and the facts that other objects state about them.
 
 use std::collections::HashMap;
 
@@ -6,39 +6,39 @@ use crate::policy::Mode;
 use crate::read::wire::{self, List, Raw, Text, WireError, fields};
 use crate::read::workload::{Kind, LocalReference, Object, group};
 
-/// How deep Lists of Lists are looked into: nobody writes them on purpose.
+/// The deepest nesting of Lists.
 const MAX_LISTS: usize = 4;
 
 /// An object with pods.
 #[derive(Debug)]
 pub struct Workload<'j> {
-    /// JSON Pointer of the object in its document: empty, or that of a List's item.
+    /// The JSON Pointer of the object in its document: empty, or the path of a List's item.
     pub at: String,
-    /// Its API group and version.
+    /// The API group and version.
     pub api_version: Text<'j>,
-    /// Its kind.
+    /// The kind.
     pub kind: Kind,
-    /// Its namespace; empty where it names none.
+    /// The namespace; empty if it names none.
     pub namespace: Text<'j>,
-    /// Its name; empty where the API server is to generate one.
+    /// The name; empty if the API server is to generate one.
     pub name: Text<'j>,
-    /// What decisions depend on.
+    /// The parts of the object that decisions depend on.
     pub object: Object<'j>,
 }
 
-/// Why a document is left alone.
+/// The error of a document with an invalid object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}{}: a field has another type than Kubernetes gives it: {source}", if at.is_empty() { String::new() } else { format!(" at `{at}`") })]
 pub struct NotAWorkload {
-    /// What it says it is.
+    /// The object's kind.
     pub kind: String,
-    /// JSON Pointer of the object in its document.
+    /// The JSON Pointer of the object in its document.
     pub at: String,
-    /// The field.
+    /// The field and the error.
     pub source: WireError,
 }
 
-/// The objects with pods in a document, which is one of them or a List.
+/// Returns the workloads of a document, which is one object or a List.
 pub fn workloads(json: &str) -> Result<Vec<Workload<'_>>, NotAWorkload> {
     let mut found = Vec::new();
     for Listed { at, json, head } in listed(json) {
@@ -52,7 +52,7 @@ pub fn workloads(json: &str) -> Result<Vec<Workload<'_>>, NotAWorkload> {
     Ok(found)
 }
 
-/// What manifests say about the workloads among them: modes of namespaces, and secrets of service accounts.
+/// Facts that manifests state about their workloads: modes of namespaces, and secrets of service accounts.
 #[derive(Debug, Default)]
 pub struct Surroundings {
     modes: HashMap<String, Mode>,
@@ -60,7 +60,7 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Takes note of what a document says. What has not the shape of a `Namespace` or a `ServiceAccount` says nothing.
+    /// Adds the facts of a document. Objects that do not look like a `Namespace` or a `ServiceAccount` are ignored.
     pub fn learn(&mut self, json: &str, default_namespace: &str) {
         for Listed { json, head, .. } in listed(json) {
             let Named { metadata } = match (&*head.api_version, &*head.kind) {
@@ -80,18 +80,18 @@ impl Surroundings {
         }
     }
 
-    /// The mode that the label of a namespace asks for.
+    /// Returns the mode in a namespace's label.
     pub fn mode_of(&self, namespace: &str) -> Option<Mode> {
         self.modes.get(namespace).copied()
     }
 
-    /// The pull secrets of a service account; None where it is not among the manifests.
+    /// Returns the pull secrets of a service account; `None` if it is not in the manifests.
     pub fn secrets_of(&self, namespace: &str, account: &str) -> Option<&[String]> {
         self.accounts.get(&(namespace.to_owned(), account.to_owned())).map(Vec::as_slice)
     }
 }
 
-/// The mode that a label asks for. Labels are texts, but an unquoted `off` in YAML is false: what is meant is plain.
+/// Returns the mode in a label. An unquoted `off` in YAML is false, and is read as `off`.
 fn label_mode(json: &str) -> Option<Mode> {
     match json {
         "false" => Some(Mode::Off),
@@ -101,13 +101,13 @@ fn label_mode(json: &str) -> Option<Mode> {
 
 /// An object of a document.
 struct Listed<'j> {
-    /// JSON Pointer of the object in the document.
+    /// The JSON Pointer of the object in the document.
     at: String,
     json: &'j str,
     head: Head<'j>,
 }
 
-/// The document, or the items of a List, Lists in it included.
+/// Returns the document, or the items of a List and of Lists in it.
 fn listed(json: &str) -> Vec<Listed<'_>> {
     let mut found = Vec::new();
     list(json, String::new(), 0, &mut found);
@@ -115,7 +115,7 @@ fn listed(json: &str) -> Vec<Listed<'_>> {
 }
 
 fn list<'j>(json: &'j str, at: String, depth: usize, found: &mut Vec<Listed<'j>>) {
-    // What is no object, or calls itself strange names, is nobody we know.
+    // Values that are no objects, or have unusual types, are ignored.
     let head: Head<'j> = wire::read(json).unwrap_or_default();
     if (&*head.api_version, &*head.kind) != ("v1", "List") || depth == MAX_LISTS {
         found.push(Listed { at, json, head });
@@ -129,7 +129,7 @@ fn list<'j>(json: &'j str, at: String, depth: usize, found: &mut Vec<Listed<'j>>
     }
 }
 
-/// What an object says it is.
+/// The kind and name of an object.
 #[derive(Debug, Default)]
 struct Head<'j> {
     api_version: Text<'j>,
@@ -167,7 +167,7 @@ struct Metadata<'j> {
 
 fields!(Metadata<'a> { "name" => name, "namespace" => namespace, "labels" => labels });
 
-/// Of a namespace's labels, the one that is ours.
+/// The label of a namespace that sets its mode.
 #[derive(Debug, Default)]
 struct Labels<'j> {
     mode: Raw<'j>,

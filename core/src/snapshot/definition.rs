@@ -1,4 +1,4 @@
-//! One definition of the public catalog: a YAML file that says how a build is made, and which tags it gets.
+//! Reads a definition of the public catalog: a YAML file that says how a build is made and which tags it gets.
 
 use std::num::NonZeroU64;
 
@@ -10,26 +10,26 @@ use crate::manifest::path_at;
 use crate::reference::Reference;
 use crate::text::printable;
 
-/// The comment that every definition begins with; other YAML beside them, such as an application's configuration, has none.
+/// The comment at the start of every definition. Other YAML files, such as an application's configuration, lack it.
 const MARK: &str = "# syntax=dhi.io/build";
-/// The most that a message repeats of what is written.
+/// The most characters of the file that a message repeats.
 const MAX_SHOWN: usize = 100;
 const ROOT: &str = "root";
-/// Where a definition does not say: what the format says.
+/// The platforms of a definition that names none, by the format.
 const PLATFORMS: [&str; 2] = ["amd64", "arm64"];
 
-/// One build, as the public catalog defines it: its tags, and what of the rest quench uses.
+/// One build of the public catalog: its tags, and the facts that quench uses.
 #[derive(Debug)]
 pub struct Definition {
     pub(super) image: Box<str>,
-    /// Such as `debian` and `13`.
+    /// The operating system, such as `debian` and `13`.
     pub(super) os: (Box<str>, Box<str>),
     pub(super) flavor: Option<Box<str>>,
     pub(super) is_dev: bool,
     pub(super) is_public: bool,
     pub(super) tags: Vec<(Box<str>, Location)>,
     pub(super) run_as: u32,
-    /// As it is written: a name or a number.
+    /// The user as it is written: a name or a number.
     pub(super) user: Box<str>,
     pub(super) ports: Vec<Port>,
     pub(super) entrypoint: Vec<Box<str>>,
@@ -40,45 +40,45 @@ pub struct Definition {
     pub(super) contents: Contents,
 }
 
-/// Why a definition cannot be taken, and where.
+/// The error of a definition, with its place.
 #[derive(Debug, thiserror::Error)]
 #[error("{file}:{line}:{column}: {problem}")]
 pub struct DefinitionError {
-    /// The file, as the reader calls it.
+    /// The file's name, as the caller gave it.
     pub file: String,
-    /// Counted from 1.
+    /// The line, counted from 1.
     pub line: NonZeroU64,
-    /// Counted from 1, in characters.
+    /// The column in characters, counted from 1.
     pub column: NonZeroU64,
-    /// What is wrong there.
+    /// The problem.
     pub problem: DefinitionProblem,
 }
 
-/// What is wrong in a definition.
+/// A problem in a definition.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DefinitionProblem {
-    /// Not YAML, a key that is missing, or a value of another type.
+    /// The file is not YAML, a key is missing, or a value has another type.
     #[error("{}{message}", if key.is_empty() { String::new() } else { format!("`{key}`: ") })]
     Yaml {
         /// The path of the key; empty for the whole file.
         key: String,
-        /// What the parser says.
+        /// The parser's message.
         message: String,
     },
-    /// A key twice in one map.
+    /// A map has the same key twice.
     #[error("`{0}` is there twice; keep one of them")]
     KeyTwice(String),
-    /// Not a name that can be asked for.
+    /// The image has no name that can stand in a reference.
     #[error("`image` must be a registry and a name, such as `dhi.io/nginx`: {0}")]
     Image(String),
-    /// No tags.
+    /// The definition has no tags.
     #[error("`tags` is empty; without a tag nothing can be pulled")]
     NoTags,
-    /// Not a tag.
+    /// A tag is invalid.
     #[error("`tags`: letters, digits, `_`, `.` and `-`, at most 128, such as `1.31.4-debian13`: {0}")]
     Tag(String),
-    /// The same tag twice.
+    /// Two definitions declare the same tag.
     #[error("`tags`: another definition has it already, {other}: {tag}")]
     TagTwice {
         /// The tag.
@@ -86,13 +86,13 @@ pub enum DefinitionProblem {
         /// The file of the other definition.
         other: String,
     },
-    /// Not a flavor.
+    /// The flavor is invalid.
     #[error("`flavor` must be a word that tags end in, such as `compat`: {0}")]
     Flavor(String),
-    /// Not a port.
+    /// A port is invalid.
     #[error("`ports` must be like `8080/tcp`: {0}")]
     Port(String),
-    /// A user that nobody knows the number of.
+    /// The user has no known number.
     #[error("`accounts.run-as` must be a number, `root` or a name in `accounts.users`: {0}")]
     User(String),
 }
@@ -144,7 +144,7 @@ struct User {
     uid: u32,
 }
 
-/// Something that is put into the image.
+/// A file, folder or link that the definition puts into the image.
 #[derive(Debug, Deserialize)]
 pub(super) struct Path {
     #[serde(rename = "type")]
@@ -156,7 +156,7 @@ pub(super) struct Path {
     pub(super) mode: Option<Box<str>>,
 }
 
-/// What the image is made of.
+/// The parts that the image is made of.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Contents {
     pub(super) packages: Option<Vec<Box<str>>>,
@@ -170,7 +170,7 @@ pub(super) struct File {
     pub(super) path: Option<Box<str>>,
 }
 
-/// Something that is built; its outputs are copied.
+/// A build step, whose outputs are copied.
 #[derive(Debug, Deserialize)]
 pub(super) struct Build {
     pub(super) outputs: Option<Vec<Output>>,
@@ -181,30 +181,30 @@ pub(super) struct Output {
     pub(super) target: Option<Box<str>>,
 }
 
-/// Files of another image; they stay where they were.
+/// Files of another image, copied to the same paths.
 #[derive(Debug, Deserialize)]
 pub(super) struct Artifact {
     pub(super) includes: Option<Vec<Box<str>>>,
 }
 
 impl Definition {
-    /// Whether a YAML file is a definition at all: it says so in its first line.
+    /// Reports whether a YAML file is a definition, by its first line.
     pub fn is_in(text: &str) -> bool {
         text.trim_start_matches('\u{feff}').starts_with(MARK)
     }
 
-    /// Reads a definition; `file` is what errors call it.
+    /// Reads a definition; `file` is its name in errors.
     pub fn parse(text: &str, file: &str) -> Result<Self, DefinitionError> {
         let misplaced = |(location, problem)| DefinitionError::at(file, location, problem);
         read(text).and_then(Self::check).map_err(misplaced)
     }
 
-    /// The image that it is of, such as `nginx`.
+    /// Returns the image's name, such as `nginx`.
     pub fn image(&self) -> &str {
         &self.image
     }
 
-    /// Whether everybody can pull it: what needs an entitlement is no public image.
+    /// Reports whether everybody can pull the image without an entitlement.
     pub fn is_public(&self) -> bool {
         self.is_public
     }
@@ -263,7 +263,7 @@ impl Definition {
 }
 
 impl Accounts {
-    /// The number of the user that the image runs as.
+    /// Returns the number of the user that the image runs as.
     fn number(&self) -> Result<u32, (Location, DefinitionProblem)> {
         let written = &*self.run_as.value;
         let named = self.users.iter().flatten().find(|user| *user.name == *written).map(|user| user.uid);

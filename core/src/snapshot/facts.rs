@@ -1,4 +1,4 @@
-//! What a definition says of the image that is built from it, as a catalog file writes it.
+//! Extracts the facts that a catalog file states about an image from its definition.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 
 use super::definition::Definition;
 
-/// Packages that are shells.
+/// The packages that are shells.
 const SHELLS: [&str; 4] = ["bash", "busybox", "dash", "zsh"];
 const DIRECTORY: &str = "directory";
-/// What puts a program into its place, of what a definition puts there.
+/// The kinds of path that put a program into place.
 const FILES: [&str; 2] = ["file", "symlink"];
 
-/// Facts by their names in the file. A level of a file states those that differ from the level above.
+/// Facts by their names in the file. A level of a file states only the facts that differ from the level above.
 pub(super) type Sheet = BTreeMap<&'static str, Value>;
 
 impl Definition {
-    /// Every fact, so that two definitions can be compared.
+    /// Returns every fact, so that two definitions can be compared.
     pub(super) fn sheet(&self) -> Sheet {
         let mut ports = self.ports.clone();
         ports.sort_by_key(|port| (port.first, port.last));
@@ -29,13 +29,13 @@ impl Definition {
             ("cmd", json!(self.cmd)),
             ("shell", json!(self.shells())),
             ("platforms", json!(self.platforms)),
-            // The root is where a container starts without one.
+            // Without a working directory, a container starts in `/`.
             ("workdir", json!(self.workdir.as_deref().unwrap_or("/"))),
         ]
         .into()
     }
 
-    /// What is inside.
+    /// Returns the contents of the image.
     pub(super) fn contents(&self) -> BTreeMap<&'static str, Value> {
         let packages: Vec<&str> = self.packages().collect();
         let owned: Vec<Value> = self.owned_directories().collect();
@@ -48,12 +48,12 @@ impl Definition {
         .into()
     }
 
-    /// With `=VERSION` where one is pinned. Packages that are kept out begin with `!`.
+    /// Returns the packages, with `=VERSION` if pinned. Excluded packages begin with `!`.
     fn packages(&self) -> impl Iterator<Item = &str> {
         self.contents.packages.iter().flatten().map(|package| &**package).filter(|package| !package.starts_with('!'))
     }
 
-    /// Shells that are installed, or copied from another image.
+    /// Returns the shells that are installed, or copied from another image.
     fn shells(&self) -> BTreeSet<&str> {
         let installed = self.packages().map(|package| package.split_once('=').map_or(package, |(name, _)| name));
         let copied = self.contents.artifacts.iter().flatten().flat_map(|artifact| artifact.includes.iter().flatten());
@@ -61,7 +61,7 @@ impl Definition {
         installed.chain(copied).filter(|name| SHELLS.contains(name)).collect()
     }
 
-    /// Absolute paths of what is put where programs are, and of what the image starts.
+    /// Returns the absolute paths of programs, and of the command that the image starts.
     fn programs(&self) -> BTreeSet<&str> {
         let put = self.paths.iter().filter(|path| FILES.contains(&&*path.kind)).map(|path| &*path.target);
         let files = self.contents.files.iter().flatten().filter_map(|file| file.path.as_deref());
@@ -76,7 +76,7 @@ impl Definition {
             .collect()
     }
 
-    /// Path, owner, group and mode of directories that do not belong to root.
+    /// Returns path, owner, group and mode of directories that root does not own.
     fn owned_directories(&self) -> impl Iterator<Item = Value> {
         let directories = self.paths.iter().filter(|path| &*path.kind == DIRECTORY);
         let owned = |id: Option<u32>| id.is_some_and(|id| id != 0);
@@ -86,14 +86,15 @@ impl Definition {
     }
 }
 
-/// The name of a program, by a path where programs are.
+/// Returns the name of a program at a path in a folder for programs.
 fn program(path: &str) -> Option<&str> {
     let (folder, name) = path.rsplit_once('/')?;
     let is_for_programs = ["bin", "sbin"].contains(&folder.rsplit('/').next().unwrap_or(folder));
     (is_for_programs && !name.is_empty()).then_some(name)
 }
 
-/// What differs from `base`. A level that states another number of a user without a name takes the name away, so both go together.
+/// Returns the facts that differ from `base`. A user's number and name go together: a new number without a name removes
+/// the name.
 pub(super) fn differing(sheet: &Sheet, base: &Sheet) -> Sheet {
     let differs = |key: &str| sheet.get(key) != base.get(key);
     let is_stated = |key: &str| differs(key) || key == "run_as_name" && differs("run_as");

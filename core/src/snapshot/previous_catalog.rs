@@ -1,11 +1,12 @@
-//! What definitions do not say, from an earlier catalog: upstream repositories, schemes, facts about starts, past versions.
+//! Reads the facts that definitions do not state from the previous catalog: upstream repositories, schemes, start facts, past
+//! versions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// An earlier catalog, as far as a later one takes it over.
+/// The parts of a previous catalog that the next one keeps.
 #[derive(Debug, Deserialize)]
 pub(super) struct Earlier {
     pub(super) source: Option<Box<RawValue>>,
@@ -41,14 +42,14 @@ fn by_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap
 }
 
 impl EarlierImage {
-    /// Versions that it knew of and did not declare.
+    /// Returns the past versions that it lists.
     pub(super) fn past_versions(&self) -> impl Iterator<Item = &str> {
         self.past_versions.iter().flatten().map(|version| &**version)
     }
 
-    /// Versions that it declared or knew of.
+    /// Returns the versions that it declares or lists as past.
     pub(super) fn versions(&self) -> BTreeSet<&str> {
-        // The history records versions alone: what had an operating system or a flavor in all of its tags is not in it.
+        // Past versions have no operating system or flavor, so versions that had one in every tag are left out.
         let is_plain = |variant: &&EarlierVariant| {
             variant.dev.as_deref() != Some("only")
                 && variant.flavor.as_deref().is_none_or(str::is_empty)

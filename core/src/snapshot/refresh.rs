@@ -1,4 +1,4 @@
-//! A catalog file, brought up to date by the tags that a registry lists.
+//! Updates a catalog file by the tags that a registry lists.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -34,43 +34,43 @@ use super::{Fields, object};
 use crate::catalog::format::{Ordered, SCHEMA};
 use crate::catalog::{Catalog, CatalogError, Image};
 
-/// What a registry says of one image of the catalog.
+/// A registry's answer about one image of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Its tags.
+    /// The registry lists these tags.
     Tags(Tags),
-    /// It has no such repository.
+    /// The registry has no such repository.
     Absent,
 }
 
-/// The tags of one repository. Their order says nothing.
+/// The tags of one repository, in no order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tags {
     tags: BTreeSet<Box<str>>,
-    /// How many tags are no images, but what is said of some: signatures, attestations.
+    /// The number of tags that are signatures or attestations.
     signatures: usize,
 }
 
-/// A refreshed catalog file, and what is new in it.
+/// An updated catalog file, and how it differs from the previous one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Refreshed {
-    /// The file.
+    /// The file's text.
     pub text: String,
-    /// Runtime tags that were not declared before.
+    /// The number of runtime tags that are new.
     pub new: usize,
-    /// Runtime tags that were declared before, and that the registry does not list.
+    /// The number of declared runtime tags that the registry does not list.
     pub gone: usize,
-    /// Images that the registry does not have, or of which it lists no tag that the catalog knows: they are not in the file.
+    /// The images that the registry does not have, or of which it lists no known tag: the file leaves them out.
     pub absent: Vec<Box<str>>,
-    /// Tags of development builds.
+    /// The number of tags of development builds.
     pub development: usize,
-    /// Tags that are no images.
+    /// The number of tags that are signatures or attestations.
     pub signatures: usize,
-    /// Tags of which nothing is known but that they are there.
+    /// The number of tags without known facts.
     pub unknown: usize,
 }
 
-/// A catalog file, as far as a refresh changes it.
+/// The parts of a catalog file that a refresh changes.
 #[derive(Deserialize)]
 struct File {
     source: Option<Box<RawValue>>,
@@ -86,7 +86,7 @@ struct Named {
 }
 
 impl Tags {
-    /// What a registry lists. What cannot be a tag is passed over.
+    /// Collects the tags that a registry lists; texts that cannot be tags are skipped.
     pub fn of<T: AsRef<str>>(listed: impl IntoIterator<Item = T>) -> Self {
         let mut tags = Self::default();
         for tag in listed {
@@ -102,7 +102,7 @@ impl Tags {
 }
 
 impl Refreshed {
-    /// Compares the declared tags of an image that was asked for.
+    /// Counts how the declared tags of an image changed.
     fn count(&mut self, before: &Image, after: Option<&Image>, tags: &Tags) {
         let declared = |image: &Image| image.tags().map(|tag| tag.to_string()).collect::<BTreeSet<_>>();
         let (before, after) = (declared(before), after.map(declared).unwrap_or_default());
@@ -119,11 +119,11 @@ impl Refreshed {
     }
 }
 
-/// Brings a catalog file up to date. Images without an answer stay as they are.
+/// Updates a catalog file. Images without an answer stay as they are.
 ///
-/// What the file declares of the others afterwards, the registry lists; what it lists is declared where the catalog knows a
-/// build to take the facts from: another patch of the same line, on the same operating system, with the same flavor. Past
-/// versions are those that are listed and of which no build is known; what is not listed is forgotten. `repository` and `date` say in the file what was asked, and when.
+/// Of the other images, the new file declares only tags that the registry lists. A listed tag is declared if a known
+/// build gives its facts: another patch of the same line, for the same operating system and flavor. Past versions are
+/// listed versions without a known build. `repository` and `date` record in the file what was asked, and when.
 pub fn refresh(
     catalog: &str,
     answers: &BTreeMap<Box<str>, Answer>,
@@ -161,7 +161,7 @@ pub fn refresh(
 fn written(file: &File, record: &str, images: &[String]) -> String {
     let raw = |raw: &Option<Box<RawValue>>| raw.as_deref().map(|raw| raw.get().to_owned());
     let mut source = file.source.as_deref().map(fields).unwrap_or_default();
-    // That of the refresh before this one.
+    // The entry of the previous refresh is replaced.
     source.retain(|(key, _)| &**key != "refreshed");
     source.push(("refreshed".into(), record.to_owned()));
     let mut fields: Fields = vec![("schema".into(), json!(SCHEMA).to_string()), ("source".into(), object(&source))];
@@ -172,13 +172,13 @@ fn written(file: &File, record: &str, images: &[String]) -> String {
     format!("{}\n", object(&fields))
 }
 
-/// What tools put beside an image under a tag that is made of its digest (the OCI distribution specification's scheme for
-/// referrers, and cosign's).
+/// Reports whether a tag is made from a digest, as signatures and attestations are (referrers tag schema of the OCI
+/// distribution specification, and cosign).
 fn is_signature(tag: &str) -> bool {
     tag.starts_with("sha256-") || tag.starts_with("sha512-")
 }
 
-/// The fields of an object as they are written; what is none becomes a field.
+/// Returns the fields of an object as they are written; a value that is no object gives one field.
 fn fields(raw: &RawValue) -> Fields {
     match serde_json::from_str::<Ordered<Box<RawValue>>>(raw.get()) {
         Ok(fields) => fields.0.into_iter().map(|(key, value)| (key, value.get().to_owned())).collect(),

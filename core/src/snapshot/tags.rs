@@ -1,4 +1,4 @@
-//! The tags of a definition, taken apart as `STEM[-OS][-FLAVOR][-dev]`: nothing is added to them, and nothing gets lost.
+//! Splits the tags of a definition into `STEM[-OS][-FLAVOR][-dev]`, so that the parts give the same tags again.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,13 +8,13 @@ use super::definition::Definition;
 /// Tags of one definition: stems that exist with the same suffixes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TagGroup<'d> {
-    /// None also where a tag leaves the definition's flavor out.
+    /// The flavor; `None` also if a tag leaves the definition's flavor out.
     pub(super) flavor: Option<&'d str>,
-    /// The full version first, then shorter ones.
+    /// The stems, the full version first.
     pub(super) stems: Vec<&'d str>,
-    /// The shortest first.
+    /// The suffixes, the shortest first.
     pub(super) suffixes: Vec<&'d str>,
-    /// Stems that exist without any suffix only, such as `v1.36.4` or `latest`.
+    /// The stems that exist without any suffix only, such as `v1.36.4` or `latest`.
     pub(super) bare_only: Vec<&'d str>,
 }
 
@@ -23,12 +23,13 @@ impl TagGroup<'_> {
         self.stems.first().map_or("", |stem| stem)
     }
 
-    /// The words of the version, such as `jdk` of `3.9.16-jdk25`: builds of different ones are different things.
+    /// Returns the words of the version, such as `jdk` of `3.9.16-jdk25`. Builds with different words are different
+    /// things.
     pub(super) fn kind(&self) -> String {
         let letters = |word: &str| word.trim_end_matches(|last: char| !last.is_ascii_alphabetic()).to_owned();
         let words =
             self.version().split('-').skip(1).filter(|word| word.starts_with(|it: char| it.is_ascii_alphabetic()));
-        // A package's revision is none: `r0` of `9.7.1-r0-jdk25`.
+        // A package revision is not such a word: `r0` of `9.7.1-r0-jdk25`.
         let kinds =
             words.map(|word| word.split(|it: char| it.is_ascii_digit()).next().map_or_else(String::new, letters));
         kinds.filter(|kind| kind != "r").collect::<Vec<_>>().join("-")
@@ -36,7 +37,7 @@ impl TagGroup<'_> {
 }
 
 impl Definition {
-    /// Its tags by suffixes, the stems that have most of them first. There is one group where tags are as regular as they should be.
+    /// Returns the tags grouped by suffixes, the largest group first. Regular tags form one group.
     pub(super) fn tag_groups<'d>(&'d self) -> Vec<TagGroup<'d>> {
         let mut suffixes: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for (tag, _) in &self.tags {
@@ -84,7 +85,7 @@ impl Definition {
     }
 }
 
-/// Orders versions as people do: `1.9` before `1.10`.
+/// Orders versions by their numbers: `1.9` before `1.10`.
 pub(super) fn by_version(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a, b);
     loop {
@@ -100,7 +101,7 @@ pub(super) fn by_version(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Takes digits, or what is none, from the front.
+/// Takes a run of digits, or of other characters, from the front.
 fn piece<'t>(text: &mut &'t str) -> Option<&'t str> {
     let is_digit = text.starts_with(|first: char| first.is_ascii_digit());
     let end = text.find(|it: char| it.is_ascii_digit() != is_digit).unwrap_or(text.len());
@@ -109,7 +110,7 @@ fn piece<'t>(text: &mut &'t str) -> Option<&'t str> {
     (!piece.is_empty()).then_some(piece)
 }
 
-/// What is no number comes before those that are.
+/// Reads a number; other text orders before numbers.
 fn number(piece: &str) -> Option<u128> {
     piece.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! The builds of one image: which operating systems, flavors and version lines its definitions make up.
+//! Groups the definitions of one image into operating systems, flavors and version lines.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
@@ -10,21 +10,21 @@ use super::facts::{Sheet, differing};
 use super::tags::{TagGroup, by_version};
 use crate::catalog::read::release;
 
-/// One version of one build, with what defines it.
+/// One version of one build, with its definition.
 #[derive(Debug)]
 pub(super) struct Line<'d> {
     pub(super) definition: &'d Definition,
     pub(super) tags: TagGroup<'d>,
 }
 
-/// Builds that a catalog file writes together.
+/// The builds that a catalog file writes together.
 #[derive(Debug)]
 pub(super) struct Variant<'d> {
     os: String,
     flavor: Option<&'d str>,
     kind: String,
     is_dev: bool,
-    /// The newest version first.
+    /// The lines, the newest version first.
     lines: Vec<Line<'d>>,
 }
 
@@ -43,7 +43,7 @@ impl Line<'_> {
     }
 }
 
-/// The variants of an image, by operating system, flavor and kind.
+/// Returns the variants of an image, by operating system, flavor and kind.
 pub(super) fn variants(definitions: &[Definition]) -> Vec<Variant<'_>> {
     let mut lines: Vec<Line<'_>> = definitions
         .iter()
@@ -68,7 +68,8 @@ fn newest_first(a: &Line<'_>, b: &Line<'_>) -> Ordering {
     by_version(b.version(), a.version()).then_with(|| a.tags.suffixes.cmp(&b.tags.suffixes))
 }
 
-/// The line that an image stands for: the newest one whose tags leave the operating system out, of the plainest build.
+/// Returns the line that an image stands for: the newest whose tags leave the operating system out, of the plainest
+/// build.
 pub(super) fn default_line<'v, 'd>(variants: &'v [Variant<'d>]) -> Option<&'v Line<'d>> {
     let lines = variants.iter().flat_map(|variant| variant.lines.iter().map(move |line| (variant, line)));
     let (_, line) = lines.min_by(|(a, line), (b, other)| {
@@ -92,18 +93,18 @@ impl<'d> Variant<'d> {
         &self.lines
     }
 
-    /// Under which its contents are listed.
+    /// Returns the key of the variant's contents.
     pub(super) fn key(&self) -> String {
         self.flavor.map_or_else(|| self.os.clone(), |flavor| format!("{}+{flavor}", self.os))
     }
 
-    /// Whether a development build of the same versions is the other's twin.
+    /// Reports whether the variant is the development build of the other's versions.
     pub(super) fn is_twin(&self, other: &Self) -> bool {
         let stems = |variant: &Self| variant.lines.iter().map(|line| line.tags.stems.join(" ")).collect::<Vec<_>>();
         self.key() == other.key() && self.kind == other.kind && stems(self) == stems(other)
     }
 
-    /// As a catalog file writes it, beside the facts of the whole image.
+    /// Writes the variant's facts that differ from the image's.
     pub(super) fn json(&self, image: &Sheet) -> Value {
         let mut json = BTreeMap::new();
         let lines: Vec<_> = self.lines.iter().map(|line| &line.tags.stems).collect();
@@ -129,7 +130,7 @@ impl<'d> Variant<'d> {
         for line in older.iter().filter(|line| line.tags.suffixes != *suffixes) {
             by_line.entry("suffix".to_owned()).or_default().insert(line.version(), json!(line.tags.suffixes));
         }
-        // Nothing is started from a development build, and nothing is asked about it.
+        // Nobody starts a development build, so it needs no facts.
         if !self.is_dev {
             let sheet = newest.definition.sheet();
             json.extend(differing(&sheet, image).into_iter().map(|(key, value)| (key.to_owned(), value)));

@@ -1,4 +1,4 @@
-//! Writes JSON text piece by piece: a reply is strings and little else, and going through a serializer costs twice as much.
+//! Writes JSON text piece by piece: a reply is mostly strings, and a serializer takes twice as long.
 
 use super::simd;
 
@@ -9,12 +9,12 @@ pub(crate) fn push_string(json: &mut String, text: &str) {
     json.push('"');
 }
 
-/// Appends `text` as a JSON string that itself stands inside of one.
+/// Appends `text` as a JSON string inside another JSON string.
 pub(crate) fn push_quoted(json: &mut String, text: &str) {
     json.push_str("\\\"");
     let before = json.len();
     push_escaped(json, text);
-    // Most texts have nothing to escape.
+    // Most texts need no escapes.
     if json.len() != before + text.len() {
         let once = json.split_off(before);
         push_escaped(json, &once);
@@ -22,7 +22,7 @@ pub(crate) fn push_quoted(json: &mut String, text: &str) {
     json.push_str("\\\"");
 }
 
-/// Appends `text` as it stands inside a JSON string.
+/// Appends the escaped `text` without quotes.
 fn push_escaped(json: &mut String, text: &str) {
     let (lanes, rest) = text.as_bytes().as_chunks();
     let mut last = [b' '; 16];
@@ -45,7 +45,7 @@ fn push_escaped(json: &mut String, text: &str) {
     json.push_str(text.get(copied..).unwrap_or_default());
 }
 
-/// Appends the escape of a character that JSON does not take as it is.
+/// Appends the escape of a character.
 fn push_escape(json: &mut String, byte: u8) {
     match byte {
         b'"' => json.push_str("\\\""),

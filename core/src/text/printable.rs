@@ -8,7 +8,8 @@ const ELLIPSIS: &str = "...";
 /// The capacity that a [`Line`] starts with: the length of a warning.
 const EXPECTED_LENGTH: usize = 120;
 
-/// `text` as printable ASCII of at most `limit` characters: control, bidirectional and other characters are escaped.
+/// Returns `text` as printable ASCII of at most `limit` characters; control, bidirectional and other characters are
+/// escaped.
 pub fn printable(text: &str, limit: usize) -> Cow<'_, str> {
     if text.len() <= limit && text.bytes().all(is_printable) {
         return Cow::Borrowed(text);
@@ -18,7 +19,7 @@ pub fn printable(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(line.finish())
 }
 
-/// Printable ASCII up to a limit; what does not fit is replaced by an ellipsis.
+/// A text of printable ASCII up to a limit; an ellipsis replaces the rest.
 pub(crate) struct Line {
     text: String,
     limit: usize,
@@ -57,7 +58,7 @@ impl Line {
         }
     }
 
-    /// Puts all of it or none.
+    /// Appends all of the characters, or none.
     fn put_whole(&mut self, characters: &[char]) {
         if self.text.len() + characters.len() > self.limit {
             self.cut = true;
@@ -88,7 +89,7 @@ impl Line {
 impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.put(text);
-        // Stops a long message early.
+        // The error stops a long message early.
         if self.cut { Err(fmt::Error) } else { Ok(()) }
     }
 }

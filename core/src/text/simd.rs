@@ -1,18 +1,18 @@
-//! Looks at sixteen bytes at a time: most strings of a review are shorter.
+//! Compares sixteen bytes at a time, since most strings of a review are shorter.
 
 use wide::u8x16;
 
-/// Which bytes of a lane are what is looked for: bit 0 is the first.
+/// The marked bytes of sixteen; bit 0 is the first byte.
 pub(crate) type Marks = u32;
 
-/// Quotes and backslashes.
+/// Marks quotes and backslashes.
 #[inline]
 pub(crate) fn quotes(lane: [u8; 16]) -> Marks {
     let lane = u8x16::new(lane);
     (lane.simd_eq(u8x16::splat(b'"')) | lane.simd_eq(u8x16::splat(b'\\'))).to_bitmask()
 }
 
-/// The same and control characters: what JSON escapes.
+/// Marks the bytes that JSON escapes: quotes, backslashes and control characters.
 #[inline]
 pub(crate) fn escaped(lane: [u8; 16]) -> Marks {
     let control = u8x16::new(lane).min(u8x16::splat(b' ' - 1)).simd_eq(u8x16::new(lane));

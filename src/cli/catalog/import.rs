@@ -1,4 +1,4 @@
-//! `quench catalog import`: a catalog file from a checkout of the public catalog.
+//! `quench catalog import`: makes a catalog file from a checkout of the public catalog.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use quench_core::snapshot::{Definition, Snapshot, Written};
 use super::{count, file, names};
 use crate::cli::rewrite::input::{Source, sources};
 
-/// Where a checkout has the definitions of images.
+/// The folder of a checkout with the definitions of images.
 const IMAGES: &str = "image";
 
 /// Make a catalog file from a checkout of the public catalog (github.com/docker-hardened-images/catalog)
@@ -39,7 +39,7 @@ pub(in crate::cli) struct Import {
     catalog: Option<PathBuf>,
 }
 
-/// What came of the definitions.
+/// The definitions that were read.
 #[derive(Debug, Default)]
 struct Found {
     snapshot: Snapshot,
@@ -65,7 +65,7 @@ impl Import {
         Ok(ExitCode::from(u8::from(found.left_out > 0)))
     }
 
-    /// Reads every definition, in the order of their paths.
+    /// Reads every definition, in the order of paths.
     fn read(&self) -> Result<Found> {
         let images = self.checkout.join(IMAGES);
         if !images.is_dir() {
@@ -114,7 +114,7 @@ impl Import {
 impl Found {
     fn take(&mut self, source: &Source, checkout: &Path) -> Result<()> {
         let path = source.file().unwrap_or(checkout);
-        // The same wherever the checkout is.
+        // The name does not depend on where the checkout is.
         let name = path.strip_prefix(checkout).unwrap_or(path).display().to_string();
         let text = String::from_utf8(source.read()?).map_err(|error| {
             let line =
@@ -135,7 +135,8 @@ impl Found {
     }
 }
 
-/// The commit that is checked out, where the checkout says so. Git itself is not asked: a checkout can tell it what to run.
+/// Returns the commit of the checkout, if its files state one. git is not run: a checkout's configuration could make it
+/// run other programs.
 fn commit(checkout: &Path) -> Option<String> {
     let git = checkout.join(".git");
     let read = |file: &str| fs::read_to_string(git.join(file)).ok();

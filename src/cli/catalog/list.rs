@@ -1,4 +1,4 @@
-//! `quench catalog list`: a line an image.
+//! `quench catalog list`: prints one line per image.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -27,7 +27,7 @@ struct Line<'c> {
     version: &'c str,
     operating_systems: Vec<&'c str>,
     flavors: Vec<&'c str>,
-    /// Null where none is known.
+    /// The upstream repository; null if none is known.
     upstream: Option<&'c str>,
     development_only: bool,
 }
@@ -60,7 +60,7 @@ impl List {
     }
 }
 
-/// Columns as wide as the longest cell, up to what nearly all need: a few versions are commit ids.
+/// Writes columns as wide as their longest usual cell; a few versions are commit ids and overflow.
 fn write_text(out: &mut dyn Write, catalog: &Catalog) -> io::Result<()> {
     let rows: Vec<[String; 4]> = catalog
         .images()

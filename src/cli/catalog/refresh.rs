@@ -1,4 +1,4 @@
-//! `quench catalog refresh`: a catalog file, brought up to date by the tags that a registry lists.
+//! `quench catalog refresh`: updates a catalog file by the tags that a registry lists.
 
 mod requests;
 mod state_file;
@@ -24,7 +24,7 @@ use crate::cli::signals::Signals;
 use crate::live;
 use crate::registry::{Options, Trust};
 
-/// How long a page of tags may take: nobody's pod waits for it.
+/// The timeout of one page of tags; longer than a review's, since no pod waits.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Make a fresh catalog file of the tags that a registry lists for the images of the catalog
@@ -92,7 +92,7 @@ impl Refresh {
         let mut signals = Signals::new()?;
         let unanswered = select! {
             unanswered = asking.ask(&missing, &mut partial) => unanswered,
-            // Cancel-safe, both: a question that is dropped has taught nothing yet.
+            // Cancel-safe, both: a dropped question has stored nothing.
             signal = signals.next() => Ok(Unanswered::interrupted(signal)),
         };
         bar.finish_and_clear();
@@ -103,7 +103,7 @@ impl Refresh {
         self.check(&unanswered, answers.len(), names.len())?;
         let refreshed = refresh(&text, &answers, &repository, &today())?;
         if refreshed.absent.len() == answers.len() {
-            // What is said of a wrong name is worth nothing.
+            // Answers about a wrong repository are worthless.
             partial.remove()?;
             bail!(
                 "none of {} is there as {repository}; is that what `hardened.repository` of the policy should be? {} is not written",
@@ -116,7 +116,7 @@ impl Refresh {
         partial.remove()
     }
 
-    /// Those that were named, which must be in the catalog; else all that anything is rewritten to.
+    /// Returns the named images, which must be in the catalog; without names, every image that has an upstream.
     fn asked(&self, catalog: &Catalog) -> Result<Vec<Box<str>>> {
         if self.names.is_empty() {
             return Ok(catalog.images().filter(|image| image.has_runtime()).map(|image| image.name().into()).collect());
@@ -132,7 +132,7 @@ impl Refresh {
         Ok(names)
     }
 
-    /// Whether as much is known as a file takes.
+    /// Checks that enough is known to write the file.
     fn check(&self, unanswered: &Unanswered, known: usize, asked: usize) -> Result<()> {
         let is_whole = unanswered.reason().is_none();
         let may_lack = self.keep_unanswered && !unanswered.is_interrupted && known > 0;
@@ -175,7 +175,7 @@ impl Refresh {
     }
 }
 
-/// Whom the policy trusts with credentials; nobody is asked but the registry of hardened images.
+/// Returns the trust for this command: the registry of hardened images only.
 fn trust(policy: &Policy) -> Trust {
     Trust { contacted: vec![policy.repository.registry().to_owned()], ..Trust::of(policy) }
 }
@@ -197,7 +197,7 @@ fn say(earlier: Earlier, partial: &Partial) {
     }
 }
 
-/// The day, in UTC.
+/// Returns the current day in UTC.
 fn today() -> String {
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     now.split_once('T').map_or_else(|| now.clone(), |(day, _)| day.to_owned())

@@ -1,4 +1,4 @@
-//! `quench catalog show`: everything that is known of one image.
+//! `quench catalog show`: prints all facts of one image.
 
 mod start;
 
@@ -16,9 +16,9 @@ use crate::live;
 
 /// The longest name that a message repeats.
 const MAX_SHOWN: usize = 100;
-/// How many names that are nearly the same a message has.
+/// The most similar names in a message.
 const MOST_NEAREST: usize = 3;
-/// How alike two names must be, of 1, to be meant for each other.
+/// The similarity, from 0 to 1, from which a name counts as a slip.
 const ALIKE: f64 = 0.75;
 
 /// Show one hardened image: upstream repositories, builds and their tags, and what it is like to run
@@ -34,12 +34,12 @@ pub(in crate::cli) struct Show {
     shown: Shown,
 }
 
-/// The stable JSON form: fields may be added.
+/// The stable JSON form; fields may be added.
 #[derive(Debug, Serialize)]
 struct Shape<'c> {
     name: &'c str,
     version: &'c str,
-    /// Why versions say nothing about upstream's, where they do not line up.
+    /// The reason why versions differ from upstream's; null if they line up.
     scheme: Option<&'c str>,
     upstreams: Vec<Source<'c>>,
     builds: Vec<Build<'c>>,
@@ -59,7 +59,7 @@ struct Source<'c> {
     note: Option<&'c str>,
 }
 
-/// Tags that name the same image.
+/// The tags of one build.
 #[derive(Debug, Serialize)]
 struct Build<'c> {
     version: &'c str,
@@ -74,7 +74,7 @@ struct Build<'c> {
     ports: Vec<String>,
     shell: &'c [Box<str>],
     platforms: &'c [Box<str>],
-    /// Null where nobody knows what is inside.
+    /// The programs; null if the contents are unknown.
     programs: Option<&'c [Box<str>]>,
     packages: Option<&'c [Box<str>]>,
 }
@@ -88,12 +88,12 @@ impl Show {
     }
 }
 
-/// Says which names are nearly the same.
+/// Returns the message for an unknown name, with similar names.
 pub(super) fn unknown(name: &str, catalog: &Catalog) -> String {
     let known = catalog.images().map(Image::name);
     let alike = |known: &&str| {
         let (long, short) = if known.len() > name.len() { (*known, name) } else { (name, *known) };
-        // A part of a name is no slip, but may be what somebody remembers of it.
+        // A part of a name is not a slip, but may be what somebody remembers.
         if short.len() > 2 && long.contains(short) { 1.0 } else { strsim::jaro_winkler(name, known) }
     };
     let mut nearest: Vec<(f64, &str)> =

@@ -1,4 +1,4 @@
-//! A file of manifests, and what becomes of it.
+//! Rewrites one file of manifests.
 
 use std::borrow::Cow;
 use std::fs;
@@ -12,42 +12,42 @@ use quench_core::rewrite::inventory::Surroundings;
 use quench_core::rewrite::{RewriteError, Rewriter, RewrittenObject};
 use tempfile::NamedTempFile;
 
-/// What a document is that cannot be handled; it passes as it is.
+/// A document that cannot be handled; it passes unchanged.
 #[derive(Debug)]
 pub(super) struct Broken {
     pub(super) problem: String,
 }
 
-/// What becomes of a file.
+/// The result for a file.
 #[derive(Debug)]
 pub(super) struct RewrittenFile {
-    /// Its text, where it changes.
+    /// The new text; `None` if it does not change.
     pub(super) text: Option<String>,
     pub(super) objects: Vec<RewrittenObject>,
     pub(super) broken: Vec<Broken>,
 }
 
-/// Takes note of what a file says about the workloads of all files.
+/// Adds the facts that a file states about the workloads of all files.
 pub(super) fn learn(bytes: &[u8], namespace: &str, surroundings: &mut Surroundings) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     for document in documents(text) {
-        // What is wrong with it is told when it is rewritten.
+        // Errors are reported when the file is rewritten.
         if let Ok(Some(parsed)) = document.parse() {
             surroundings.learn(parsed.json(), namespace);
         }
     }
 }
 
-/// What registries are to be asked before a file is rewritten.
+/// Returns the questions to registries before a file is rewritten.
 pub(super) fn candidates(bytes: &[u8], rewriter: &Rewriter<'_>) -> Vec<Inquiry> {
-    // What is wrong with a document is told when it is rewritten.
+    // Errors are reported when the file is rewritten.
     let Ok(text) = std::str::from_utf8(bytes) else { return Vec::new() };
     let documents = documents(text);
     let parsed = documents.iter().filter_map(|document| document.parse().ok()?);
     parsed.flat_map(|parsed| rewriter.candidates(&parsed).unwrap_or_default()).collect()
 }
 
-/// Rewrites what is in a file. A document that is broken passes as it is, the others are handled.
+/// Rewrites the documents of a file. A broken document passes unchanged, the others are handled.
 pub(super) fn rewrite(bytes: &[u8], rewriter: &Rewriter<'_>) -> RewrittenFile {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -87,7 +87,7 @@ fn rewrite_document(
     Ok(rewritten.text)
 }
 
-/// Puts `bytes` in the place of a file: wholly or not at all. A symbolic link stays one; the permissions stay.
+/// Replaces a file atomically. A symbolic link stays one, and the permissions stay.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = || format!("cannot write {}; it is as it was", path.display());
     let target = fs::canonicalize(path).with_context(failed)?;

@@ -1,4 +1,4 @@
-//! Which files are meant, and what is in them.
+//! Finds and reads the input files.
 
 use std::fs;
 use std::io::{self, Read};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// How manifests are called in folders.
+/// The extensions of manifests in folders.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
-/// Where manifests come from.
+/// The source of manifests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) enum Source {
     Stdin,
@@ -17,7 +17,7 @@ pub(in crate::cli) enum Source {
 }
 
 impl Source {
-    /// What messages call it.
+    /// Returns the source's name in messages.
     pub(in crate::cli) fn name(&self) -> String {
         match self {
             Self::Stdin => "stdin".to_owned(),
@@ -25,7 +25,7 @@ impl Source {
         }
     }
 
-    /// The file, where it is one.
+    /// Returns the file; `None` for the standard input.
     pub(in crate::cli) fn file(&self) -> Option<&Path> {
         match self {
             Self::Stdin => None,
@@ -43,8 +43,8 @@ impl Source {
     }
 }
 
-/// The sources that arguments name: files, `-`, and of folders every manifest below them, in the order of their names. Without
-/// arguments, stdin.
+/// Returns the sources that the arguments name: files, `-`, and every manifest below folders, in the order of names.
+/// Without arguments, the standard input.
 pub(in crate::cli) fn sources(arguments: &[PathBuf]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for argument in arguments {
@@ -69,8 +69,8 @@ pub(in crate::cli) fn sources(arguments: &[PathBuf]) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// Symbolic links are not followed, which may lead in circles or out of the folder; nor is anything looked at whose name begins with a
-/// dot, such as `.git`.
+/// Collects the manifests below a folder. Symbolic links are skipped, since they may lead in circles or out of the
+/// folder, and so are names that begin with a dot, such as `.git`.
 fn collect(folder: &Path, sources: &mut Vec<Source>) -> Result<()> {
     let unreadable = || format!("cannot read the folder {}", folder.display());
     let entries: io::Result<Vec<_>> = fs::read_dir(folder).with_context(unreadable)?.collect();

@@ -38,7 +38,7 @@ impl SelfManaged {
         self.is_on
     }
 
-    /// What is to be kept, if anything is.
+    /// Returns the settings of self-managed certificates; `None` if they are off.
     pub(super) fn settings(&self, url: Option<&WebhookUrl>, namespace: Option<&str>) -> Result<Option<Settings>> {
         if !self.is_on {
             return Ok(None);
@@ -71,7 +71,7 @@ impl SelfManaged {
     }
 }
 
-/// 100 years, which no date format overflows at.
+/// 100 years: no date format overflows.
 const MAX_LIFETIME: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
 
 fn lifetime(text: &str) -> Result<Duration, String> {
@@ -79,7 +79,7 @@ fn lifetime(text: &str) -> Result<Duration, String> {
     if lifetime > MAX_LIFETIME { Err("it must be at most 36500d".to_owned()) } else { Ok(lifetime) }
 }
 
-/// A name that Kubernetes accepts for most objects (RFC 1123).
+/// Checks a DNS subdomain name (RFC 1123), as names of most objects are.
 fn dns_subdomain(name: &str) -> Result<String, String> {
     if name.len() > 253 {
         return Err("it must be at most 253 letters long".to_owned());

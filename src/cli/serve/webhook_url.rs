@@ -1,15 +1,15 @@
-//! Where the API server reaches the webhook.
+//! Reads the URL of the webhook.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use axum::http::Uri;
 
-/// Where the API server calls: `https`, a host, and the beginning of a path.
+/// The URL that the API server calls: `https`, a host and the beginning of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WebhookUrl {
     pub(super) text: String,
-    /// Without the brackets of an IPv6 address.
+    /// The host, without the brackets of an IPv6 address.
     pub(super) host: String,
 }
 
@@ -23,7 +23,7 @@ impl WebhookUrl {
 impl FromStr for WebhookUrl {
     type Err = &'static str;
 
-    /// The API server refuses a configuration whose url has more than these parts.
+    /// Reads the URL. The API server refuses URLs with user, query or fragment.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let uri: Uri = text.parse().map_err(|_| "not a url")?;
         if uri.scheme_str() != Some("https") {

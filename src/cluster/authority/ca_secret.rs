@@ -1,4 +1,4 @@
-//! What the Secret holds: the authority in force, its successor, and the bundle of all that are to be trusted.
+//! Reads and writes the Secret: the current authority, its successor, and the bundle of all trusted authorities.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,31 +8,31 @@ use k8s_openapi::ByteString;
 use quench_certs::{Authority, Bundle, Error};
 use serde_json::{Value, json};
 
-/// The authority in force.
+/// The key of the current authority's certificate.
 const CERTIFICATE: &str = "tls.crt";
 const KEY: &str = "tls.key";
-/// All that are to be trusted.
+/// The key of the bundle.
 const BUNDLE: &str = "ca.crt";
-/// The successor, while there is one.
+/// The key of the successor's certificate, if there is one.
 const NEXT_CERTIFICATE: &str = "next.crt";
 const NEXT_KEY: &str = "next.key";
 
-/// The contents of a Secret that are as they should be.
+/// The valid contents of the Secret.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
-    /// Signs the leaves of all replicas.
+    /// The authority that signs the certificates of all replicas.
     pub(super) current: Arc<Authority>,
-    /// Will do so once everybody trusts it.
+    /// The authority that signs next, once all clients trust it.
     pub(super) next: Option<Arc<Authority>>,
     pub(super) bundle: Bundle,
 }
 
-/// What was found in the place of the Secret.
+/// The Secret as it was found.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// No Secret, or one with nothing of ours in it.
+    /// The Secret does not exist, or has nothing of ours.
     Nothing,
-    /// No authority can be read from it; others may be trusted still.
+    /// The Secret has no usable authority, but maybe a bundle.
     Garbage {
         reason: String,
         bundle: Bundle,
@@ -52,7 +52,7 @@ impl Found {
         match authority(CERTIFICATE, KEY) {
             Ok(current) => Self::Kept(Kept { current, next: authority(NEXT_CERTIFICATE, NEXT_KEY).ok(), bundle }),
             Err(error) => {
-                // The certificate without its key signs nothing more, but may have signed what is in use.
+                // A certificate without its key signs nothing more, but may have signed certificates in use.
                 let readable = Bundle::read(text(CERTIFICATE).as_bytes()).into_iter().chain(bundle).collect();
                 Self::Garbage { reason: reason(&error), bundle: readable }
             }
@@ -66,7 +66,7 @@ fn reason(error: &Error) -> String {
 }
 
 impl Kept {
-    /// What a merge patch makes of a Secret's `data`.
+    /// Returns the merge patch of the Secret's `data`.
     pub(super) fn data(&self) -> Value {
         let bytes = |text: String| json!(ByteString(text.into_bytes()));
         let next = self.next.as_ref();
@@ -79,7 +79,7 @@ impl Kept {
         })
     }
 
-    /// Whether both say the same, however it is written.
+    /// Reports whether both have the same contents, however written.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let next = |kept: &Self| kept.next.as_ref().map(|next| next.trusted().clone());
         self.current.trusted() == other.current.trusted()

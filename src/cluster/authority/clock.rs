@@ -1,19 +1,20 @@
-//! The time by which certificates are made and judged: the API server's.
+//! Keeps the time by which certificates are made and judged: the API server's.
 //!
-//! It is the API server that verifies our certificates, so it is its clock that counts. Going by it, replicas on nodes whose
-//! clocks differ agree, and a node whose clock jumps replaces nobody's authority.
+//! The API server verifies our certificates, so its clock counts. Replicas on nodes with different clocks agree by it,
+//! and a node whose clock jumps replaces nobody's authority.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// A date in an answer has no fractions of seconds, and answers take their time: further apart, the clock was set.
+/// The tolerance between two dates: dates have no fractions of seconds, and answers take time. A larger difference
+/// means that the clock was set.
 const TOLERANCE: Duration = Duration::from_secs(2);
 
-/// The API server's clock, as far as its answers tell.
+/// The API server's clock, as known from its answers.
 #[derive(Debug, Default)]
 pub(super) struct Clock(Mutex<Option<Reading>>);
 
-/// What the clock showed at a moment.
+/// A date and the moment when it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Reading {
     time: SystemTime,
@@ -21,13 +22,13 @@ struct Reading {
 }
 
 impl Clock {
-    /// The API server's time; until it has answered, this machine's.
+    /// Returns the API server's time; this machine's before the first answer.
     pub(super) fn now(&self) -> SystemTime {
         let reading = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         reading.map_or_else(SystemTime::now, |reading| reading.after(Instant::now()))
     }
 
-    /// Takes note of the date of an answer.
+    /// Notes the date of an answer.
     pub(super) fn note(&self, date: SystemTime) {
         let mut reading = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *reading = Some(Reading::next(*reading, date, Instant::now()));
@@ -39,7 +40,7 @@ impl Reading {
         self.time + at.saturating_duration_since(self.at)
     }
 
-    /// Dates are cut to the second: of two that agree, what says the later time is nearer to the truth.
+    /// Combines two dates. Dates are cut to the second, so of two that agree the later time is closer to the truth.
     fn next(known: Option<Self>, date: SystemTime, at: Instant) -> Self {
         match known {
             Some(known) if (date..=date + TOLERANCE).contains(&known.after(at)) => known,

@@ -1,4 +1,4 @@
-//! What the Secret should hold, and which certificate a replica should show: plain functions of what is known.
+//! Decides what the Secret should hold and which certificate a replica should show. No IO.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -7,32 +7,32 @@ use quench_certs::{Authority, Bundle, Error, Trusted};
 
 use super::ca_secret::{Found, Kept};
 
-/// The name of the authorities that are made here.
+/// The name of authorities that quench makes.
 pub(super) const NAME: &str = "quench certificate authority";
 
-/// What becomes of the authorities in the Secret.
+/// The decision about the authorities in the Secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// They stay.
+    /// Keep them.
     Keep,
-    /// A successor is made, and told to everybody before it signs anything.
+    /// Make a successor, and publish it before it signs anything.
     Prepare,
-    /// The successor signs from now on.
+    /// Let the successor sign.
     Promote,
-    /// Those that this replica remembers are put back.
+    /// Restore the authorities that this replica remembers.
     Restore,
-    /// There is no usable one anywhere: a new one signs at once.
+    /// Make a new authority that signs at once: no usable one is left.
     Replace,
 }
 
-/// Whether two thirds of its life are over.
+/// Reports whether two thirds of a lifetime are over.
 fn is_due(made: SystemTime, not_after: SystemTime, now: SystemTime) -> bool {
     let life = not_after.duration_since(made).unwrap_or_default();
     now >= made + life * 2 / 3
 }
 
-/// What is to become of what was `found`. `remembered` is what the Secret held when it was last all right, and `is_spread` says
-/// whether everybody trusts an authority by now.
+/// Decides about the Secret that was `found`. `remembered`: its contents when it was last valid. `is_spread`: whether
+/// all clients trust an authority.
 pub(super) fn verdict(
     found: &Found,
     remembered: Option<&Kept>,
@@ -53,8 +53,8 @@ pub(super) fn verdict(
     }
 }
 
-/// What the Secret should hold by the verdict, made new where it asks for that. `trusted` are authorities beyond those in the Secret that
-/// signed what is in use.
+/// Returns the contents that the Secret should have, making authorities if needed. `trusted`: further authorities that
+/// signed certificates in use.
 pub(super) fn wanted(
     verdict: Verdict,
     found: &Found,
@@ -84,8 +84,8 @@ pub(super) fn wanted(
     let lost = matches!(verdict, Verdict::Restore | Verdict::Replace);
     let of_memory = remembered.filter(|_| lost).map(of_kept).unwrap_or_default();
     let first = [Some(&current), next.as_ref()].into_iter().flatten().map(|authority| authority.trusted().clone());
-    // What has expired vouches for nothing any more. What has not may have signed what another replica shows. What was
-    // there stays in its place, so that no entry is written for the order alone.
+    // Expired authorities are dropped; others may have signed certificates of other replicas. The order stays, so that
+    // no entry is written for the order alone.
     let all = of_found.into_iter().chain(of_memory).chain(trusted).chain(first);
     let bundle = all.filter(|authority| authority.is_valid(now));
     let bundle = bundle.collect();
@@ -107,7 +107,7 @@ impl Shown {
     }
 }
 
-/// Whether a replica should show a new certificate by `authority`, which `is_spread` when everybody trusts it.
+/// Reports whether a replica should show a new certificate of `authority`. `is_spread`: whether all clients trust it.
 pub(super) fn is_to_be_replaced(shown: Option<&Shown>, authority: &Trusted, is_spread: bool, now: SystemTime) -> bool {
     if !authority.is_valid(now) {
         return false;
@@ -119,7 +119,7 @@ pub(super) fn is_to_be_replaced(shown: Option<&Shown>, authority: &Trusted, is_s
     if shown.issuer != *authority {
         return is_spread;
     }
-    // One that ends with its authority is not outlived by another one.
+    // A certificate that ends with its authority cannot be outlived by another one.
     is_due(shown.made, shown.not_after, now) && shown.not_after < authority.not_after()
 }
 

@@ -1,29 +1,30 @@
-//! How often to look, and how long to wait: by the shorter of the lifetimes.
+//! Derives polling intervals and waiting times from the lifetimes.
 
 use std::time::Duration;
 
-/// How often the objects are looked at: what somebody else spoils is right again within that.
+/// The shortest and longest polling interval: damage to the objects is repaired within it.
 const POLL: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
-/// After a failure: first, and at most.
+/// The first and longest pause after failures.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-/// Until we are ready.
+/// The pause until quench is ready.
 const SOON: Duration = Duration::from_millis(250);
-/// Within which an API server has seen a change of the webhook configuration: tenths of seconds, as a rule.
+/// How long to wait after writing `caBundle` until API servers use it (usually < 1 s).
 const SETTLED: Duration = Duration::from_secs(2);
-/// The same before a new authority signs, where waiting costs nothing: also for an API server that is behind.
+/// How long to wait before a new authority signs, where waiting costs nothing: also for a slow API server.
 const PROPAGATION: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pace {
     poll: Duration,
-    /// How long all entries must have named the authority before we are ready.
+    /// How long all entries must have named the authority before quench is ready.
     pub(super) settled: Duration,
     /// How long all entries must have named a new authority before it signs.
     pub(super) propagation: Duration,
 }
 
 impl Pace {
-    /// Between two thirds of an authority's life and its end, its successor is made, told, waited for, and signs.
+    /// Derives the intervals: between two thirds of an authority's life and its end, a successor is made, published,
+    /// awaited, and signs.
     pub(super) fn new(authority: Duration, leaf: Duration) -> Self {
         Self {
             poll: (authority / 20).min(leaf / 6).clamp(POLL.0, POLL.1),
@@ -32,7 +33,7 @@ impl Pace {
         }
     }
 
-    /// Until the next look.
+    /// Returns the pause until the next look.
     pub(super) fn pause(&self, failures: u32, is_ready: bool) -> Duration {
         match failures {
             0 if is_ready => self.poll,

@@ -1,4 +1,4 @@
-//! Which authorities the webhook configuration names, and since when: whom the API server trusts by now.
+//! Tracks since when the webhook configuration names each authority, and so which ones the API server trusts.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -8,7 +8,7 @@ use quench_certs::{Bundle, Trusted};
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) name: String,
-    /// Its `caBundle`, and the authorities in it.
+    /// The `caBundle`, and the authorities in it.
     pub(super) text: Vec<u8>,
     pub(super) bundle: Bundle,
 }
@@ -17,14 +17,14 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Spread {
     since: Vec<(Trusted, Instant)>,
-    /// Without an entry nobody calls, and nobody has to trust.
+    /// Whether there is no entry, so that nobody calls and nobody needs to trust.
     nobody_calls: bool,
     looked: bool,
 }
 
 impl Spread {
-    /// Takes note of the entries at a moment. What the very first look finds was there before: since the authority's making, or for
-    /// `settled`, which is long enough to be ready.
+    /// Records the entries at a moment. Authorities of the first look count from their making, or from `settled` ago,
+    /// which is enough to be ready.
     pub(super) fn look(&mut self, entries: &[Entry], settled: Duration, now: SystemTime, at: Instant) {
         self.nobody_calls = entries.is_empty();
         let everywhere = |authority: &Trusted| entries.iter().all(|entry| entry.bundle.contains(authority));
@@ -39,7 +39,7 @@ impl Spread {
         self.looked = true;
     }
 
-    /// Whether every entry has named it for that long.
+    /// Reports whether every entry has named an authority for a time.
     pub(super) fn has_lasted(&self, authority: &Trusted, long: Duration, at: Instant) -> bool {
         let since = self.since.iter().find(|(known, _)| known == authority);
         self.nobody_calls || since.is_some_and(|(_, since)| at.saturating_duration_since(*since) >= long)

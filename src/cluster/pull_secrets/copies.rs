@@ -1,4 +1,4 @@
-//! The calls that make, change and take away copies: each only of what was seen.
+//! Creates, updates and deletes copies, each only in the version that was seen.
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
@@ -9,13 +9,13 @@ use super::objects::{Found, KEY, OWNER, PLACE, Source, TYPE};
 use super::schedule::Key;
 use crate::cluster::call::{CallError, within_deadline};
 
-/// The manager of the fields of copies.
+/// The field manager of copies.
 const MANAGER: &str = "quench-pull-secrets";
-/// A version that no object has: the first that etcd gives is 2. By it a Secret is made where there is none, and one that somebody else
-/// made meanwhile is a conflict instead of being merged with ours.
+/// A version that no object has, since etcd starts at 2. With it, applying creates a Secret if there is none, and
+/// conflicts with one that somebody else made meanwhile.
 const NEVER: &str = "1";
 
-/// What is done.
+/// The kind of write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Write {
     Create,
@@ -24,7 +24,7 @@ pub(super) enum Write {
 }
 
 impl Write {
-    /// In metrics and log lines.
+    /// Returns the name in metrics and log lines.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -34,17 +34,17 @@ impl Write {
     }
 }
 
-/// How a call ended.
+/// The result of a call.
 #[derive(Debug)]
 pub(super) enum Done {
     Yes,
-    /// Somebody else was faster, or the namespace goes.
+    /// Another writer was faster, or the namespace is being deleted.
     Lost,
     No(CallError),
 }
 
 impl Done {
-    /// In metrics.
+    /// Returns the name in metrics.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Yes => "ok",
@@ -54,7 +54,7 @@ impl Done {
     }
 }
 
-/// A copy of `source`, as a change of what has these `uid` and `version`.
+/// Returns a copy of `source`, to be applied over the object with `uid` and `version`.
 fn copy((name, namespace): &Key, own: &str, source: &Source, uid: Option<&str>, version: &str) -> Value {
     json!({
         "apiVersion": "v1",
@@ -71,13 +71,13 @@ fn copy((name, namespace): &Key, own: &str, source: &Source, uid: Option<&str>, 
     })
 }
 
-/// Makes a copy where there is none. By server-side apply: the only way of making an object that a role can grant by the object's name.
+/// Creates a copy. Uses server-side apply: a role can grant it for one object name, unlike create.
 pub(super) async fn create(client: Client, key: &Key, own: &str, source: &Source) -> Done {
     let made = copy(key, own, source, None, NEVER);
     apply(client, key, &made, &PatchParams::apply(MANAGER)).await
 }
 
-/// Makes what was found what the source is. It carries our label, so that whoever changed it since changed what is ours.
+/// Updates a copy from the source. It has our label, so whoever changed it changed our object.
 pub(super) async fn update(client: Client, key: &Key, own: &str, source: &Source, found: &Found) -> Done {
     let changed = copy(key, own, source, Some(&found.uid), &found.version);
     apply(client, key, &changed, &PatchParams::apply(MANAGER).force()).await
@@ -88,7 +88,7 @@ async fn apply(client: Client, (name, namespace): &Key, copy: &Value, params: &P
     done(within_deadline(secrets.patch(name, params, &Patch::Apply(copy))).await)
 }
 
-/// Takes away what was found, as it was found.
+/// Deletes a copy in the version that was seen.
 pub(super) async fn delete(client: Client, (name, namespace): &Key, found: &Found) -> Done {
     let (uid, resource_version) = (Some(found.uid.clone()), Some(found.version.clone()));
     let params = DeleteParams::default().preconditions(Preconditions { uid, resource_version });

@@ -1,54 +1,55 @@
-//! What is to be done about one pull secret in one namespace. No IO.
+//! Decides what to do about one pull secret in one namespace. No IO.
 
 use super::objects::{Digest, Found, Home, Owner};
 
-/// What is there to copy.
+/// The source of copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Original {
-    /// A pull secret, with this digest.
+    /// A pull secret with this digest.
     Usable(Digest),
-    /// Something of another type.
+    /// A Secret of another type.
     Unusable,
     Missing,
 }
 
-/// What is to be done.
+/// The decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Nothing: that is how it stands.
+    /// Nothing is to be done; the state is final.
     Stands(State),
-    /// There is none yet.
+    /// Create the copy.
     Create,
-    /// It holds something else than the source.
+    /// Update the copy from the source.
     Update,
-    /// It cannot be changed to what the source is: it is taken away, and made anew.
+    /// Delete and create the copy, because it cannot be changed to match the source.
     Renew,
-    /// It is ours and not wanted. Not at once: another replica may want it, by a policy that is not ours yet or no more.
+    /// Delete the copy, which is ours and not wanted; not at once, since another replica may have another policy and
+    /// want it.
     Remove,
 }
 
 impl Verdict {
-    /// Whether a namespace gets credentials by it: only one that is known to want them still may.
+    /// Reports whether the write gives credentials to a namespace, which must then be known to want them.
     pub(super) fn brings_credentials(self) -> bool {
         matches!(self, Self::Create | Self::Update)
     }
 }
 
-/// How a pull secret stands in a namespace where nothing is to be done.
+/// The final state of a pull secret in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// Not wanted, and not there; or none of our business.
+    /// The secret is not wanted and not there, or none of our business.
     Apart,
-    /// As the source.
+    /// The copy equals the source.
     Current,
-    /// Somebody else's Secret of that name is there.
+    /// A Secret of that name belongs to somebody else.
     Foreign,
-    /// There is nothing to copy: what was copied before stays.
+    /// The source is missing; earlier copies stay.
     Waiting,
 }
 
-/// What is to be done in a namespace, where the secret is wanted or not. None while the namespace is unknown: what cannot be told from
-/// one that just went is left alone.
+/// Decides about a namespace, given whether the secret is wanted there. `home` is `None` while the namespace is
+/// unknown; then nothing is done, since it may just have been deleted.
 pub(super) fn verdict(is_wanted: bool, original: Original, home: Option<&Home>, found: Option<&Found>) -> Verdict {
     let Some(home) = home else { return Verdict::Stands(State::Apart) };
     if home.is_terminating {

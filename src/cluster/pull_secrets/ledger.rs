@@ -1,4 +1,4 @@
-//! What the policy wants and what the watches have shown, and what follows for each namespace. No IO.
+//! Joins the policy with what the watches have shown, and decides about each namespace. No IO.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use super::watch_cache::Listed;
 use crate::live::{Absences, Where};
 use crate::telemetry::CopyCounts;
 
-/// What is known of namespaces and of the pull secrets that the policy names.
+/// The known namespaces and pull secrets.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    /// Our namespace, whose Secrets are copied; it gets no copies.
+    /// quench's own namespace, which holds the sources and gets no copies.
     own: String,
     homes: Listed<Home>,
     secrets: BTreeMap<String, Entry>,
@@ -27,15 +27,15 @@ struct Entry {
     found: Listed<Found>,
 }
 
-/// What becomes of a pull secret.
+/// The use of a pull secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 enum Use {
-    /// Only looked for.
+    /// The secret is only looked for.
     #[default]
     Checked,
-    /// Copied to the namespaces that one of these names.
+    /// The secret is copied to the namespaces that one of these selects.
     Copied(Vec<Propagate>),
-    /// Copied once: copies are taken away.
+    /// The secret was copied earlier; its copies are removed.
     Retired,
 }
 
@@ -44,7 +44,7 @@ impl Ledger {
         Self { own, homes: Listed::default(), secrets: BTreeMap::new() }
     }
 
-    /// Takes over what a policy says. What it does not copy any more is retired, where it was copied before.
+    /// Applies a policy. A secret that is no longer copied is retired. Returns the copies to decide about again.
     pub(super) fn follow(&mut self, policy: &Policy) -> Vec<Key> {
         let mut uses: BTreeMap<&str, Use> = BTreeMap::new();
         for secret in policy.pull_secrets.iter().filter(|secret| secret.check || secret.propagate.is_some()) {
@@ -70,7 +70,7 @@ impl Ledger {
         self.secrets.keys().flat_map(|secret| self.places(secret)).collect()
     }
 
-    /// The secrets whose copies are all taken away: nothing more is to be known of them, but where the policy looks for them.
+    /// Forgets retired secrets without copies, unless the policy looks for them; returns their names.
     pub(super) fn retire(&mut self, policy: &Policy) -> Vec<String> {
         let is_over = |entry: &Entry| {
             let ours = |(_, found): (&str, &Found)| found.owner == Owner::Us;
@@ -85,14 +85,14 @@ impl Ledger {
                 _ => drop(self.secrets.remove(name)),
             }
         }
-        // Nobody watches them then: what they were is no ground to copy by later.
+        // Without watches the namespaces' state becomes outdated.
         if !self.watched().1 {
             self.homes = Listed::default();
         }
         over
     }
 
-    /// The secrets that are to be watched, and whether namespaces are.
+    /// Returns the secrets to watch, and whether to watch namespaces.
     pub(super) fn watched(&self) -> (BTreeSet<&str>, bool) {
         let copies = self.secrets.values().any(|entry| entry.use_ != Use::Checked);
         (self.secrets.keys().map(String::as_str).collect(), copies)
@@ -108,14 +108,14 @@ impl Ledger {
         let Some(entry) = self.secrets.get_mut(secret) else { return Vec::new() };
         let was_complete = entry.found.is_complete();
         let changed = entry.found.take(event);
-        // Every copy is measured by the source.
+        // Every copy is compared with the source.
         if changed.contains(&self.own) || was_complete != entry.found.is_complete() {
             return self.places(secret);
         }
         changed.into_iter().map(|namespace| (secret.to_owned(), namespace)).collect()
     }
 
-    /// The namespaces that exist, and those where the secret is.
+    /// Returns the existing namespaces, and those with the secret.
     fn places(&self, secret: &str) -> Vec<Key> {
         let found = self.secrets.get(secret).into_iter().flat_map(|entry| entry.found.iter());
         let names: BTreeSet<&str> =
@@ -123,7 +123,7 @@ impl Ledger {
         names.into_iter().map(|namespace| (secret.to_owned(), namespace.to_owned())).collect()
     }
 
-    /// What there is to copy; None while that is not known.
+    /// Returns the source; `None` while it is unknown.
     pub(super) fn original(&self, secret: &str) -> Option<Original> {
         let entry = self.secrets.get(secret).filter(|entry| entry.found.is_complete())?;
         Some(match entry.found.get(&self.own) {
@@ -132,7 +132,7 @@ impl Ledger {
         })
     }
 
-    /// Whether it is copied, and not only looked for.
+    /// Reports whether a secret is copied, not only looked for.
     pub(super) fn copies(&self, secret: &str) -> bool {
         self.secrets.get(secret).is_some_and(|entry| matches!(entry.use_, Use::Copied(_)))
     }
@@ -145,7 +145,7 @@ impl Ledger {
         self.secrets.get(secret)?.found.get(namespace)
     }
 
-    /// What is to be done; nothing, until everything was seen once.
+    /// Decides about one copy; does nothing until everything was seen once.
     pub(super) fn verdict(&self, (secret, namespace): &Key) -> Verdict {
         let apart = Verdict::Stands(State::Apart);
         let Some(entry) = self.secrets.get(secret).filter(|_| self.homes.is_complete()) else { return apart };
@@ -160,7 +160,7 @@ impl Ledger {
         verdict(is_wanted, original, home, entry.found.get(namespace))
     }
 
-    /// What reviews may know: nothing of secrets whose watch has not shown everything, or is `doubted`.
+    /// Returns the missing secrets for reviews, without secrets whose watch is incomplete or `doubted`.
     pub(super) fn absences(&self, schedule: &Schedule, doubted: impl Fn(Option<&str>) -> bool) -> Absences {
         let mut known = Vec::new();
         for (secret, entry) in &self.secrets {
@@ -175,7 +175,7 @@ impl Ledger {
                 Use::Copied(_) if self.homes.is_complete() && !doubted(None) => {
                     let lacks = |namespace: &str| {
                         let key = (secret.clone(), namespace.to_owned());
-                        // What is about to be made is there before a node pulls.
+                        // A copy that is about to be created exists before a node pulls.
                         let comes = self.verdict(&key) == Verdict::Create && !schedule.has_failed(&key);
                         entry.found.get(namespace).is_none() && !comes
                     };

@@ -1,4 +1,4 @@
-//! What was said of pull secrets already, and is not said again.
+//! Remembers log lines, so that each is written once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -7,21 +7,21 @@ use super::decide::Original;
 use super::schedule::Key;
 use super::watches::Subject;
 
-/// What was said already.
+/// The lines that were written.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     pub(super) no_cluster: bool,
-    /// What is wrong with each watch, and since when it was last so; nothing is, any more, where the reason is empty.
+    /// The error of each watch and the time of its last error; an empty text if it recovered.
     pub(super) troubles: BTreeMap<Subject, (Instant, String)>,
     pub(super) originals: BTreeMap<String, Original>,
-    /// Where a Secret of somebody else is in the way.
+    /// The places with somebody else's Secret.
     pub(super) foreign: BTreeSet<Key>,
-    /// Why writes failed, whatever the namespace.
+    /// The reasons of failed writes, whatever the namespace.
     pub(super) failures: BTreeSet<String>,
 }
 
 impl Told {
-    /// Whether a watch has not got on since its last trouble.
+    /// Reports whether a watch has not progressed since its last error.
     pub(super) fn is_in_trouble(&self, subject: &Subject) -> bool {
         self.troubles.get(subject).is_some_and(|(_, reason)| !reason.is_empty())
     }

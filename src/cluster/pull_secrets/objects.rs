@@ -1,4 +1,4 @@
-//! What is kept of the objects that watches show: of a copy its digest, never what it holds.
+//! Reduces watched objects to the facts that are kept: of a copy only its digest, not its contents.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,16 +8,17 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::core::PartialObjectMeta;
 
-/// The type of the Secrets that are copied: what `docker login` and `kubectl create secret docker-registry` make.
+/// The type of Secrets that are copied, as `docker login` and `kubectl create secret docker-registry` make them.
 pub(super) const TYPE: &str = "kubernetes.io/dockerconfigjson";
-/// The key that such a Secret must have, and the only one that is copied: it is what nodes pull with.
+/// The key of such a Secret; only this one is copied, since nodes pull with it.
 pub(super) const KEY: &str = ".dockerconfigjson";
 /// The label of copies: the namespace of the quench that made them.
 pub(super) const OWNER: &str = "quench.dev/propagated-from";
-/// The annotation of copies: the namespace that they were made for. Whoever copies a copy by hand copies its label as well.
+/// The annotation of copies: the namespace that they were made for. A person who copies a copy by hand copies its label
+/// as well.
 pub(super) const PLACE: &str = "quench.dev/propagated-to";
 
-/// What a Secret pulls with, by its SHA-256.
+/// The SHA-256 of a Secret's credentials.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Digest([u8; 32]);
 
@@ -31,36 +32,36 @@ impl Digest {
 
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Enough to tell two apart.
+        // Two bytes are enough to tell digests apart.
         let [first, second, ..] = self.0;
         write!(f, "Digest({first:02x}{second:02x})")
     }
 }
 
-/// Whose a Secret is.
+/// The owner of a Secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// It carries our label, and was made for where it is.
+    /// quench: the Secret has its label, and was made for its namespace.
     Us,
-    /// It does not: it is never touched.
+    /// Somebody else: the Secret is never touched.
     SomebodyElse,
 }
 
-/// A Secret in some namespace.
+/// A Secret in a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) uid: String,
     pub(super) version: String,
     pub(super) owner: Owner,
-    /// Of what it is pulled with; None where it is of another type.
+    /// The digest of its credentials; `None` for another type.
     pub(super) digest: Option<Digest>,
-    /// Whether what it holds can be changed: neither can that of another type, nor what is `immutable`.
+    /// Whether the Secret cannot be changed to match the source: it has another type or is `immutable`.
     pub(super) is_fixed: bool,
-    /// What it is pulled with, where it is the source.
+    /// The credentials, if it is a source.
     pub(super) source: Option<Source>,
 }
 
-/// What is copied.
+/// The credentials that are copied.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Source(pub(super) ByteString);
 
@@ -71,7 +72,7 @@ impl fmt::Debug for Source {
 }
 
 impl Found {
-    /// What is kept of a Secret; `own` is our namespace, whose Secrets are sources.
+    /// Extracts the facts of a Secret; `own` is quench's namespace, whose Secrets are sources.
     pub(super) fn of(secret: Secret, own: &str) -> Self {
         let metadata = secret.metadata;
         let is_pull_secret = secret.type_.as_deref() == Some(TYPE);
@@ -94,7 +95,7 @@ impl Found {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Home {
     pub(super) labels: BTreeMap<String, String>,
-    /// Whether it is going away: nothing can be made there, and what is there goes with it.
+    /// Whether the namespace is being deleted: nothing can be created in it.
     pub(super) is_terminating: bool,
 }
 

@@ -1,50 +1,51 @@
-//! When each copy is written. There is no leader: replicas wait for different times, so that the second sees what the first wrote.
+//! Schedules the writing of copies. There is no leader: replicas wait for different times, so that the second sees what
+//! the first wrote.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// How long after something is to be done it is done: a time of its own for each copy and each replica.
+/// The shortest and longest delay of a write: a random one for each copy and replica.
 const FIRST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-/// After what did not last or did not succeed: first, and at most.
+/// The first and longest pause after writes that failed or did not last.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
-/// How long a watch may take to show what was written, before it is looked at again.
+/// How long a watch may take to show a write, before the copy is looked at again.
 const SHOWN: Duration = Duration::from_secs(5);
-/// How long a copy that is not wanted is left where it is, at first. Replicas do not change their policy at the same time: a kubelet brings
-/// a changed `ConfigMap` a minute or so after another does, and a rollout takes its time. Until then one would take away what the
-/// other makes.
+/// How long an unwanted copy is left in place. Replicas get a new policy at different times: a changed `ConfigMap` can
+/// arrive a minute later on another node, and a rollout takes time. Meanwhile one replica would delete what another
+/// creates.
 pub const PATIENCE: Duration = Duration::from_secs(120);
-/// What lasted that long is not counted as a try of what follows. Longer than [`PATIENCE`], so that replicas that never agree undo
+/// The time after which earlier tries no longer count. Longer than [`PATIENCE`], so that replicas that never agree undo
 /// each other's work more and more rarely.
 const CALM: Duration = Duration::from_secs(300);
 
-/// A pull secret, and a namespace.
+/// A pull secret and a namespace.
 pub(super) type Key = (String, String);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Task {
-    /// When it is looked at; None where nothing is to be done.
+    /// The time to look at the copy; `None` if nothing is to be done.
     due: Option<Instant>,
-    /// How long it was to wait besides.
+    /// The additional delay that was asked for.
     patience: Duration,
-    /// How often in a row it was written, and something was to be done again.
+    /// How often in a row the copy was written and needed another write.
     tries: u32,
-    /// When it was last tried.
+    /// The time of the last try.
     at: Instant,
     has_failed: bool,
 }
 
-/// What is to be done, and what was done a short while ago.
+/// The pending and recent writes.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
     tasks: BTreeMap<Key, Task>,
 }
 
 impl Schedule {
-    /// Something is to be done, after `patience` at the soonest; `random` is from 0 to 1.
+    /// Schedules a write, after `patience` at the earliest; `random` is from 0 to 1.
     pub(super) fn wants(&mut self, key: Key, now: Instant, patience: Duration, random: f64) {
         let new = Task { due: None, patience, tries: 0, at: now, has_failed: false };
         let task = self.tasks.entry(key).or_insert(new);
-        // What was wanted otherwise before does not tell when this is to be done.
+        // A delay for another reason does not count.
         if task.due.is_none() || task.patience != patience {
             if now.saturating_duration_since(task.at) > CALM {
                 task.tries = 0;
@@ -54,14 +55,14 @@ impl Schedule {
         }
     }
 
-    /// It may not be written yet, whatever the time: it is looked at again soon.
+    /// Postpones a write that is not allowed yet.
     pub(super) fn holds(&mut self, key: &Key, now: Instant, random: f64) {
         if let Some(task) = self.tasks.get_mut(key) {
             task.due = Some(now + SHOWN.mul_f64(0.75 + 0.5 * random));
         }
     }
 
-    /// Nothing is to be done.
+    /// Removes a pending write.
     pub(super) fn rests(&mut self, key: &Key) {
         if let Some(task) = self.tasks.get_mut(key) {
             task.due = None;
@@ -69,7 +70,7 @@ impl Schedule {
         }
     }
 
-    /// It was written; until the watch shows that, it is left alone.
+    /// Records a write; the copy is left alone until the watch shows it.
     pub(super) fn written(&mut self, key: &Key, now: Instant, random: f64) {
         self.tried(key, now, |task| {
             task.tries += 1;
@@ -78,12 +79,12 @@ impl Schedule {
         });
     }
 
-    /// Somebody else was faster: the watch will show what there is.
+    /// Records that another writer was faster; the watch will show the result.
     pub(super) fn lost(&mut self, key: &Key, now: Instant, random: f64) {
         self.tried(key, now, |task| pause(task.tries.max(1), random));
     }
 
-    /// It could not be written.
+    /// Records a failed write.
     pub(super) fn failed(&mut self, key: &Key, now: Instant, random: f64) {
         self.tried(key, now, |task| {
             task.tries = task.tries.saturating_add(1);
@@ -99,17 +100,17 @@ impl Schedule {
         }
     }
 
-    /// What is due first, and when.
+    /// Returns the first due copy and its time.
     pub(super) fn next(&self) -> Option<(Instant, &Key)> {
         self.tasks.iter().filter_map(|(key, task)| Some((task.due?, key))).min()
     }
 
-    /// Whether the last try of it failed.
+    /// Reports whether the last try failed.
     pub(super) fn has_failed(&self, key: &Key) -> bool {
         self.tasks.get(key).is_some_and(|task| task.has_failed)
     }
 
-    /// Forgets what has rested for long.
+    /// Forgets copies that have rested for long.
     pub(super) fn tidy(&mut self, now: Instant) {
         self.tasks.retain(|_, task| task.due.is_some() || now.saturating_duration_since(task.at) <= CALM);
     }
@@ -120,7 +121,7 @@ impl Schedule {
     }
 }
 
-/// How long to wait before the next try.
+/// Returns the pause before the next try.
 fn pause(tries: u32, random: f64) -> Duration {
     let Some(again) = tries.checked_sub(1) else {
         return FIRST.0 + FIRST.1.saturating_sub(FIRST.0).mul_f64(random);
@@ -128,7 +129,7 @@ fn pause(tries: u32, random: f64) -> Duration {
     growing(BACKOFF, again, random)
 }
 
-/// Twice as long each time, from the first to the most, and a quarter more or less.
+/// Returns a pause that doubles each time, from the first to the longest, varied by a quarter.
 pub(super) fn growing((first, most): (Duration, Duration), times: u32, random: f64) -> Duration {
     first.saturating_mul(1 << times.min(10)).min(most).mul_f64(0.75 + 0.5 * random)
 }

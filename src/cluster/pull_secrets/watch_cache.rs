@@ -1,15 +1,15 @@
-//! What a watch has shown so far.
+//! Caches the objects that a watch has shown.
 
 use std::collections::BTreeMap;
 use std::mem;
 
 use kube::runtime::watcher::Event;
 
-/// Objects by the namespace that they are in, or that they are.
+/// Objects by their namespace, or namespaces by their name.
 #[derive(Debug)]
 pub(super) struct Listed<T> {
     items: BTreeMap<String, T>,
-    /// Those of a list that has begun and is not over.
+    /// The objects of a list that is not complete yet.
     next: Option<BTreeMap<String, T>>,
     is_complete: bool,
 }
@@ -21,7 +21,7 @@ impl<T> Default for Listed<T> {
 }
 
 impl<T: PartialEq> Listed<T> {
-    /// Takes an event in, and returns the namespaces that it is about.
+    /// Applies an event; returns the namespaces that it is about.
     pub(super) fn take(&mut self, event: Event<(String, T)>) -> Vec<String> {
         match event {
             Event::Apply((namespace, item)) => {
@@ -40,7 +40,7 @@ impl<T: PartialEq> Listed<T> {
                 self.next.get_or_insert_default().insert(namespace, item);
                 Vec::new()
             }
-            // What is not in the list is gone.
+            // An object that is not in the list is gone.
             Event::InitDone => {
                 let before = mem::replace(&mut self.items, self.next.take().unwrap_or_default());
                 let is_first = !mem::replace(&mut self.is_complete, true);
@@ -60,7 +60,7 @@ impl<T: PartialEq> Listed<T> {
         self.items.iter().map(|(namespace, item)| (namespace.as_str(), item))
     }
 
-    /// Whether all that there is was seen once.
+    /// Reports whether a complete list was seen.
     pub(super) fn is_complete(&self) -> bool {
         self.is_complete
     }

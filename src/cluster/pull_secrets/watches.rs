@@ -1,4 +1,4 @@
-//! The watches: of namespaces, and of the Secrets of one name in all of them.
+//! Runs the watches of namespaces, and of the Secrets of one name in all namespaces.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,16 +19,17 @@ use super::random;
 use super::schedule::growing;
 use crate::cluster::call::said;
 
-/// What may wait for us: a list of this many namespaces, or as many changes at once, makes watches wait instead.
+/// The most pending events; more make watches wait.
 const WAITING: usize = 1024;
-/// How many seconds a watch lasts before the API server ends it and it is begun anew: for a little longer may one be dead unnoticed.
+/// The duration of a watch in seconds, after which it is restarted. A dead connection stays unnoticed a little longer
+/// than this.
 const LONGEST: u32 = 60;
-/// After an error: first, and at most; then also the answer that never comes, by [`super::SILENCE`], keeps a watch in doubt.
+/// The first and longest pause after errors. A watch without an answer, by [`super::SILENCE`], stays in doubt.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// What a status says whose list of changes is too old: the watch begins anew by itself.
+/// The status of a watch whose version is too old; it restarts by itself.
 const GONE: u16 = 410;
 
-/// What is watched.
+/// The objects of a watch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Subject {
     Namespaces,
@@ -45,16 +46,16 @@ impl fmt::Display for Subject {
     }
 }
 
-/// What a watch shows.
+/// An event of a watch.
 #[derive(Debug)]
 pub(super) enum Seen {
     Namespace(Event<(String, Home)>),
     Secret(String, Event<(String, Found)>),
-    /// The watch will be tried again.
+    /// The watch failed and will be tried again.
     Trouble(Subject, String),
 }
 
-/// The watches that run. They end when this is dropped.
+/// The running watches. Dropping this ends them.
 #[derive(Debug)]
 pub(super) struct Watches {
     running: BTreeMap<Subject, AbortHandle>,
@@ -69,12 +70,12 @@ impl Watches {
         Self { running: BTreeMap::new(), tasks: JoinSet::new(), sender, receiver }
     }
 
-    /// The next that is shown. Cancel-safe.
+    /// Returns the next event. Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<Seen> {
         self.receiver.recv().await
     }
 
-    /// What is shown already.
+    /// Returns the next event if one is pending.
     pub(super) fn next_now(&mut self) -> Option<Seen> {
         self.receiver.try_recv().ok()
     }
@@ -83,7 +84,7 @@ impl Watches {
         self.running.contains_key(subject)
     }
 
-    /// Watches it, in a cluster where our namespace is `own`.
+    /// Starts a watch; `own` is quench's namespace.
     pub(super) fn start(&mut self, subject: Subject, client: Client, own: &str) {
         let sender = self.sender.clone();
         let task = match &subject {
@@ -93,7 +94,7 @@ impl Watches {
         self.running.insert(subject, task);
     }
 
-    /// Ends the watches of all but these, and forgets those that panicked.
+    /// Ends all watches but these, and forgets those that panicked.
     pub(super) fn keep(&mut self, is_wanted: impl Fn(&Subject) -> bool) {
         self.running.retain(|subject, task| {
             let is_wanted = is_wanted(subject);
@@ -102,7 +103,7 @@ impl Watches {
             }
             is_wanted && !task.is_finished()
         });
-        // Those that ended are not kept.
+        // Watches that ended are removed.
         while self.tasks.try_join_next().is_some() {}
     }
 }
@@ -119,7 +120,7 @@ async fn watch_namespaces(client: Client, sender: mpsc::Sender<Seen>) {
 }
 
 async fn watch_secrets(client: Client, name: String, own: String, sender: mpsc::Sender<Seen>) {
-    // By this field a role can grant it for the one name.
+    // A role can grant a watch for one name only with this field selector.
     let config = watcher::Config::default().fields(&format!("metadata.name={name}")).timeout(LONGEST);
     let watched = watcher(Api::<Secret>::all(client), config);
     let found = |secret: Secret| (secret.namespace().unwrap_or_default(), Found::of(secret, &own));
@@ -127,7 +128,7 @@ async fn watch_secrets(client: Client, name: String, own: String, sender: mpsc::
     show(watched, &Subject::Secret(name.clone()), seen, sender, BACKOFF).await;
 }
 
-/// Sends what a watch shows, and waits after its errors: longer and longer, until it shows something of the cluster.
+/// Sends the events of a watch. After errors the pause grows, until the watch shows an object.
 async fn show<T>(
     watched: impl Stream<Item = watcher::Result<Event<T>>>,
     subject: &Subject,
@@ -160,7 +161,8 @@ async fn show<T>(
     }
 }
 
-/// Whether a watch gets on: one that begins a list has not got an answer yet, and a list that has begun may still fail.
+/// Reports whether an event shows that a watch progresses. A list that begins has no answer yet, and a list in progress
+/// may still fail.
 pub(super) fn is_progress<T>(event: &Event<T>) -> bool {
     !matches!(event, Event::Init | Event::InitApply(_))
 }
@@ -175,7 +177,7 @@ fn each<T, U>(event: Event<T>, map: impl FnOnce(T) -> U) -> Event<U> {
     }
 }
 
-/// Whether a watch only has to begin anew.
+/// Reports whether a watch only needs a restart.
 fn is_over(error: &watcher::Error) -> bool {
     matches!(error, watcher::Error::WatchError(status) if status.code == GONE)
 }

@@ -1,31 +1,31 @@
-//! The words of upstream tags: operating systems, and what the default build covers.
+//! The words of upstream tags that name operating systems and architectures.
 
 use crate::catalog::{Build, Image};
 
-/// The operating system that a tag asks for.
+/// The operating system that a tag names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Distribution<'t> {
-    /// None: the image's default.
+    /// No operating system: the image's default.
     Default,
     /// `debian`.
     Debian,
-    /// `debian12`, with that release.
+    /// `debian12`, with the release.
     DebianRelease(&'t str),
     /// `bookworm`, with its release.
     Codename(&'t str, &'static str),
     /// `alpine`.
     Alpine,
-    /// `alpine3.23`, with that release.
+    /// `alpine3.23`, with the release.
     AlpineRelease(&'t str),
 }
 
-/// What a word of a tag means to every image.
+/// The meaning of a word in any image's tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word<'t> {
     Distribution(Distribution<'t>),
-    /// A distribution that no hardened image is built on: the default takes its place.
+    /// A distribution that no hardened image is built on; the default one is used.
     Foreign,
-    /// What every default build is.
+    /// A word that describes every default build.
     Covered,
     /// An architecture.
     Platform(&'static str),
@@ -34,7 +34,7 @@ pub(super) enum Word<'t> {
     Other,
 }
 
-/// Releases of Debian by name.
+/// The releases of Debian by name.
 const DEBIAN: [(&str, &str); 7] = [
     ("stretch", "9"),
     ("buster", "10"),
@@ -45,12 +45,11 @@ const DEBIAN: [(&str, &str); 7] = [
     ("duke", "15"),
 ];
 
-/// Distributions that upstreams build on and hardened images do not, with or without a release behind them; then releases of
-/// Ubuntu by name.
+/// Distributions that hardened images are not built on, with or without a release; then the releases of Ubuntu by name.
 const FOREIGN: [&str; 4] = ["ubuntu", "ubi", "oraclelinux", "oracle"];
 const UBUNTU: [&str; 9] = ["xenial", "bionic", "focal", "jammy", "noble", "oracular", "plucky", "questing", "resolute"];
 
-/// How upstreams write architectures, and how the catalog does.
+/// Upstream spellings of architectures, with the catalog's.
 const PLATFORMS: [(&str, &str); 20] = [
     ("amd64", "amd64"),
     ("x86_64", "amd64"),
@@ -109,13 +108,13 @@ impl<'t> Word<'t> {
     }
 }
 
-/// `12`, `3.23`.
+/// Reports whether a text is a release such as `12` or `3.23`.
 pub(super) fn is_release(text: &str) -> bool {
     super::version::is_numeric(text)
 }
 
 impl Distribution<'_> {
-    /// The suffix that a build has for this operating system, where it is a build for it.
+    /// Returns the tag suffix of a build for this operating system; `None` if the build is for another one.
     pub(super) fn suffix<'c>(self, image: &'c Image, build: &'c Build, suffixes: &'c [Box<str>]) -> Option<&'c str> {
         let (family, release) = build.os.split_once('-').unwrap_or((&build.os, ""));
         let written = |suffix: &str| suffixes.iter().find(|known| ***known == *suffix).map(|known| &**known);
@@ -137,7 +136,7 @@ impl Distribution<'_> {
         }
     }
 
-    /// The operating system as the tag writes it.
+    /// Returns the operating system in the tag's spelling.
     pub(super) fn name(self) -> String {
         match self {
             Self::Default => "default".to_owned(),
@@ -149,7 +148,7 @@ impl Distribution<'_> {
         }
     }
 
-    /// `trixie` asks for nothing where Debian 13 is the default.
+    /// Returns the default if the operating system is the default one: `trixie` where Debian 13 is the default.
     pub(super) fn plain(self, image: &Image) -> Self {
         match self {
             Self::Codename(_, asked) if image.default_os().strip_prefix("debian-") == Some(asked) => Self::Default,

@@ -1,15 +1,15 @@
-//! Versions that are newer than the catalog: most likely released after it was written.
+//! Recognises versions that are newer than the catalog, most likely released after it.
 
 use super::request::Request;
 use super::version::Version;
 use crate::catalog::{Declared, Image};
 
-/// The longest tag that a registry takes.
+/// The longest tag (OCI distribution specification).
 const MAX_TAG: usize = 128;
 
 impl Image {
-    /// Whether the stem is written as the image's are, and newer than every version of its line, or of a line that is newer
-    /// than every line.
+    /// Reports whether the stem is written like the image's versions and is newer than every version of its line, or of
+    /// a line newer than every line.
     pub(super) fn is_newer(&self, stem: &str, ask: &Request<'_, '_>) -> bool {
         let Some(version) = Version::of(stem) else { return false };
         let (numbers, line) = (version.numbers(), self.line_of(&version));
@@ -30,7 +30,7 @@ impl Image {
             && self.past_versions().filter_map(Version::of).filter(in_line).all(|past| numbers > past.numbers())
     }
 
-    /// The numbers of a version that name its line. A short tag is a line itself.
+    /// Returns the numbers of a version that name its line. A short tag is a line itself.
     pub(super) fn line_of<'v>(&self, version: &'v Version<'_>) -> &'v [u64] {
         let alike = |known: &str| Version::of(known).is_some_and(|known| known.is_like(version));
         let mut lines = self.builds.iter().flat_map(|build| &build.lines);
@@ -39,7 +39,7 @@ impl Image {
         numbers.get(..if is_full { version.line() } else { numbers.len() }).unwrap_or(numbers)
     }
 
-    /// The build that is most like a version: of its line, else the newest for that operating system and flavor.
+    /// Returns the build closest to a version: of its line, else the newest for that operating system and flavor.
     pub(super) fn closest<'c>(&'c self, stem: &str, ask: &Request<'c, '_>) -> Option<Declared<'c>> {
         let builds = || self.for_base(ask.base, ask.flavor);
         let version = Version::of(stem);
@@ -49,7 +49,7 @@ impl Image {
         builds().find(of_line).or_else(|| builds().next())
     }
 
-    /// The tag that a version would have, where the image is built for that operating system with that flavor.
+    /// Returns the tag that a version would have, if the image is built for that operating system and flavor.
     pub(super) fn candidate(&self, stem: &str, ask: &Request<'_, '_>) -> Option<String> {
         let suffix = self.for_base(ask.base, ask.flavor).next()?.suffix;
         let flavor = ask.flavor.map(|flavor| format!("-{flavor}")).unwrap_or_default();

@@ -1,32 +1,33 @@
-//! The newest version among the tags that a repository has.
+//! Finds the newest version among the tags of a repository.
 
 use std::collections::HashSet;
 
 use super::version::Version;
 use crate::catalog::{Class, Declared};
 
-/// Which of a repository's tags a candidate stands for: the newest version of a scope, for the same operating system and
-/// flavor as the build that the catalog knows.
+/// The rule for the newest tag that a candidate stands for: the newest version of a scope, for the operating system and
+/// flavor of the declared build.
 ///
-/// Of the tags that name that version the shortest is taken, though none that is shorter than the candidate's own: it floats as
-/// that would, and a shorter one may name another line (`3` of an image whose newest is `3.14` names the one that lasts longest).
+/// Of the tags of that version the shortest is taken, but none shorter than the candidate's own: it moves as that
+/// would, and a shorter one may name another line (`3` of an image whose newest is `3.14` names the one that lasts
+/// longest).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Newest {
-    /// A full version as the catalog writes it: the others must be written alike.
+    /// A full version in the catalog's spelling; other versions must be written alike.
     like: Box<str>,
-    /// What the version begins with; empty for any.
+    /// The beginning of the version; empty for any.
     scope: Box<str>,
-    /// The candidate's own version: how short it is, and which words are behind it.
+    /// The candidate's own version, for its length and its words.
     own: Box<str>,
-    /// What follows the version: operating system and flavor.
+    /// The part after the version: operating system and flavor.
     suffix: Box<str>,
 }
 
 impl Newest {
-    /// What the tag of a declared build stands for, where its class leaves the version open. None where the image counts in
-    /// another way than its upstream, or has versions that cannot be compared.
+    /// Returns the rule for a declared build whose class leaves the version open. `None` if the image's versions do not
+    /// line up with upstream's or cannot be compared.
     ///
-    /// A reference without a version stands for any, unless the image holds another version than its newest for the default.
+    /// A reference without a version stands for any version, unless the image's default is not its newest.
     pub(crate) fn of(class: Class, live: &Declared<'_>) -> Option<Self> {
         let scope = match class {
             Class::Floating if live.is_newest() => "",
@@ -40,7 +41,7 @@ impl Newest {
         Some(Self { like: live.version().into(), scope: scope.into(), own: live.stem.into(), suffix: suffix.into() })
     }
 
-    /// The tag among those that a repository has; None where it has no such version.
+    /// Returns the newest tag among a repository's tags; `None` if it has no such version.
     pub fn among<'t>(&self, tags: &'t [String]) -> Option<&'t str> {
         let (like, own) = (Version::of(&self.like)?, Version::of(&self.own)?);
         let scope = Version::of(&self.scope);
@@ -66,7 +67,7 @@ impl Newest {
 }
 
 impl Declared<'_> {
-    /// Whether no version for its operating system and flavor is newer.
+    /// Reports whether no version for its operating system and flavor is newer.
     fn is_newest(&self) -> bool {
         let Some(own) = Version::of(self.version()) else { return false };
         let others =

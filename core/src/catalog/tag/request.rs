@@ -1,4 +1,4 @@
-//! What an upstream tag asks for, in the words of the image that answers for it.
+//! Splits an upstream tag by the words of the image that replaces it.
 
 use std::borrow::Cow;
 
@@ -6,29 +6,29 @@ use super::distribution::{Distribution, Word, is_release};
 use super::version::is_numeric;
 use crate::catalog::{Image, Reason, Upstream};
 
-/// A tag, taken apart.
+/// The parts of a tag.
 #[derive(Debug)]
 pub(super) struct Request<'c, 't> {
-    /// The version, with the words that belong to it: `21-jre` asks for `21`, `11.0.25-jdk25` for all of it.
+    /// The version with its words: `21-jre` has the stem `21`, `11.0.25-jdk25` is a stem as a whole.
     pub(super) stem: Cow<'t, str>,
     pub(super) base: Distribution<'t>,
     pub(super) flavor: Option<&'c str>,
-    /// A distribution that no hardened image is built on.
+    /// The distribution, if no hardened image is built on it.
     pub(super) foreign: Option<&'t str>,
     pub(super) platform: Option<&'static str>,
 }
 
-/// Why a tag asks for nothing that there could be.
+/// The reason why no hardened tag can correspond, whatever the version.
 #[derive(Debug)]
 pub(super) enum Refusal<'t> {
-    /// For this reason, whatever the version.
+    /// A reason that does not depend on the image's tags.
     Reason(Reason<'static>),
-    /// A word that the image does not know, after this stem.
+    /// A word that the image does not have, after this stem.
     Word { word: &'t str, stem: Cow<'t, str> },
 }
 
 impl<'c, 't> Request<'c, 't> {
-    /// Reads a tag, without its leading `v`.
+    /// Splits a tag, given without its leading `v`.
     pub(super) fn read(tag: &'t str, image: &'c Image, upstream: &'c Upstream) -> Result<Self, Refusal<'t>> {
         let words = &image.vocabulary;
         let (head, mut rest) = split(tag);
@@ -78,7 +78,7 @@ impl<'c, 't> Request<'c, 't> {
                 Word::Windows => return Err(Refusal::Reason(Reason::Windows)),
                 Word::Fips => return Err(Refusal::Reason(Reason::Fips)),
                 Word::Other if word == "linux" && rest.is_some_and(|rest| is_platform(split(rest).0)) => {}
-                // A first build of a version upstream, where the image does not count builds.
+                // Upstream's first build of a version, if the image does not count builds.
                 Word::Other if word == "0" => {}
                 Word::Other if word == "jre" && image.is_runtime_of("jdk") => {}
                 Word::Foreign | Word::Other => return Err(ask.unknown(word)),
@@ -100,7 +100,7 @@ impl<'c, 't> Request<'c, 't> {
         Ok(())
     }
 
-    /// Adds a word of the version: a longer part of the tag where it stands right behind the stem.
+    /// Adds a word to the stem: a longer part of the tag if it directly follows the stem.
     fn lengthen(&mut self, tag: &'t str, word: &'t str) {
         let end = self.stem.len();
         let next = tag.get(end..).and_then(|rest| rest.strip_prefix('-')).is_some_and(|rest| split(rest).0 == word);
@@ -110,7 +110,8 @@ impl<'c, 't> Request<'c, 't> {
         };
     }
 
-    /// What upstream puts into the repository's name and the catalog behind the version: `dotnet/sdk:10.0` is `10.0-sdk`.
+    /// Adds the word that upstream puts into the repository's name and the catalog after the version: `dotnet/sdk:10.0`
+    /// is `10.0-sdk`.
     fn add_kind(&mut self, upstream: &'c Upstream) -> Result<(), Refusal<'t>> {
         let Some(kind) = upstream.flavor().filter(|kind| self.flavor != Some(kind)) else { return Ok(()) };
         if self.flavor.is_some() {
@@ -124,7 +125,7 @@ impl<'c, 't> Request<'c, 't> {
 }
 
 impl Image {
-    /// Whether some stem, of now or of the past, begins with the word.
+    /// Reports whether a current or past stem begins with the word.
     fn knows_stem(&self, head: &str) -> bool {
         let stems = self
             .builds
@@ -133,12 +134,12 @@ impl Image {
         stems.map(|stem| &**stem).chain(self.past_versions()).any(|stem| split(stem).0 == head)
     }
 
-    /// Whether versions end with the number of a build: `26.6.0-0`.
+    /// Reports whether versions end with a build number: `26.6.0-0`.
     fn numbers_builds(&self) -> bool {
         self.vocabulary.stem.iter().any(|word| is_numeric(word))
     }
 
-    /// Whether the image without a word is what runs the builds of that word: a runtime beside its development kit.
+    /// Reports whether the image without a word is the runtime for builds with that word, such as a development kit.
     fn is_runtime_of(&self, kit: &str) -> bool {
         let words = &self.vocabulary;
         let has = |words: &[Box<str>]| words.iter().any(|word| **word == *kit);
@@ -146,12 +147,12 @@ impl Image {
     }
 }
 
-/// The first word, and what follows its dash.
+/// Returns the first word and the text after its dash.
 fn split(text: &str) -> (&str, Option<&str>) {
     text.split_once('-').map_or((text, None), |(word, rest)| (word, Some(rest)))
 }
 
-/// Whether a text begins with a flavor, which may have dashes.
+/// Reports whether a text begins with a flavor, which may have dashes.
 fn begins_with(text: &str, flavor: &str) -> bool {
     text.strip_prefix(flavor).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
@@ -160,8 +161,8 @@ fn is_platform(word: &str) -> bool {
     matches!(Word::of(word), Word::Platform(_))
 }
 
-/// Where upstream spells a build number with a character that the catalog does not use: `21.0.12_8` is `21.0.12.8`, and
-/// `8u502-b07` is `8u502.b07` where an image knows that.
+/// Respells a build number that upstream writes with another character: `21.0.12_8` is `21.0.12.8`, and `8u502-b07` is
+/// `8u502.b07` if the image has that.
 fn respelt<'t>(head: &str, rest: Option<&'t str>, image: &Image) -> Option<(String, Option<&'t str>)> {
     if head.contains('_') {
         let dotted = head.replace('_', ".");
@@ -173,7 +174,7 @@ fn respelt<'t>(head: &str, rest: Option<&'t str>, image: &Image) -> Option<(Stri
     image.knows_stem(&dotted).then_some((dotted, after))
 }
 
-/// Why a tag names no version: its first word is none.
+/// Returns the reason why a tag names no version.
 fn nameless(tag: &str, head: &str) -> Reason<'static> {
     let mut words = tag.split('-').map(Word::of);
     if words.any(|word| word == Word::Windows) {

@@ -1,4 +1,4 @@
-//! What an image declares for what a tag asks for.
+//! Resolves an upstream reference to a declared hardened tag.
 
 use std::borrow::Cow;
 
@@ -9,10 +9,10 @@ use crate::catalog::{Catalog, Class, Declared, Image, Reason, Resolution, Role, 
 use crate::reference::Reference;
 
 impl Catalog {
-    /// What an upstream reference is in hardened images.
+    /// Resolves an upstream reference.
     ///
-    /// It follows the data alone: no name of an image is in the code. A digest says nothing here, since it names an upstream
-    /// image. What is hardened already is no upstream reference and not in the catalog.
+    /// The data alone decides; no image's name is in the code. A digest is ignored, since it names an upstream image. A
+    /// hardened reference has no answer here.
     ///
     /// ```
     /// use quench_core::catalog::{Catalog, Class};
@@ -80,7 +80,7 @@ impl Image {
         }
     }
 
-    /// The classes in their order. What is newer than its line comes before the line: the line's tag would take it back.
+    /// Tries the classes in order. A version newer than its line comes before the line, whose tag would be a downgrade.
     fn answer<'c>(&'c self, ask: &Request<'c, '_>) -> Resolution<'c> {
         let stem = &*ask.stem;
         if let Some(declared) = self.find(stem, ask.base, ask.flavor) {
@@ -115,8 +115,8 @@ impl Image {
         }
     }
 
-    /// The version exists on another operating system only. Where none is asked for, the line may stand in for it: a version
-    /// never turns into another one to keep an operating system.
+    /// Answers for a version that exists on another operating system only. The line may replace it if no operating
+    /// system was asked for: the version is never changed to keep an operating system.
     fn elsewhere<'c>(&'c self, ask: &Request<'c, '_>, other: Declared<'c>) -> Resolution<'c> {
         let stem = &*ask.stem;
         if ask.base != Distribution::Default {
@@ -139,7 +139,7 @@ impl Image {
         }
     }
 
-    /// The tag of the minor line. Never the major version alone: what that names differs from image to image.
+    /// Returns the tag of the minor line. A major version alone is never used: its meaning differs between images.
     fn line<'c>(&'c self, ask: &Request<'c, '_>) -> Option<Declared<'c>> {
         let version = Version::of(&ask.stem)?;
         let mut shorter = version.shorter().map(|short| match version.rest() {
@@ -159,8 +159,8 @@ impl Image {
         Resolution { class: Class::Unlisted, image: Some(self), tag: Some(tag), build, reason }
     }
 
-    /// Whether an earlier revision declared the version, or one that begins with it while no live one does. The history
-    /// records versions alone, so an operating system or a flavor makes it unknown.
+    /// Reports whether an earlier revision declared the version, or one that begins with it while no current one does.
+    /// Past versions have no operating system or flavor, so a request for one is not past.
     fn is_past(&self, ask: &Request<'_, '_>) -> bool {
         let stem = &*ask.stem;
         let below = |version: &str| version.strip_prefix(stem).is_some_and(|rest| rest.starts_with(['.', '-']));
@@ -172,7 +172,7 @@ impl Image {
                 || self.past_versions().any(below) && !live.any(|line| line.stems.iter().any(|stem| below(stem))))
     }
 
-    /// The newest line's shortest tag, of the default build.
+    /// Answers with the newest line's shortest tag of the default build.
     fn floating<'c>(&'c self, upstream: &'c Upstream) -> Resolution<'c> {
         let flavor = upstream.flavor();
         let is_flavor = flavor.is_some_and(|flavor| self.vocabulary.flavors.iter().any(|known| **known == *flavor));
@@ -183,7 +183,7 @@ impl Image {
         let newest = builds.max_by(|a, b| {
             let rank = |live: &Declared<'_>| live.version() == self.default_version();
             let numbers = |live: &Declared<'c>| Version::of(live.version()).map(|version| version.numbers().to_vec());
-            // The first of equal ones, as everywhere.
+            // Of equal lines the first wins, as everywhere.
             rank(a).cmp(&rank(b)).then_with(|| numbers(a).cmp(&numbers(b))).then(std::cmp::Ordering::Greater)
         });
         let Some(newest) = newest else {
@@ -196,7 +196,7 @@ impl Image {
         found(Class::Floating, live, Reason::NewestLine { live })
     }
 
-    /// Why nothing corresponds to a version that no build for its flavor has.
+    /// Returns the reason why no version corresponds.
     fn missing<'c>(&'c self, ask: &Request<'c, '_>) -> Reason<'c> {
         let stem = || Box::from(&*ask.stem);
         let newest = self.newest_version();
@@ -218,7 +218,7 @@ impl Image {
         }
     }
 
-    /// Why nothing corresponds to a tag with a word that is unknown.
+    /// Returns the reason for a tag with an unknown word.
     fn refuse<'c>(&'c self, refusal: Refusal<'_>) -> Reason<'c> {
         match refusal {
             Refusal::Reason(reason) => reason,

@@ -1,20 +1,20 @@
-//! Versions as far as they can be compared: numbers, and what follows them.
+//! Compares versions by their numbers.
 
-/// As many numbers as a version may have; what has more is not compared.
+/// The most numbers of a version that is compared.
 const MOST: usize = 8;
-/// What fits into 64 bits for sure.
+/// The most digits that fit into 64 bits.
 const MOST_DIGITS: u32 = 18;
 
-/// The numbers that a stem begins with: `[9, 6, 0, 1]` of `9.6.0-1`, `[3, 9, 16]` of `3.9.16-jdk25`.
+/// The numbers at the beginning of a stem: `[9, 6, 0, 1]` of `9.6.0-1`, `[3, 9, 16]` of `3.9.16-jdk25`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Version<'t> {
     numbers: [u64; MOST],
     count: usize,
-    /// How many numbers each dash-separated group has, one digit a group: 31 for `9.6.0-1`.
+    /// The count of numbers in each dash-separated group, one digit a group: 31 for `9.6.0-1`.
     shape: u32,
     /// The first group as it is written.
     head: &'t str,
-    /// What follows the numbers, with its dash.
+    /// The text after the numbers, with its dash.
     rest: &'t str,
 }
 
@@ -35,7 +35,7 @@ impl<'t> Version<'t> {
         (version.shape > 0).then_some(version)
     }
 
-    /// Reads numbers with dots between them, up to a dash or the end, and says where that is.
+    /// Reads dot-separated numbers up to a dash or the end; returns the position there.
     fn read_group(&mut self, group: &str) -> Option<usize> {
         let (mut count, mut digits, mut end) = (self.count, 0, group.len());
         let mut number: u64 = 0;
@@ -73,17 +73,18 @@ impl<'t> Version<'t> {
         self.rest
     }
 
-    /// Whether two versions are written in the same way.
+    /// Reports whether two versions are written alike.
     pub(crate) fn is_like(&self, other: &Version<'_>) -> bool {
         self.shape == other.shape && self.rest == other.rest
     }
 
-    /// How many numbers name the line: all but the patch, so one of `18.6` and none of `484`, but not more than two.
+    /// Returns how many numbers name the line: all but the patch, at most two: one of `18.6`, none of `484`.
     pub(crate) fn line(&self) -> usize {
         (self.head.split('.').count() - 1).min(2)
     }
 
-    /// Whether the first numbers can belong to one series: a year is none of `1.31.4`, and neither is a million.
+    /// Reports whether the first numbers can belong to one series; a year or a million does not belong to the series of
+    /// `1.31.4`.
     pub(super) fn is_of_a_series_with(&self, newest: &Version<'_>) -> bool {
         let first = |version: &Version<'_>| version.numbers().first().copied().unwrap_or_default();
         let is_year = |number: u64| (1990..2100).contains(&number) || (19_900_101..21_000_101).contains(&number);
@@ -92,24 +93,24 @@ impl<'t> Version<'t> {
         is_year(this) == is_year(newest) && digits(this) <= digits(newest) + 1
     }
 
-    /// Each part of it that begins with its first number, with how many numbers that has: 1, 1.18 and 1.18.4 of `1.18.4-0`.
+    /// Yields `1`, `1.18`, `1.18.4` of `1.18.4-0`, each with its number of components.
     pub(super) fn prefixes(&self) -> impl Iterator<Item = (&'t str, usize)> {
         let head = self.head;
         let cut = head.match_indices('.').filter_map(move |(at, _)| head.get(..at));
         cut.chain([head]).zip(1..)
     }
 
-    /// Shorter stems of the same line, the longest first: `1.18` of `1.18.4`. Never the major version alone.
+    /// Yields shorter stems of the same line, the longest first: `1.18` of `1.18.4`, but never the major version alone.
     pub(super) fn shorter(&self) -> impl Iterator<Item = &'t str> {
         let head = self.head;
-        // A revision after a dash goes first: `9.6.0` of `9.6.0-1`.
+        // A revision after a dash is dropped first: `9.6.0` of `9.6.0-1`.
         let whole = (self.shape > 9).then_some(head);
         let cut = head.rmatch_indices('.').filter_map(move |(at, _)| head.get(..at));
         whole.into_iter().chain(cut).filter(|stem| stem.contains('.'))
     }
 }
 
-/// `1.31.4`: numbers and dots, and small enough to count.
+/// Reports whether a text is numbers and dots, small enough to compare.
 pub(super) fn is_numeric(text: &str) -> bool {
     text.split('.').all(|number| (1..=18).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()))
 }

@@ -1,4 +1,4 @@
-//! One image of a catalog file, by the tags that its registry lists. What a tag list does not say stays as it is written.
+//! Updates one image of a catalog file by the tags that its registry lists. Facts that tags do not state stay.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
@@ -13,7 +13,7 @@ use super::super::{Fields, object, set};
 use super::fields;
 use super::variant::Variant;
 
-/// An image as it is written.
+/// An image as the file states it.
 pub(super) struct Refreshing<'r> {
     raw: &'r RawValue,
     variants: Vec<Variant>,
@@ -27,7 +27,7 @@ struct Written<'r> {
     default: Option<Default>,
 }
 
-/// The build that the image stands for.
+/// The image's default build.
 #[derive(Deserialize, Clone, PartialEq, Eq)]
 struct Default {
     os: Option<Box<str>>,
@@ -41,7 +41,7 @@ impl<'r> Refreshing<'r> {
         Ok(Self { raw, variants, default: written.default })
     }
 
-    /// The image with what `listed` has of it; nothing where that is nothing.
+    /// Returns the image reduced to the tags in `listed`; `None` if no runtime tag is left.
     pub(super) fn by(mut self, listed: &BTreeSet<Box<str>>) -> serde_json::Result<Option<String>> {
         let had_runtime = self.variants.iter().any(Variant::is_runtime);
         // A tag belongs to the variant that declared it, else to the first that it fits.
@@ -68,7 +68,7 @@ impl<'r> Refreshing<'r> {
         }
         let runtime = self.variants.iter().filter(|variant| variant.is_runtime());
         let declared: HashSet<&str> = runtime.flat_map(Variant::stems).collect();
-        // A past version is one that can still be pulled: what is not listed cannot.
+        // A past version must be listed, since an unlisted one cannot be pulled.
         let is_past = |version: &&str| listed.contains(*version) && !declared.contains(version);
         let mut past: Vec<&str> = before.versions().into_iter().filter(is_past).collect();
         past.sort_by(|a, b| by_version(a, b));
@@ -80,7 +80,7 @@ impl<'r> Refreshing<'r> {
         object(&image)
     }
 
-    /// The default build, of the newest version that its line has now; of another build where it has none.
+    /// Returns the default build with the newest version of its line; another build if it has none.
     fn newest(&self, default: &Default) -> Default {
         let version = default.version.as_deref().unwrap_or_default();
         let runtime = || self.variants.iter().filter(|variant| variant.is_runtime());

@@ -1,4 +1,4 @@
-//! Builds that a catalog file writes together, and what a registry lists of them.
+//! Updates the builds that a catalog file writes together.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -14,7 +14,7 @@ use crate::catalog::format;
 use crate::catalog::read::{is_runtime, release};
 use crate::catalog::tag::version::Version;
 
-/// A variant of an image.
+/// A variant of an image: builds for one operating system and flavor.
 pub(super) struct Variant {
     raw: String,
     fields: Fields,
@@ -31,20 +31,20 @@ pub(super) struct Variant {
 /// One version: stems that exist with the same suffixes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
-    /// The full version first.
+    /// The stems, the full version first.
     stems: Vec<Box<str>>,
     suffixes: Vec<Box<str>>,
-    /// The version whose facts are its own.
+    /// The version whose facts apply.
     facts: Box<str>,
 }
 
-/// What a registry lists, for one variant.
+/// The tags that a registry lists, seen from one variant.
 struct Listed<'l> {
     tags: &'l BTreeSet<Box<str>>,
-    /// What stands behind stem and suffix.
+    /// The part of a tag after stem and suffix.
     ending: String,
     own: HashSet<String>,
-    /// Tags that some variant of the image has.
+    /// The tags that another variant of the image has.
     taken: &'l HashSet<String>,
 }
 
@@ -53,13 +53,13 @@ impl Listed<'_> {
         [stem, suffix, &self.ending].concat()
     }
 
-    /// Whether it is listed, and not another variant's.
+    /// Reports whether a tag is listed and free.
     fn has(&self, stem: &str, suffix: &str) -> bool {
         let tag = self.tag(stem, suffix);
         self.tags.contains(&*tag) && (self.own.contains(&tag) || !self.taken.contains(&tag))
     }
 
-    /// Stems that are listed with a suffix, whoever has them.
+    /// Returns the stems that are listed with a suffix.
     fn stems<'s>(&'s self, suffix: &str) -> impl Iterator<Item = &'s str> {
         let end = self.tag("", suffix);
         self.tags.iter().filter_map(move |tag| tag.strip_suffix(&*end))
@@ -70,12 +70,12 @@ impl Listed<'_> {
         from.map(|tag| &**tag).take_while(move |tag| tag.starts_with(start))
     }
 
-    /// Whether a longer version than this one is listed, so that this one only stands for it.
+    /// Reports whether a longer version than this one is listed, so that this one is a short tag.
     fn is_short(&self, stem: &str) -> bool {
         self.that_begin_with(&format!("{stem}.")).next().is_some()
     }
 
-    /// The releases of the operating system that the version is listed on by name: `3.24` by `2.4.1-alpine3.24`.
+    /// Returns the releases of the operating system in the version's listed tags: `3.24` for `2.4.1-alpine3.24`.
     fn releases(&self, stem: &str, family: &str) -> Vec<Vec<u32>> {
         let start = format!("{stem}-{family}");
         let names =
@@ -123,7 +123,7 @@ impl Variant {
         self.flavor.as_deref()
     }
 
-    /// Whether any tag leaves the operating system out.
+    /// Reports whether any tag has no operating system.
     pub(super) fn is_bare(&self) -> bool {
         self.lines.iter().flat_map(|line| &line.suffixes).any(|suffix| suffix.is_empty())
     }
@@ -132,7 +132,7 @@ impl Variant {
         self.lines.iter().flat_map(|line| &line.stems).map(|stem| &**stem)
     }
 
-    /// Whether the file declared the version.
+    /// Reports whether the file declared the version.
     pub(super) fn declared(&self, version: &str) -> bool {
         self.known.iter().any(|known| **known == *version)
     }
@@ -141,7 +141,7 @@ impl Variant {
         self.lines.iter().map(Line::version).max_by(|a, b| by_version(a, b))
     }
 
-    /// The newest version of the same line.
+    /// Returns the newest version of the same line.
     pub(super) fn newest_like(&self, version: &str) -> Option<&str> {
         let alike =
             self.lines.iter().map(Line::version).filter(|other| *other == version || is_of_line(other, version));
@@ -152,7 +152,7 @@ impl Variant {
         self.flavor.as_deref().map(|flavor| format!("-{flavor}")).unwrap_or_default()
     }
 
-    /// Every tag.
+    /// Returns every tag.
     pub(super) fn tags(&self) -> impl Iterator<Item = String> {
         let pairs = self.lines.iter().flat_map(|line| {
             line.stems.iter().flat_map(|stem| line.suffixes.iter().map(move |suffix| (stem, &**suffix)))
@@ -163,7 +163,7 @@ impl Variant {
             .map(move |(stem, suffix)| [stem, suffix, &ending].concat())
     }
 
-    /// Takes away what is not listed, and adds the versions of its lines that are. Whether that changed anything.
+    /// Removes tags that are not listed and adds listed versions of known lines. Reports whether anything changed.
     pub(super) fn refresh(&mut self, tags: &BTreeSet<Box<str>>, taken: &mut HashSet<String>) -> bool {
         let listed = Listed { tags, ending: self.ending(), own: self.tags().collect(), taken };
         let new = self.new_versions(&listed);
@@ -176,7 +176,8 @@ impl Variant {
         self.share_out(&mut after, added);
         after.sort_by(|a, b| by_version(b.version(), a.version()));
         let after: Vec<Line> = after.iter().flat_map(|line| line.as_listed(&listed)).collect();
-        // What has no suffix belongs to the version that it is a spelling of, such as `v1.36.4`; `latest` is of the newest.
+        // A stem without a suffix belongs to the version that it spells, such as `v1.36.4`; `latest` belongs to the
+        // newest.
         let spells =
             |lines: &[Line], stem: &str| lines.iter().any(|line| line.has(stem.strip_prefix('v').unwrap_or(stem)));
         let stays = |stem: &str| listed.has(stem, "") && (spells(&after, stem) || !spells(&self.lines, stem));
@@ -186,7 +187,8 @@ impl Variant {
         true
     }
 
-    /// Versions that are listed and not declared, of lines that are: each has the facts of its line's newest version.
+    /// Returns the listed versions of declared lines that are not declared yet, each with the facts of its line's
+    /// newest version.
     fn new_versions(&self, listed: &Listed<'_>) -> Vec<Line> {
         let (family, of) = self.os.split_once('-').unwrap_or((&self.os, ""));
         let (named, of) = (format!("-{family}{of}"), release(of));
@@ -201,8 +203,8 @@ impl Variant {
             let found: BTreeSet<&str> = suffixes.iter().flat_map(|suffix| listed.stems(suffix)).collect();
             let names_release = listed.stems(&named).any(|stem| is_of_line(stem, newest));
             for stem in found.into_iter().filter(|stem| is_of_line(stem, newest) && !listed.is_short(stem)) {
-                // A suffix without a release, such as `-alpine`, is of the newest that the version is listed on by name; where
-                // there is none, of the catalog's, unless others of the line name theirs.
+                // A suffix without a release, such as `-alpine`, means the newest release that the version is listed on
+                // by name; without one the catalog's, unless other versions of the line name theirs.
                 let here =
                     listed.releases(stem, family).into_iter().max().map_or(!names_release, |newest| newest == of);
                 let is_its = |suffix: &&&str| listed.has(stem, suffix) && (here || ***suffix == *named);
@@ -215,8 +217,8 @@ impl Variant {
         new
     }
 
-    /// Gives each short stem to the version that it stands for: as before, unless that one is gone or a newer one has come.
-    /// Those from `added` on in `after` have come.
+    /// Assigns each short tag (`1.31`) to the newest listed version of its line. Lines of `after` from `added` on are
+    /// new.
     fn share_out(&self, after: &mut [Line], added: usize) {
         for known in &self.lines {
             for short in known.short() {
@@ -245,14 +247,14 @@ impl Variant {
         }
     }
 
-    /// As a file writes it: several times, where some stems lack some of the suffixes.
+    /// Writes the variant, as several entries if some stems lack some suffixes.
     pub(super) fn written(&self) -> Vec<String> {
         if !self.has_changed {
             return vec![self.raw.clone()];
         }
         let mut entries: Vec<Vec<&Line>> = Vec::new();
         for line in &self.lines {
-            // A file tells lines apart by their full versions; the same ones stand together.
+            // The file tells lines apart by their full versions, so the same ones stand together.
             let lacks = |entry: &&mut Vec<&Line>| entry.last().is_none_or(|last| last.version() != line.version());
             match entries.iter_mut().find(lacks) {
                 Some(entry) => entry.push(line),
@@ -312,7 +314,7 @@ impl Line {
         }
     }
 
-    /// Without its shorter stems.
+    /// Returns the variant without shorter stems.
     fn alone(&self) -> Self {
         Self { stems: self.stems.iter().take(1).cloned().collect(), ..self.clone() }
     }
@@ -321,7 +323,7 @@ impl Line {
         self.suffixes.iter().any(|suffix| listed.has(self.version(), suffix))
     }
 
-    /// What is listed of it, the most first: its suffixes by the stems that they are listed with.
+    /// Returns the listed part of the variant, grouped by suffixes, the largest group first.
     fn as_listed(&self, listed: &Listed<'_>) -> Vec<Self> {
         let mut found: Vec<Self> = Vec::new();
         for suffix in &self.suffixes {
@@ -339,8 +341,8 @@ impl Line {
     }
 }
 
-/// Whether two full versions are patches of one line, written in the same way. One number is a line by itself: 485 comes after
-/// 484, while 48 is the line of something else.
+/// Reports whether two full versions are patches of one line, written alike. A single number is a line by itself: 485
+/// follows 484, but 48 is another line.
 fn is_of_line(version: &str, known: &str) -> bool {
     let (Some(version), Some(known)) = (Version::of(version), Version::of(known)) else { return false };
     let line = |version: &Version<'_>| version.numbers().iter().take(version.line()).copied().collect::<Vec<_>>();
@@ -350,7 +352,7 @@ fn is_of_line(version: &str, known: &str) -> bool {
         && (version.line() > 0 || digits(&version) == digits(&known))
 }
 
-/// Whether a shorter stem of a line can stand for this version of it: `lts` can for any.
+/// Reports whether a shorter stem can stand for this version: `lts` can for any.
 fn stands_for(short: &str, version: &str) -> bool {
     match (Version::of(short), Version::of(version)) {
         (None, _) => true,
@@ -359,7 +361,7 @@ fn stands_for(short: &str, version: &str) -> bool {
     }
 }
 
-/// The stem of this version that is as long as `short` is, where that is another one.
+/// Returns the stem of this version with as many numbers as `short`; `None` if that is the same one.
 fn formed_as(short: &str, version: &str) -> Option<Box<str>> {
     let numbers = Version::of(short).filter(|_| !stands_for(short, version))?;
     let (head, rest) = (version.split('-').next()?, numbers.rest());
@@ -368,7 +370,7 @@ fn formed_as(short: &str, version: &str) -> Option<Box<str>> {
     (parts.len() == numbers.numbers().len() && form != version).then(|| form.into())
 }
 
-/// `3.25`.
+/// Reports whether a text is a release such as `3.25`.
 fn is_release(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }

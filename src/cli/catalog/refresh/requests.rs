@@ -1,4 +1,4 @@
-//! Asks a registry for the tags of many images, one at a time, and no more often than it likes.
+//! Asks a registry for the tags of many images, one at a time, within its rate limits.
 
 use std::time::Duration;
 
@@ -11,57 +11,58 @@ use tokio::time::sleep;
 use super::state_file::Partial;
 use crate::registry::{Registry, TagsError, Trouble, Trust};
 
-/// The pause after the first answer that was none; each one after it is twice as long.
+/// The pause after the first failure; it doubles after each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause that nobody asked for.
+/// The longest pause that the registry did not ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// The longest that a registry may ask to be left alone while somebody waits for it.
+/// The longest `Retry-After` that is waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
-/// A pause that is worth a line in a log.
+/// The shortest pause that is logged.
 const LONG: Duration = Duration::from_secs(2);
-/// Images that a registry may refuse before it has told anything: it refuses all.
+/// The number of refused images after which a registry that has answered nothing is taken to refuse all.
 const REFUSED_AT_FIRST: usize = 5;
-/// Tries of a registry that has told nothing and does not answer: its name or an authority is more likely wrong than it is ill.
+/// The number of tries for a registry that has answered nothing: its name or its certificate authority is probably
+/// wrong.
 const TRIES_AT_FIRST: u32 = 3;
-/// A tag that every reference needs; it does not matter.
+/// A tag, which a reference must have; its value is not used.
 const ANY_TAG: &str = "latest";
 
-/// Who is asked, and how patiently.
+/// The registry to ask, with the number of tries.
 pub(super) struct Asking<'a> {
     pub(super) registry: &'a Registry,
     pub(super) trust: &'a Trust,
     pub(super) repository: &'a Repository,
-    /// How often each image is asked for before that is the end.
+    /// The number of tries per image.
     pub(super) tries: u32,
     pub(super) bar: &'a ProgressBar,
 }
 
-/// Images that the registry said nothing of.
+/// The images without an answer.
 #[derive(Debug, Default)]
 pub(super) struct Unanswered {
-    /// Those that it refused, with the reason of the last.
+    /// The images that the registry refused, with the last reason.
     pub(super) refused: Vec<Box<str>>,
     reason: Option<String>,
-    /// Why the rest was not asked for.
+    /// The reason why the remaining images were not asked for.
     pub(super) stopped: Option<String>,
-    /// Whether somebody wanted it to stop.
+    /// Whether a signal stopped the command.
     pub(super) is_interrupted: bool,
 }
 
 impl Unanswered {
-    /// By a signal.
+    /// Creates the result of a run that a signal stopped.
     pub(super) fn interrupted(signal: &str) -> Self {
         Self { stopped: Some(format!("stopped by {signal}")), is_interrupted: true, ..Self::default() }
     }
 
-    /// Why, the last reason of all.
+    /// Returns the last reason.
     pub(super) fn reason(&self) -> Option<&str> {
         self.stopped.as_deref().or(self.reason.as_deref())
     }
 }
 
 impl Asking<'_> {
-    /// Asks for each image, and keeps what is learned.
+    /// Asks for each image and stores the answers.
     pub(super) async fn ask(&self, names: &[&str], partial: &mut Partial) -> Result<Unanswered> {
         let mut unanswered = Unanswered::default();
         for name in names {
@@ -85,7 +86,7 @@ impl Asking<'_> {
         Ok(unanswered)
     }
 
-    /// The answer for one image, after as many tries as it takes and there may be.
+    /// Returns the answer about one image, after several tries if needed.
     async fn answer(&self, name: &str, is_first: bool) -> Result<Answer, TagsError> {
         let refused = |reason: String| TagsError {
             registry: self.repository.registry().into(),

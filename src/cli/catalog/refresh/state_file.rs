@@ -1,7 +1,7 @@
-//! What a refresh that is not done has learned, in a file beside the one that it writes.
+//! Stores the answers of an unfinished refresh in a file beside its output.
 //!
-//! The first line says what is asked, each of the others what the registry said of one image. A line that was cut short by a
-//! kill or a full disk is as if it had not been begun.
+//! The first line says what is asked; each further line has the answer about one image. A line that a kill or a full
+//! disk cut short is ignored.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,10 +15,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 use quench_core::snapshot::{Answer, Tags};
 use serde::{Deserialize, Serialize};
 
-/// How long answers are worth something.
+/// The longest time that answers are used.
 const MAX_AGE: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// The file, and what is in it.
+/// The state file with its answers.
 #[derive(Debug)]
 pub(super) struct Partial {
     path: PathBuf,
@@ -26,31 +26,31 @@ pub(super) struct Partial {
     answers: BTreeMap<Box<str>, Answer>,
 }
 
-/// What is asked: answers to something else are worth nothing.
+/// The question of the refresh: answers to another one are not used.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Asked {
-    /// How the policy names images.
+    /// The policy's form of hardened references.
     pub(super) repository: String,
     /// The digest of the catalog file.
     pub(super) catalog: String,
-    /// When the first image was asked for, in seconds since 1970.
+    /// The time of the first question, in seconds since 1970.
     pub(super) began: u64,
 }
 
-/// What was found of an earlier refresh.
+/// The state of an earlier refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Earlier {
     Nothing,
-    /// It is gone on with.
+    /// Its answers are used.
     Taken,
-    /// It was of another catalog, repository or time.
+    /// It was for another catalog, repository or time, and is dropped.
     Dropped,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Learned {
     name: Box<str>,
-    /// Null where the registry has no such repository.
+    /// The tags; null if the registry has no such repository.
     tags: Option<Tags>,
 }
 
@@ -61,16 +61,16 @@ impl Asked {
         Self { repository, catalog: format!("sha256:{digits}"), began: seconds(now) }
     }
 
-    /// Whether answers to what was asked then are answers to this.
+    /// Reports whether answers to the earlier question answer this one.
     fn answers(&self, earlier: &Self) -> bool {
-        // A clock that was put back makes them no older.
+        // A clock that was set back makes answers no older.
         let age = self.began.saturating_sub(earlier.began);
         (&self.repository, &self.catalog) == (&earlier.repository, &earlier.catalog) && age <= MAX_AGE.as_secs()
     }
 }
 
 impl Partial {
-    /// Opens the file beside `out`, and goes on with it where it is of what is asked.
+    /// Opens the file beside `out`, and uses its answers if they are for the same question.
     pub(super) fn open(out: &Path, asked: &Asked) -> Result<(Self, Earlier)> {
         let mut name = out.as_os_str().to_owned();
         name.push(OsString::from(".partial"));
@@ -78,7 +78,7 @@ impl Partial {
         let failed = || format!("cannot keep what is learned in {}", path.display());
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = opened.with_context(failed)?;
-        // Where a file system has no locks, nothing guards against two at once.
+        // File systems without locks give no protection against two runs at once.
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             bail!("{} is in use: another refresh writes {}", path.display(), out.display());
         }
@@ -107,7 +107,7 @@ impl Partial {
         &self.answers
     }
 
-    /// Keeps what the registry said of an image.
+    /// Stores the registry's answer about an image.
     pub(super) fn learn(&mut self, name: &str, answer: Answer) -> Result<()> {
         let tags = match &answer {
             Answer::Tags(tags) => Some(tags.clone()),
@@ -118,12 +118,12 @@ impl Partial {
         Ok(())
     }
 
-    /// Takes the file away: everything is where it belongs.
+    /// Removes the file, after the catalog is written.
     pub(super) fn remove(self) -> Result<()> {
         fs::remove_file(&self.path).with_context(|| format!("cannot remove {}", self.path.display()))
     }
 
-    /// One line, in one write.
+    /// Appends a line in one write.
     fn append(&mut self, line: &impl Serialize) -> Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
@@ -132,13 +132,13 @@ impl Partial {
 }
 
 impl Drop for Partial {
-    /// A process that another thread is about to start may have the file, and with it the lock, a moment longer.
+    /// Unlocks the file: a process that another thread is starting may inherit it for a moment.
     fn drop(&mut self) {
         let _ = self.file.unlock();
     }
 }
 
-/// The answers to what is asked, and where the last whole line ends; 0 where there is nothing to go on with.
+/// Returns the answers to the question, and the end of the last whole line; 0 if the file is of no use.
 fn read(text: &[u8], asked: &Asked) -> (BTreeMap<Box<str>, Answer>, u64) {
     let (mut answers, mut end) = (BTreeMap::new(), 0);
     let mut lines = text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
