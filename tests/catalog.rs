@@ -259,6 +259,14 @@ fn show_says_everything_of_an_image() {
     );
     let nginx = stdout(&["show", "nginx"]);
     assert!(nginx.contains("\n  upstream     docker.io/library/nginx (primary, certain)\n"), "{nginx}");
+    for line in [
+        "  ignores      /etc/nginx/templates (absent, if start:upstream)",
+        "  starts       /docker-entrypoint.sh nginx",
+    ] {
+        assert!(nginx.contains(line), "{nginx}");
+    }
+    let nginx: Value = serde_json::from_str(&stdout(&["show", "nginx", "--output", "json"])).unwrap();
+    assert_eq!(nginx["start"]["upstream"]["script"], true, "{nginx}");
     let build = stdout(&["show", "build"]);
     assert!(build.contains("development builds only"), "{build}");
 }
