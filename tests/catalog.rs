@@ -73,6 +73,7 @@ fn an_import_is_as_before() {
         let past: Vec<Value> = serde_json::from_value(image["past_versions"].take()).unwrap();
         assert!(past.contains(&json!("1.31.4")) && !past.contains(&json!("99.1.0")), "{past:?}");
         assert_eq!(image["upstream"].take()[0]["ref"], "docker.io/library/nginx");
+        assert!(image["start"].take()["folders"].is_array(), "facts about the start are carried over");
     }
     let lines: Vec<String> = images.iter().map(|image| format!("{image:#}")).collect();
     insta::assert_snapshot!(format!("{said}\n{}", lines.join("\n")));
@@ -258,6 +259,14 @@ fn show_says_everything_of_an_image() {
     );
     let nginx = stdout(&["show", "nginx"]);
     assert!(nginx.contains("\n  upstream     docker.io/library/nginx (primary, certain)\n"), "{nginx}");
+    for line in [
+        "  ignores      /etc/nginx/templates (absent, if start:upstream)",
+        "  starts       /docker-entrypoint.sh nginx",
+    ] {
+        assert!(nginx.contains(line), "{nginx}");
+    }
+    let nginx: Value = serde_json::from_str(&stdout(&["show", "nginx", "--output", "json"])).unwrap();
+    assert_eq!(nginx["start"]["upstream"]["script"], true, "{nginx}");
     let build = stdout(&["show", "build"]);
     assert!(build.contains("development builds only"), "{build}");
 }

@@ -20,7 +20,7 @@ use tower::ServiceExt;
 /// At least one of each class, and what is none.
 const IMAGES: [&str; 18] = [
     "nginx:1.31.4",
-    "redis:7",
+    "memcached:1.6",
     "quay.io/calico/kube-controllers:v3.31.7",
     "public.ecr.aws/karpenter/controller:1.14.1@sha256:723130949e4cab989461ff07d1be4cd781d63515432494641b33c235f300ae23",
     "istio/pilot:1.29.1",
@@ -56,7 +56,7 @@ fn json_is_one_line_an_image_in_order() {
     let of = |image: &str| lines.iter().find(|line| line["image"] == image).unwrap();
     for (image, decision, matched, target, name) in [
         ("nginx:1.31.4", "rewrite", "exact", Some("dhi.io/nginx:1.31.4"), Some("nginx")),
-        ("redis:7", "rewrite", "alias", Some("dhi.io/redis:7"), Some("redis")),
+        ("memcached:1.6", "rewrite", "alias", Some("dhi.io/memcached:1.6"), Some("memcached")),
         ("istio/pilot:1.29.1", "keep", "past", Some("dhi.io/istio-pilot:1.29.1"), Some("istio-pilot")),
         ("apache/kafka:4.1.0", "keep", "line", Some("dhi.io/kafka:4.1"), Some("kafka")),
         ("nginx", "keep", "floating", Some("dhi.io/nginx:1"), Some("nginx")),

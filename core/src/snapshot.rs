@@ -18,6 +18,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(test)]
+mod carried_tests;
 mod definition;
 mod facts;
 mod previous_catalog;

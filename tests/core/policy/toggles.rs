@@ -107,13 +107,15 @@ pub(super) fn with(mut object: Value, more: &Value) -> Value {
 const TREATMENTS: &[(&str, &str)] =
     &[("rewrite", "=dhi.io/nginx:1.31.4 !missing-nonroot"), ("warn", "!missing-nonroot"), ("off", "")];
 
+/// A pod that an operator made.
+fn owned(image: &str) -> Value {
+    let owner = json!([{"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "controller": true}]);
+    with(pod(image, &json!({})), &json!({"metadata": {"ownerReferences": owner}}))
+}
+
 fn rows() -> Vec<Row> {
     let nginx = pod("nginx:1.31.4", &json!({}));
     let shell = pod("nginx:1.31.4", &json!({"command": ["sh", "-c", "nginx"]}));
-    let owned = |image: &str| {
-        let owner = json!([{"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "controller": true}]);
-        with(pod(image, &json!({})), &json!({"metadata": {"ownerReferences": owner}}))
-    };
     let tracked = with(
         workload("apps/v1", "Deployment"),
         &json!({"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/w"}}}),

@@ -8,9 +8,13 @@ use crate::text::printable;
 /// The longest place for a mount beside which the place of before fits.
 const MAX_INSTEAD: usize = 23;
 /// The most of a variable's name that a message repeats: the longest of those that matter most.
-const MAX_VARIABLE: usize = 26;
-/// The most of a mount's path that a message repeats.
+const MAX_VARIABLE: usize = 27;
+/// The most of a path that a message repeats beside another one.
 const MAX_PATH: usize = 20;
+/// The most of a path that stands by itself.
+const MAX_FOLDER: usize = 30;
+/// The most of a path that stands beside numbers.
+const MAX_WRITTEN: usize = 23;
 /// The most of an argument that a message repeats.
 const MAX_ARGUMENT: usize = 16;
 
@@ -30,14 +34,14 @@ pub(in super::super) fn fmt(hazard: &Hazard<'_>, f: &mut fmt::Formatter<'_>) -> 
             write!(f, "mount it at `{instead}`, not `{}`", printable(path, MAX_PATH))
         }
         Hazard::FolderIgnored { path, instead: None, .. } => {
-            write!(f, "hardened ignores `{}`; do it otherwise", printable(path, MAX_PATH))
+            write!(f, "hardened ignores `{}`; do it otherwise", printable(path, MAX_FOLDER))
         }
         Hazard::ArgumentsDiffer { word, cure, .. } => {
             write!(f, "hardened takes `{}` otherwise; {cure}", printable(word, MAX_ARGUMENT))
         }
         Hazard::DefaultsDiffer { hardened, cure, .. } => write!(f, "hardened {hardened}; {cure}"),
         Hazard::UserDiffers { uid, unfit: Unfit::CannotWrite(path), run_as, .. } => {
-            write!(f, "uid {uid} cannot write `{}`; use uid {run_as}", printable(path, MAX_PATH))
+            write!(f, "uid {uid} cannot write `{}`; use uid {run_as}", printable(path, MAX_WRITTEN))
         }
         Hazard::UserDiffers { uid, unfit: Unfit::NotListed, run_as, .. } => {
             write!(f, "hardened does not know uid {uid}; use uid {run_as}")

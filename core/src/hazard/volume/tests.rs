@@ -76,6 +76,8 @@ fn data_of_another_user() {
         ("grafana", 65532, &mount("log", "/d"), "{}", true),
         ("redis", 65532, &data, r#"{"runAsGroup":1000}"#, true),
         ("mongodb", 65532, &data, "{}", true),
+        ("postgres", 70, &data, r#"{"fsGroup":999}"#, true),
+        ("postgres", 70, &data, r#"{"runAsUser":70,"fsGroup":70}"#, false),
         ("redis", 65532, &data, r#"{"fsGroup":1000}"#, false),
         // It insists on owning its files, and a group does not help.
         ("postgres", 70, &data, r#"{"fsGroup":70}"#, true),
