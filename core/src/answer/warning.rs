@@ -91,9 +91,7 @@ mod tests {
         ] {
             let line = line(&image(name), message, Some(Code::NeedsRoot));
             assert!(line.len() <= MAX_LINE && line.bytes().all(is_printable), "{line}");
-            if name.len() != 64 {
-                assert_eq!(line, expected);
-            }
+            assert_eq!(line, expected);
         }
         assert_eq!(line(&image("app"), "m", None), "container `app`: m");
     }
