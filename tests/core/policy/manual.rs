@@ -76,7 +76,7 @@ fn the_examples_are_true() {
         assert!(!images.is_empty() || !objects.is_empty(), "an example without an end:\n{text}");
         for [image, becomes, matched] in images {
             let decision = Decision::of(&image, &policy, &catalog);
-            let target = decision.target.as_ref().filter(|_| decision.rewrites);
+            let target = decision.target.used();
             let found = [target.map_or("stays", |target| target.as_str()), decision.matched.name()];
             if found != [&*becomes, &*matched] {
                 wrong.push(format!("{image}: {found:?}, not {becomes} {matched}"));
