@@ -50,7 +50,7 @@ fn rewrite(decider: &Decider, object: &mut Value) {
         for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             let Some(image) = container.get("image").and_then(Value::as_str) else { continue };
             let decision = Decision::of(image, &decider.policy, &decider.catalog);
-            if let Some(target) = decision.target.as_ref().filter(|_| decision.rewrites) {
+            if let Some(target) = decision.target.used() {
                 container["image"] = Reference::as_str(target).into();
                 rewritten = true;
             }

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::{env, error, fs, io};
 
 use quench_core::catalog::Catalog;
+use quench_core::snapshot::file_text;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -37,7 +38,6 @@ const DEFAULT: [&str; 2] = ["os", "version"];
 
 #[derive(Deserialize)]
 struct File {
-    schema: Value,
     source: Value,
     images: Vec<Map<String, Value>>,
 }
@@ -49,7 +49,7 @@ struct Overlay {
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     let file = env::args().nth(1).ok_or("usage: snapshot FILE: a catalog file in the dhi-images/1 format")?;
-    let File { schema, source, mut images } = serde_json::from_str(&fs::read_to_string(file)?)?;
+    let File { source, mut images } = serde_json::from_str(&fs::read_to_string(file)?)?;
     let Overlay { mut schemes } = serde_json::from_str(SCHEMES)?;
     images.sort_by_cached_key(|image| image.get("name").and_then(Value::as_str).map(str::to_owned));
     let mut lines = Vec::new();
@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     if let Some(name) = schemes.keys().next() {
         return Err(format!("data/schemes.json: no image of this name: {name}").into());
     }
-    let text = format!("{{\"schema\":{schema},\"source\":{source},\"images\":[\n{}\n]}}\n", lines.join(",\n"));
+    let text = file_text(source.to_string(), [None; 3], &lines);
     Catalog::parse(&text)?;
     io::stdout().write_all(text.as_bytes())?;
     Ok(())

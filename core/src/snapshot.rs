@@ -98,16 +98,11 @@ impl Snapshot {
             }
             lines.push(image(name, definitions, before.as_ref()));
         }
-        let mut file = vec![("schema", json!(format::SCHEMA).to_string())];
         let mut source = vec![];
         source.extend(commit.map(|commit| ("commit", json!(commit).to_string())));
         source.extend(earlier.source.as_deref().map(|before| ("carried_over", before.get().to_owned())));
-        file.push(("source", object(&source)));
-        file.extend(earlier.copies.as_deref().map(|raw| ("copies", raw.get().to_owned())));
-        file.extend(earlier.amazon_accounts.as_deref().map(|raw| ("amazon_accounts", raw.get().to_owned())));
-        file.extend(earlier.vendor.as_deref().map(|raw| ("vendor", raw.get().to_owned())));
-        file.push(("images", format!("[\n{}\n]", lines.join(",\n"))));
-        let text = format!("{}\n", object(&file));
+        let kept = [&earlier.copies, &earlier.amazon_accounts, &earlier.vendor];
+        let text = file_text(object(&source), kept.map(Option::as_deref), &lines);
         let catalog = Catalog::parse(&text)?;
         Ok(Written {
             text,
@@ -118,6 +113,16 @@ impl Snapshot {
             start_problems: catalog.start_problems().map(|(image, problem)| (image.into(), problem)).collect(),
         })
     }
+}
+
+/// Writes a catalog file, in which every image has a line of its own. `kept` are the copies, the accounts of Amazon and
+/// the vendor of an earlier file.
+pub fn file_text(source: String, kept: [Option<&RawValue>; 3], images: &[String]) -> String {
+    let mut file = vec![("schema", json!(format::SCHEMA).to_string()), ("source", source)];
+    let kept = ["copies", "amazon_accounts", "vendor"].into_iter().zip(kept);
+    file.extend(kept.filter_map(|(key, raw)| Some((key, raw?.get().to_owned()))));
+    file.push(("images", format!("[\n{}\n]", images.join(",\n"))));
+    format!("{}\n", object(&file))
 }
 
 /// The fields of an object in their order, each with its JSON.

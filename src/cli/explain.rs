@@ -139,9 +139,9 @@ impl<'a> Line<'a> {
     fn of(image: &'a str, decision: &'a Decision<'_>, presence: Option<&'a Presence>) -> Self {
         Self {
             image,
-            decision: if decision.rewrites { "rewrite" } else { "keep" },
+            decision: if decision.target.used().is_some() { "rewrite" } else { "keep" },
             matched: decision.matched,
-            target: decision.target.as_ref(),
+            target: decision.target.reference(),
             name: decision.name(),
             reason: decision.reason().to_string(),
             registry: presence.map(Answer::of),
@@ -157,7 +157,7 @@ fn write_text(out: &mut impl Write, line: &Line<'_>, decision: &Decision<'_>, po
     if let Ok(reference) = image.parse::<Reference>() {
         field("reference", &reference)?;
     }
-    match (line.target, decision.rewrites) {
+    match (line.target, decision.target.used().is_some()) {
         (Some(target), true) if decision.asks() => {
             field("decision", &format_args!("rewrite to {target}, if the registry has it"))?;
         }
@@ -170,7 +170,7 @@ fn write_text(out: &mut impl Write, line: &Line<'_>, decision: &Decision<'_>, po
     if let Some(answer) = &line.registry {
         field("registry", answer)?;
     }
-    if let Some(target) = decision.target.as_ref().or(decision.arrived()) {
+    if let Some(target) = decision.target.reference().or(decision.arrived()) {
         let secrets: Vec<&str> = policy.pull_secrets_for(target).collect();
         field("pull secret", &if secrets.is_empty() { "none".to_owned() } else { secrets.join(", ") })?;
     }

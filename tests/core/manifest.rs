@@ -74,7 +74,13 @@ proptest! {
         let (text, expected) = patched(&written, operations);
         match text {
             Err(error @ ManifestError::Shared { .. }) if written.has_anchors => {
-                prop_assert!(!error.to_string().is_empty());
+                let text = error.to_string();
+                let named: Vec<&str> = text.split('`').collect();
+                let [at, pointer, _, other, _, anchor, _] = *named else { panic!("{text}") };
+                prop_assert_eq!(at, format!("{}: cannot change ", error.at()));
+                prop_assert!(leaves.iter().any(|leaf| leaf.0 == pointer), "{}\n{}", text, written.text);
+                prop_assert!(pointer != other && written.value.pointer(other).is_some(), "{}\n{}", text, written.text);
+                prop_assert!(written.text.contains(&format!("&{anchor}")), "{}\n{}", text, written.text);
             }
             Err(error) => prop_assert!(false, "{error}\n{}", written.text),
             Ok(text) => {

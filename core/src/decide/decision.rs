@@ -18,20 +18,83 @@ use crate::reference::{ParseError, Reference};
 pub struct Decision<'c> {
     /// How the image relates to hardened images.
     pub matched: Match,
-    /// The reference that the match gives, also if the policy does not use matches of that class.
-    pub target: Option<Reference>,
-    /// Whether the policy uses the target.
-    pub rewrites: bool,
+    /// The reference that the match gives.
+    pub target: Target,
     /// The facts of the hardened image, for hazards.
     pub counterpart: Counterpart<'c>,
-    /// The same image from a mirror, used if a hazard rules the target out.
-    pub(crate) mirror: Option<Reference>,
-    /// The image itself, if it is a target already: hardened, mirrored or given by a rule.
-    pub(crate) arrived: Option<Reference>,
-    /// How digests are handled, if a registry must confirm the target; `None` if no registry is asked.
-    asks: Option<Digest>,
+    image: Written,
     name: Option<&'c str>,
     why: Why<'c>,
+}
+
+/// The reference that a match gives.
+#[derive(Debug)]
+pub enum Target {
+    /// The match gives no reference: the image stays.
+    None,
+    /// The policy does not use the reference: the image stays.
+    Unused(Reference),
+    /// The image becomes the reference.
+    Used {
+        /// The reference.
+        to: Reference,
+        /// The same image from a mirror, used if a hazard rules `to` out.
+        mirror: Option<Reference>,
+        /// How digests are handled, if a registry must confirm `to`; `None` if no registry is asked.
+        asks: Option<Digest>,
+    },
+}
+
+impl Target {
+    fn unused(reference: Option<Reference>) -> Self {
+        reference.map_or(Self::None, Self::Unused)
+    }
+
+    fn to(to: Reference, mirror: Option<Reference>) -> Self {
+        Self::Used { to, mirror, asks: None }
+    }
+
+    /// Returns the reference, whether the policy uses it or not.
+    pub fn reference(&self) -> Option<&Reference> {
+        match self {
+            Self::None => None,
+            Self::Unused(reference) | Self::Used { to: reference, .. } => Some(reference),
+        }
+    }
+
+    /// Returns the reference that the image becomes; `None` if the image stays.
+    pub fn used(&self) -> Option<&Reference> {
+        match self {
+            Self::Used { to, .. } => Some(to),
+            Self::None | Self::Unused(_) => None,
+        }
+    }
+
+    /// Returns the reference that the image becomes, and leaves none.
+    pub(crate) fn take(self) -> Option<Reference> {
+        match self {
+            Self::Used { to, .. } => Some(to),
+            Self::None | Self::Unused(_) => None,
+        }
+    }
+
+    /// Takes the mirrored image.
+    pub(crate) fn take_mirror(&mut self) -> Option<Reference> {
+        match self {
+            Self::Used { mirror, .. } => mirror.take(),
+            Self::None | Self::Unused(_) => None,
+        }
+    }
+}
+
+/// The image as the pod has it.
+#[derive(Debug)]
+enum Written {
+    /// A placeholder, or not a reference.
+    Unusable,
+    Upstream(Reference),
+    /// A target already: hardened, mirrored or given by a rule.
+    Target(Reference),
 }
 
 impl<'c> Decision<'c> {
@@ -48,20 +111,19 @@ impl<'c> Decision<'c> {
         let has_arrived = matches!(decision.why, Why::Hardened | Why::Misspelt(_))
             || policy.is_mirrored(&reference)
             || policy.is_given_by_rule(&reference);
-        decision.arrived = Some(reference).filter(|_| has_arrived);
-        decision.asks = policy.verify.as_ref().filter(|_| decision.rewrites).map(|_| policy.digest);
+        decision.image = if has_arrived { Written::Target(reference) } else { Written::Upstream(reference) };
+        if let Target::Used { asks, .. } = &mut decision.target {
+            *asks = policy.verify.as_ref().map(|_| policy.digest);
+        }
         decision
     }
 
     fn kept(matched: Match, why: Why<'c>) -> Self {
         Self {
             matched,
-            target: None,
-            rewrites: false,
+            target: Target::None,
             counterpart: Counterpart::None,
-            mirror: None,
-            arrived: None,
-            asks: None,
+            image: Written::Unusable,
             name: None,
             why,
         }
@@ -97,8 +159,7 @@ impl<'c> Decision<'c> {
         let tag = meant.tag.as_ref().filter(|_| policy.misspelt == Misspelt::Repair);
         let target = tag.and_then(|tag| policy.repository.reference(meant.image.name(), tag).ok());
         Self {
-            rewrites: target.is_some(),
-            target,
+            target: target.map_or(Target::None, |to| Target::to(to, None)),
             counterpart: Counterpart::Hardened(Some(meant.image.facts())),
             name: Some(meant.image.name()),
             ..Self::kept(Match::Hardened, Why::Misspelt(meant))
@@ -115,13 +176,13 @@ impl<'c> Decision<'c> {
         // An image that an earlier pass pinned to a digest stays pinned.
         let pins = policy.verify.is_some() && policy.digest != Digest::Drop;
         if target == *reference || pins && reference.is_or_pins(&target) {
-            return Self { target: Some(target), ..kept(Ruled::Same) };
+            return Self { target: Target::Unused(target), ..kept(Ruled::Same) };
         }
         let mut counterpart = Counterpart::None;
         if pass == Pass::First {
             let next = Self::about(&target, policy, catalog, Pass::Second);
-            if next.rewrites {
-                return Self { target: Some(target), ..kept(Ruled::Again(next.target)) };
+            if let Some(next) = next.target.take() {
+                return Self { target: Target::Unused(target), ..kept(Ruled::Again(next)) };
             }
             if let Counterpart::Hardened(Some(facts)) = next.counterpart {
                 counterpart = Counterpart::Candidate(facts);
@@ -129,8 +190,7 @@ impl<'c> Decision<'c> {
         }
         let name = hardened_name(&target, policy, catalog).and_then(|name| catalog.get(name)).map(Image::name);
         let (mirror, _) = mirror_of(reference, Some(&target), policy, catalog, pass);
-        let digest = reference.digest().is_some();
-        Self { target: Some(target), rewrites: true, counterpart, name, mirror, ..kept(Ruled::Replaced { digest }) }
+        Self { target: Target::to(target, mirror), counterpart, name, ..kept(Ruled::Replaced) }
     }
 
     fn resolved(
@@ -154,21 +214,22 @@ impl<'c> Decision<'c> {
         let usable = target.as_ref().filter(|_| used(class));
         let (mirror, broken) = mirror_of(reference, usable, policy, catalog, pass);
         let counterpart = resolution.facts().map_or(Counterpart::None, Counterpart::Candidate);
-        let digest = reference.digest().is_some();
-        let why = |mirror| Why::Resolved(Resolved { resolution, class, digest, invalid, mirror });
-        if usable.is_some() {
-            return Self { target, rewrites: true, counterpart, mirror, name, ..Self::kept(class.into(), why(broken)) };
-        }
-        if mirror.is_some() {
+        let why = |mirror| Why::Resolved(Resolved { resolution, class, invalid, mirror });
+        match (target, mirror) {
+            (Some(to), mirror) if used(class) => {
+                let target = Target::to(to, mirror);
+                Self { target, counterpart, name, ..Self::kept(class.into(), why(broken)) }
+            }
             // A mirror has the same bytes, so no hazard of a changed image applies.
-            return Self {
-                target: mirror,
-                rewrites: true,
-                name,
-                ..Self::kept(Match::Mirror, why(Some(Mirrored::Used)))
-            };
+            (_, Some(mirror)) => {
+                let target = Target::to(mirror, None);
+                Self { target, name, ..Self::kept(Match::Mirror, why(Some(Mirrored::Used))) }
+            }
+            (target, None) => {
+                let target = Target::unused(target);
+                Self { target, counterpart, name, ..Self::kept(class.into(), why(broken)) }
+            }
         }
-        Self { target, counterpart, name, ..Self::kept(class.into(), why(broken)) }
     }
 
     /// Returns the target's `-compat` build, if the policy allows it and the catalog declares it.
@@ -219,17 +280,33 @@ impl<'c> Decision<'c> {
 
     /// Returns the image itself if it is a target already: hardened, mirrored or given by a rule.
     pub fn arrived(&self) -> Option<&Reference> {
-        self.arrived.as_ref()
+        match &self.image {
+            Written::Target(reference) => Some(reference),
+            Written::Unusable | Written::Upstream(_) => None,
+        }
+    }
+
+    /// Returns the image as a reference; `None` if it is none.
+    pub(crate) fn image(&self) -> Option<&Reference> {
+        match &self.image {
+            Written::Unusable => None,
+            Written::Upstream(reference) | Written::Target(reference) => Some(reference),
+        }
+    }
+
+    /// Reports whether the image is pinned to a digest.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.image().is_some_and(|image| image.digest().is_some())
     }
 
     /// Reports whether a registry must confirm the target.
     pub fn asks(&self) -> bool {
-        self.asks.is_some()
+        matches!(self.target, Target::Used { asks: Some(_), .. })
     }
 
     /// Returns the question to the target's registry; `None` if no registry is asked.
     pub fn inquiry(&self) -> Option<Inquiry> {
-        let reference = self.target.clone().filter(|_| self.asks())?;
+        let reference = self.target.used().filter(|_| self.asks())?.clone();
         Some(Inquiry { reference, newest: self.newest(false), detail: Detail::User })
     }
 
@@ -271,8 +348,9 @@ fn mirror_of<'c>(
     // target.
     if pass == Pass::First && policy.original_of(&mirror).is_some() {
         let next = Decision::about(&mirror, policy, catalog, Pass::Second);
-        let same = next.target.as_ref() == target && next.mirror.as_ref().is_none_or(|next| *next == mirror);
-        if next.rewrites && !same {
+        if let Target::Used { to, mirror: again, .. } = &next.target
+            && (Some(to) != target || again.as_ref().is_some_and(|again| *again != mirror))
+        {
             return (None, Some(Mirrored::Unstable));
         }
     }

@@ -127,14 +127,14 @@ pub(crate) enum Choice<'p> {
 impl Item<'_> {
     /// Reports whether the image has a candidate that may exist, whatever its hazards.
     pub(crate) fn has_candidate(&self) -> bool {
-        self.decision.rewrites && !matches!(self.choice, Choice::Open(_) | Choice::Unconfirmed)
+        self.decision.target.used().is_some() && !matches!(self.choice, Choice::Open(_) | Choice::Unconfirmed)
     }
 
     /// Returns the reference that the image is to become, with its match; `None` if it stays.
     pub(crate) fn to(&self) -> Option<(&Reference, Match)> {
         match &self.choice {
             Choice::Nothing | Choice::Open(_) | Choice::Unconfirmed | Choice::Kept => None,
-            Choice::Target => Some((self.decision.target.as_ref()?, self.decision.matched)),
+            Choice::Target => Some((self.decision.target.used()?, self.decision.matched)),
             Choice::Compat(to) => Some((to, self.decision.matched)),
             Choice::Mirror(to) => Some((to, Match::Mirror)),
         }
@@ -187,13 +187,13 @@ impl<'p> Plan<'p> {
     fn add(&mut self, image: Image<'p, 'p>, stored: Option<&'p str>, inherited: &Inherited<'p>, catalog: &'p Catalog) {
         let mut decision = Decision::of(image.reference, self.policy, catalog);
         let first = self.findings.len();
-        let target = decision.target.as_ref().filter(|_| decision.rewrites);
-        self.evaluate(&image, inherited, &decision.counterpart, decision.name(), target);
+        let target = decision.target.used();
+        self.evaluate(&image, inherited, &decision, &decision.counterpart, target);
         let arrived = decision.arrived().filter(|_| target.is_none());
         if let Some(secret) = arrived.and_then(|target| self.absent_secret(target)) {
             self.find(Hazard::PullSecretAbsent { secret });
         }
-        let choice = if !decision.rewrites {
+        let choice = if target.is_none() {
             Choice::Nothing
         } else if self.policy.verify.is_some() {
             let (choice, findings) = self.offer(&image, inherited, &mut decision, first);
@@ -224,7 +224,7 @@ impl<'p> Plan<'p> {
     ) -> Choice<'p> {
         if let Some((to, facts)) = decision.compat(self.policy) {
             let of_target = self.findings.split_off(first);
-            self.evaluate(image, inherited, &Counterpart::Candidate(facts), decision.name(), Some(&to));
+            self.evaluate(image, inherited, decision, &Counterpart::Candidate(facts), Some(&to));
             if self.allows(first, decision.matched) {
                 return Choice::Compat(to);
             }
@@ -233,7 +233,7 @@ impl<'p> Plan<'p> {
         }
         let found = self.findings.get(first..).unwrap_or_default();
         let refused = found.iter().any(|finding| finding.action == Action::Deny);
-        let Some(mirror) = decision.mirror.take().filter(|_| !refused) else { return Choice::Kept };
+        let Some(mirror) = decision.target.take_mirror().filter(|_| !refused) else { return Choice::Kept };
         let findings = self.of_mirror(found, &mirror);
         if !allow(&findings, Match::Mirror) || self.missing_secret(&mirror).is_some() {
             return Choice::Kept;
@@ -248,8 +248,8 @@ impl<'p> Plan<'p> {
         &mut self,
         image: &Image<'p, 'p>,
         inherited: &Inherited<'p>,
+        decision: &Decision<'p>,
         counterpart: &Counterpart<'p>,
-        name: Option<&str>,
         target: Option<&Reference>,
     ) {
         if let Some(container) = image.container {
@@ -258,10 +258,11 @@ impl<'p> Plan<'p> {
             }
         }
         let has_candidate = target.is_some() || matches!(counterpart, Counterpart::Candidate(_));
-        for hazard in hazard::of_reference(image.reference, counterpart, target, self.policy.is_public(target)) {
-            self.find(hazard);
+        if let Some(image) = decision.image() {
+            hazard::of_reference(image, counterpart, target, self.policy.is_public(target))
+                .for_each(|it| self.find(it));
         }
-        let managed = name.filter(|_| has_candidate);
+        let managed = decision.name().filter(|_| has_candidate);
         if let Some(hazard) = managed.and_then(|name| hazard::operator_managed(name, || self.composer())) {
             self.find(hazard);
         }

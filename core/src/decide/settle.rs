@@ -170,7 +170,7 @@ impl<'p> Plan<'p> {
             let keeping = || findings.iter().filter(|finding| finding.action >= Action::Keep);
             let codes = keeping().map(|finding| finding.hazard.code());
             let hazard = keeping().map(|finding| &finding.hazard).next();
-            let to = item.to().map(|(to, _)| to).or(decision.target.as_ref());
+            let to = item.to().map(|(to, _)| to).or(decision.target.reference());
             let reason = KeptBecause { decision, to, verdict: *verdict, hazard, missing: MissingFrom::of(item) };
             kept.put_kept(&image.key(), image.reference, decision.matched, codes, reason);
         }
@@ -186,7 +186,7 @@ impl<'p> Plan<'p> {
         for (item, _) in self.items.into_iter().zip(verdicts).filter(|(_, verdict)| **verdict == Verdict::Rewritten) {
             let to = match item.choice {
                 Choice::Compat(to) | Choice::Mirror(to) => Some(to),
-                Choice::Target => item.decision.target,
+                Choice::Target => item.decision.target.take(),
                 Choice::Nothing | Choice::Open(_) | Choice::Unconfirmed | Choice::Kept => None,
             };
             originals.insert(item.image.key(), Cow::Borrowed(item.image.reference));

@@ -4,18 +4,18 @@ use super::{Counterpart, Hazard};
 use crate::read::workload::Composer;
 use crate::reference::Reference;
 
-/// The hazards of an image that is written `written` and would become `target`, which has a digest or not. `is_public`: whether
+/// The hazards of an image `from` that would become `target`, which has a digest or not. `is_public`: whether
 /// hardened images come from the public catalog.
 pub(crate) fn of_reference(
-    written: &str,
+    from: &Reference,
     counterpart: &Counterpart<'_>,
     target: Option<&Reference>,
     is_public: bool,
 ) -> impl Iterator<Item = Hazard<'static>> {
     let has_candidate = target.is_some() || matches!(counterpart, Counterpart::Candidate(_));
-    let tag = tag(written);
+    let tag = from.tag().unwrap_or_default();
     let fips = has_candidate && is_public && is_fips(tag);
-    let digest = target.is_some_and(|target| target.digest().is_none()) && written.contains('@');
+    let digest = target.is_some_and(|target| target.digest().is_none()) && from.digest().is_some();
     let development = matches!(counterpart, Counterpart::Hardened(_)) && tag.ends_with("-dev");
     [
         fips.then_some(Hazard::FipsUnavailable),
@@ -33,17 +33,6 @@ fn is_fips(tag: &str) -> bool {
             && word.iter().skip(4).all(u8::is_ascii_digit)
     };
     tag.as_bytes().split(|byte| matches!(byte, b'-' | b'.' | b'_')).any(is_fips)
-}
-
-/// The tag of an image as it is written; empty where it has none.
-fn tag(written: &str) -> &str {
-    let before = |separator| move |byte: &u8| *byte == separator;
-    let bytes = written.as_bytes();
-    let end = bytes.iter().position(before(b'@')).unwrap_or(bytes.len());
-    let name = bytes.get(..end).unwrap_or_default();
-    let start = name.iter().rposition(before(b'/')).map_or(0, |slash| slash + 1);
-    let colon = name.iter().skip(start).position(before(b':'));
-    colon.and_then(|colon| written.get(start + colon + 1..end)).unwrap_or_default()
 }
 
 /// What an operator sets, and where.

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::start::base_name;
+use super::start::{base_name, is_shell};
 use super::upstream::{self, refuses_root};
 use super::words::Words;
 use super::{Candidate, Counterpart, Hazard, Inherited};
@@ -107,7 +107,7 @@ fn root_program(candidate: &Candidate<'_, '_>) -> Option<&'static str> {
     let known = |word: &str| ROOT_PROGRAMS.into_iter().find(|known| *known == word);
     let (command, args) = (candidate.opened.command(), candidate.opened.args());
     let program = base_name(command.first()?);
-    if !program.ends_with("sh") {
+    if !is_shell(program) {
         return known(program);
     }
     let texts = command.iter().chain(args).filter(|text| ROOT_PROGRAM.may_be_in(text));

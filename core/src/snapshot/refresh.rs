@@ -30,8 +30,8 @@ use serde_json::value::RawValue;
 
 use self::image::Refreshing;
 use super::definition::is_tag;
-use super::{Fields, object};
-use crate::catalog::format::{Ordered, SCHEMA};
+use super::{Fields, file_text, object};
+use crate::catalog::format::Ordered;
 use crate::catalog::{Catalog, CatalogError, Image};
 
 /// A registry's answer about one image of the catalog.
@@ -159,17 +159,12 @@ pub fn refresh(
 }
 
 fn written(file: &File, record: &str, images: &[String]) -> String {
-    let raw = |raw: &Option<Box<RawValue>>| raw.as_deref().map(|raw| raw.get().to_owned());
     let mut source = file.source.as_deref().map(fields).unwrap_or_default();
     // The entry of the previous refresh is replaced.
     source.retain(|(key, _)| &**key != "refreshed");
     source.push(("refreshed".into(), record.to_owned()));
-    let mut fields: Fields = vec![("schema".into(), json!(SCHEMA).to_string()), ("source".into(), object(&source))];
-    fields.extend(raw(&file.copies).map(|copies| ("copies".into(), copies)));
-    fields.extend(raw(&file.amazon_accounts).map(|accounts| ("amazon_accounts".into(), accounts)));
-    fields.extend(raw(&file.vendor).map(|vendor| ("vendor".into(), vendor)));
-    fields.push(("images".into(), format!("[\n{}\n]", images.join(",\n"))));
-    format!("{}\n", object(&fields))
+    let kept = [&file.copies, &file.amazon_accounts, &file.vendor];
+    file_text(object(&source), kept.map(Option::as_deref), images)
 }
 
 /// Reports whether a tag is made from a digest, as signatures and attestations are (referrers tag schema of the OCI

@@ -148,3 +148,12 @@ fn the_order_is_that_of_files() {
         assert!(at(pair[0]) < at(pair[1]), "{pair:?}");
     }
 }
+
+/// `every-key.yaml` has each key of the schema, and no value of its hazards is the default.
+#[test]
+fn every_key_is_in_the_file_of_every_key() {
+    let text = fs::read_to_string(file("tests/policies/every-key.yaml")).unwrap();
+    let every = paths(&text);
+    let missing: Vec<_> = keys().into_iter().map(|key| key.path).filter(|path| !every.contains(path)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

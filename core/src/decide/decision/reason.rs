@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Decision;
+use super::{Decision, Target};
 use crate::catalog::{Catalog, Class, Image, Resolution};
 use crate::policy::{Digest, ReplaceError, Rule};
 use crate::reference::{ParseError, Reference};
@@ -23,13 +23,11 @@ pub(super) enum Why<'c> {
 #[derive(Debug)]
 pub(super) enum Ruled {
     Kept,
-    Replaced {
-        digest: bool,
-    },
+    Replaced,
     /// The rule gives the image itself.
     Same,
     /// The rule's result would be rewritten again by a second pass.
-    Again(Option<Reference>),
+    Again(Reference),
     Nothing(ReplaceError),
 }
 
@@ -38,7 +36,6 @@ pub(super) enum Ruled {
 pub(super) struct Resolved<'c> {
     pub(super) resolution: Resolution<'c>,
     pub(super) class: Class,
-    pub(super) digest: bool,
     /// The error if the policy's repository gives no valid reference.
     pub(super) invalid: Option<ParseError>,
     pub(super) mirror: Option<Mirrored>,
@@ -87,14 +84,17 @@ impl fmt::Display for Because<'_, '_> {
 
 impl Because<'_, '_> {
     fn fmt_why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Decision { target, rewrites, why, asks, .. } = self.decision;
-        let dropped = match asks {
+        let Decision { target, why, .. } = self.decision;
+        let rewrites = target.used().is_some();
+        let dropped = match target {
+            Target::Used { .. } if !self.decision.is_pinned() => "",
+            Target::None | Target::Unused(_) => "",
             // The image stays, so no digest is dropped.
-            Some(_) if self.asked => "",
-            Some(Digest::Pin | Digest::Always) => {
+            Target::Used { asks: Some(_), .. } if self.asked => "",
+            Target::Used { asks: Some(Digest::Pin | Digest::Always), .. } => {
                 "; the digest names the upstream image, and the target's takes its place"
             }
-            Some(Digest::Drop) | None => "; the digest names the upstream image and is dropped",
+            Target::Used { .. } => "; the digest names the upstream image and is dropped",
         };
         match why {
             Why::Placeholder => f.write_str("a placeholder, not an image reference"),
@@ -112,15 +112,13 @@ impl Because<'_, '_> {
             Why::Rule(rule, Ruled::Kept) => write!(f, "the rule `{rule}` keeps it"),
             Why::Rule(rule, Ruled::Same) => write!(f, "it is what the rule `{rule}` gives"),
             Why::Rule(rule, Ruled::Nothing(error)) => write!(f, "the rule `{rule}` {error}"),
-            Why::Rule(rule, Ruled::Replaced { digest }) => {
-                write!(f, "the rule `{rule}`{}", if *digest { dropped } else { "" })
-            }
+            Why::Rule(rule, Ruled::Replaced) => write!(f, "the rule `{rule}`{dropped}"),
             Why::Rule(rule, Ruled::Again(next)) => {
-                let [target, next] = [target, next].map(|reference| reference.as_ref().map_or("", Reference::as_str));
+                let target = target.reference().map_or("", Reference::as_str);
                 write!(f, "the rule `{rule}` gives {target}, which would become {next} in turn")
             }
             Why::Resolved(resolved) => {
-                let Resolved { resolution, class, digest, invalid, mirror } = resolved;
+                let Resolved { resolution, class, invalid, mirror } = resolved;
                 match invalid {
                     Some(error) => write!(f, "the policy's repository gives no valid target: {error}")?,
                     None => write!(f, "{}", resolution.reason)?,
@@ -138,8 +136,7 @@ impl Because<'_, '_> {
                     Some(Mirrored::Unstable) if !rewrites => {
                         f.write_str("; the policy's mirror is an alias of something else again, and is not used")
                     }
-                    _ if *rewrites && *digest => f.write_str(dropped),
-                    _ => Ok(()),
+                    _ => f.write_str(dropped),
                 }
             }
         }

@@ -6,8 +6,8 @@ fn decide(image: &str, body: &str) -> String {
     let policy = Policy::parse(&text, "policy.yaml").unwrap();
     let catalog = Catalog::embedded();
     let decision = Decision::of(image, &policy, &catalog);
-    let target = decision.target.as_ref().or(decision.arrived()).map_or("-", Reference::as_str);
-    format!("{} {target} {}", decision.matched, decision.rewrites)
+    let target = decision.target.reference().or(decision.arrived()).map_or("-", Reference::as_str);
+    format!("{} {target} {}", decision.matched, decision.target.used().is_some())
 }
 
 #[test]

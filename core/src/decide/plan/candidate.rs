@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::{Choice, Finding, Item, Plan, allow, counts};
 use crate::catalog::Match;
 use crate::catalog::{Class, Facts};
-use crate::decide::decision::Decision;
+use crate::decide::decision::{Decision, Target};
 use crate::hazard::{self, About, Action, Code, Counterpart, Inherited};
 use crate::policy::{Digest, Unknown, Verify};
 use crate::presence::{Detail, Existing, Inquiry, Presence, Published};
@@ -101,7 +101,7 @@ impl<'p> Plan<'p> {
         let mut open = Vec::new();
         let of_target = first..self.findings.len();
         let found = |plan: &Self, range: &Range<usize>, matched| is_open(plan.found(range), matched);
-        if let Some(to) = decision.target.as_ref().filter(|_| found(self, &of_target, decision.matched)) {
+        if let Some(to) = decision.target.used().filter(|_| found(self, &of_target, decision.matched)) {
             let facts = match decision.counterpart {
                 Counterpart::Candidate(facts) => Some(facts),
                 _ => None,
@@ -111,7 +111,7 @@ impl<'p> Plan<'p> {
             open.push(Candidate { inquiry, rank: Rank::Target, facts, findings: of_target.clone() });
         }
         if let Some((to, facts)) = decision.compat(self.policy).filter(|_| !self.allows(first, decision.matched)) {
-            self.evaluate(image, inherited, &Counterpart::Candidate(facts), decision.name(), Some(&to));
+            self.evaluate(image, inherited, decision, &Counterpart::Candidate(facts), Some(&to));
             let findings = of_target.end..self.findings.len();
             if found(self, &findings, decision.matched) {
                 let inquiry =
@@ -119,7 +119,7 @@ impl<'p> Plan<'p> {
                 open.push(Candidate { inquiry, rank: Rank::Compat, facts: Some(facts), findings });
             }
         }
-        if let Some(to) = decision.mirror.take().filter(|to| self.missing_secret(to).is_none()) {
+        if let Some(to) = decision.target.take_mirror().filter(|to| self.missing_secret(to).is_none()) {
             let of_mirror = self.of_mirror(self.found(&of_target), &to);
             if allow(&of_mirror, Match::Mirror) {
                 let start = self.findings.len();
@@ -240,14 +240,14 @@ impl<'p> Plan<'p> {
 
     /// Reports whether an image that is pinned to a digest would lose its digest.
     fn unpins(&self, item: &Item<'p>, to: &Reference) -> bool {
-        self.policy.digest == Digest::Pin && item.image.reference.contains('@') && to.digest().is_none()
+        self.policy.digest == Digest::Pin && item.decision.is_pinned() && to.digest().is_none()
     }
 
     /// Returns the candidate with the tag and, if the policy pins it, the digest that the registry gave. Returns the
     /// stored image if that is the same.
     fn pinned(&self, to: &Reference, item: &Item<'p>, published: &Published) -> Option<Reference> {
         let pins = match self.policy.digest {
-            Digest::Pin => item.image.reference.contains('@'),
+            Digest::Pin => item.decision.is_pinned(),
             Digest::Always => true,
             Digest::Drop => false,
         };
@@ -312,7 +312,9 @@ impl<'p> Item<'p> {
     fn take(&mut self, rank: Rank, to: Reference, held: bool, mut findings: Vec<Finding<'p>>) -> Vec<Finding<'p>> {
         self.choice = match rank {
             Rank::Target => {
-                self.decision.target = Some(to);
+                if let Target::Used { to: target, .. } = &mut self.decision.target {
+                    *target = to;
+                }
                 Choice::Target
             }
             Rank::Compat => Choice::Compat(to),

@@ -66,3 +66,18 @@ fn root_is_refused_on_what_is_or_becomes_hardened() {
         assert_eq!(denial.is_some(), refused, "{image}");
     }
 }
+
+#[test]
+fn only_a_shell_runs_the_programs_in_its_arguments() {
+    for (command, speaks) in [
+        (r#"["sh","-c","chown 1 /data"]"#, true),
+        (r#"["/bin/bash","-c","exec chown 1 /data"]"#, true),
+        (r#"["chown","1","/data"]"#, true),
+        (r#"["ssh","host","chown 1 /data"]"#, false),
+        (r#"["/usr/bin/push","--after","mount"]"#, false),
+        (r#"["chown-all","chown"]"#, false),
+    ] {
+        let found = codes(&format!(r#","command":{command}"#), r#""securityContext":{}"#, runs_as(65532), "name");
+        assert_eq!(found.contains(&"needs-root"), speaks, "{command}");
+    }
+}
