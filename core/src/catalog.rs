@@ -25,6 +25,7 @@ mod vendor;
 
 use std::collections::HashMap;
 
+pub(crate) use self::declared::COMPAT;
 pub use self::declared::Declared;
 pub use self::facts::{BuildId, Contents, Facts, NoPort, OwnedDirectory, Port, Protocol};
 pub use self::image::{Image, Role, Upstream};

@@ -224,6 +224,11 @@ pub enum Hazard<'a> {
         /// Its kind.
         kind: &'a str,
     },
+    /// Depends on the image of another container of the pod, which stays.
+    StaysTogether {
+        /// The other container.
+        other: &'a str,
+    },
     /// An operator composes the image: its settings are where to change it.
     OperatorManaged {
         /// Where the operator takes the image from.
@@ -360,12 +365,15 @@ impl fmt::Display for Hazard<'_> {
                 let (group, kind) = (printable(group(api_version), MAX_NAME), printable(kind, MAX_NAME));
                 write!(f, "its controller may undo it; set the image in {group}/{kind}, or tolerate it")
             }
+            Self::StaysTogether { other } => {
+                write!(f, "shares with `{}`, which stays; move both", printable(other, MAX_WORD))
+            }
             Self::OperatorManaged { setting } => write!(f, "its operator sets it; use {setting}"),
         }
     }
 }
 
 #[cfg(test)]
-mod table_tests;
+pub(crate) mod table_tests;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use super::facts::{BuildId, Facts, Sheet};
 use super::image::{Build, Image, Line};
 
 /// The flavor with a shell and upstream's entrypoint.
-const COMPAT: &str = "compat";
+pub(crate) const COMPAT: &str = "compat";
 
 /// A runtime tag that the catalog declares: `STEM[-OS][-FLAVOR]`. It displays as the tag.
 #[derive(Clone, Copy)]
@@ -51,7 +51,13 @@ impl<'c> Declared<'c> {
 
     /// Returns the `-compat` build of the same version and operating system, if it is published.
     pub fn compat(&self) -> Option<Self> {
-        let other = |build: &&Build| build.flavor.as_deref() == Some(COMPAT) && build.os == self.build.os;
+        self.with_flavor(COMPAT)
+    }
+
+    /// Returns the build of the same version and operating system with a flavor; `None` if it is not published, or if this one has a
+    /// flavor itself.
+    pub fn with_flavor(&self, flavor: &str) -> Option<Self> {
+        let other = |build: &&Build| build.flavor.as_deref() == Some(flavor) && build.os == self.build.os;
         let Self { image, stem, suffix, .. } = *self;
         if self.flavor().is_some() {
             return None;

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use self::reason::{Because, Meant, Mirrored, Resolved, Ruled, Why};
-use crate::catalog::{Catalog, Class, Facts, Image, Match, Reason, Resolution};
+use crate::catalog::{COMPAT, Catalog, Class, Facts, Image, Match, Reason, Resolution};
 use crate::hazard::Counterpart;
 use crate::policy::{Compat, Digest, Effect, Misspelt, PUBLIC_REGISTRY, Policy, Rule};
 use crate::presence::Newest;
@@ -25,6 +25,17 @@ pub struct Decision<'c> {
     image: Written,
     name: Option<&'c str>,
     why: Why<'c>,
+}
+
+/// A build of the target's version with a flavor.
+#[derive(Debug)]
+pub(crate) struct FlavoredBuild<'c> {
+    /// The reference.
+    pub(crate) to: Reference,
+    /// The facts of the build.
+    pub(crate) facts: Facts<'c>,
+    /// The rule for finding the newest tag that `to` stands for, if the match leaves the version open.
+    pub(crate) newest: Option<Newest>,
 }
 
 /// The reference that a match gives.
@@ -232,23 +243,50 @@ impl<'c> Decision<'c> {
         }
     }
 
-    /// Returns the target's `-compat` build, if the policy allows it and the catalog declares it.
-    pub(crate) fn compat(&self, policy: &Policy) -> Option<(Reference, Facts<'c>)> {
-        let Why::Resolved(resolved) = &self.why else { return None };
-        if policy.compat == Compat::Never || self.matched == Match::Mirror {
-            return None;
-        }
-        let build = resolved.resolution.compat()?;
-        Some((policy.repository.reference(self.name?, &build.to_string()).ok()?, build.facts()))
+    /// Returns the build that comes before the target: the flavor that the catalog names as upstream's counterpart, where the plain build
+    /// is less (`compat` of airflow). `None` if the policy uses plain builds only.
+    pub(crate) fn counterpart_build(&self, policy: &Policy) -> Option<FlavoredBuild<'c>> {
+        let start = self.facts()?.start?;
+        self.with_flavor(start.counterpart.as_deref()?, policy)
     }
 
-    /// Returns the rule for finding the newest tag that the target (or its `-compat` build) stands for; `None` unless
-    /// the match is `line` or `floating`.
-    pub(crate) fn newest(&self, compat: bool) -> Option<Newest> {
+    /// Returns the builds that come after the target, if a hazard rules it out: flavors that start in a way of their own (`helm` of vault),
+    /// then `-compat`.
+    pub(crate) fn fallback_builds(&self, policy: &Policy) -> Vec<FlavoredBuild<'c>> {
+        let start = self.facts().and_then(|facts| facts.start);
+        let counterpart = start.and_then(|start| start.counterpart.as_deref());
+        let known = start.into_iter().flat_map(|start| start.builds.keys()).map(|flavor| &**flavor);
+        let flavors = known.filter(|flavor| *flavor != COMPAT).chain([COMPAT]);
+        let others = flavors.filter(|flavor| !flavor.is_empty() && Some(*flavor) != counterpart);
+        others.filter_map(|flavor| self.with_flavor(flavor, policy)).collect()
+    }
+
+    fn with_flavor(&self, flavor: &str, policy: &Policy) -> Option<FlavoredBuild<'c>> {
+        let Why::Resolved(resolved) = &self.why else { return None };
+        let Match::Catalog(class) = self.matched else { return None };
+        if policy.compat == Compat::Never {
+            return None;
+        }
+        let plain = resolved.resolution.build?;
+        let build = plain.with_flavor(flavor)?;
+        let tag = match class {
+            Class::Exact | Class::Alias | Class::Line | Class::Floating => build.to_string(),
+            // A withdrawn version had such a build, if its line still has one: a registry tells.
+            Class::Past if policy.verify.is_some() => format!("{}-{flavor}", resolved.resolution.tag.as_deref()?),
+            Class::Past | Class::Unlisted | Class::None => return None,
+        };
+        let newest = match class {
+            Class::Line | Class::Floating => Newest::of(class, &build),
+            _ => None,
+        };
+        Some(FlavoredBuild { to: policy.repository.reference(self.name?, &tag).ok()?, facts: build.facts(), newest })
+    }
+
+    /// Returns the rule for finding the newest tag that the target stands for; `None` unless the match is `line` or `floating`.
+    pub(crate) fn newest(&self) -> Option<Newest> {
         let Why::Resolved(resolved) = &self.why else { return None };
         let Match::Catalog(class @ (Class::Line | Class::Floating)) = self.matched else { return None };
-        let live = resolved.resolution.build?;
-        Newest::of(class, &if compat { live.compat()? } else { live })
+        Newest::of(class, &resolved.resolution.build?)
     }
 
     /// Returns the catalog's name of the hardened image; `None` if none corresponds.
@@ -307,7 +345,7 @@ impl<'c> Decision<'c> {
     /// Returns the question to the target's registry; `None` if no registry is asked.
     pub fn inquiry(&self) -> Option<Inquiry> {
         let reference = self.target.used().filter(|_| self.asks())?.clone();
-        Some(Inquiry { reference, newest: self.newest(false), detail: Detail::User })
+        Some(Inquiry { reference, newest: self.newest(), detail: Detail::User })
     }
 
     /// Returns the reason as a sentence.

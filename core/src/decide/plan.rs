@@ -3,6 +3,7 @@
 mod candidate;
 mod secrets;
 mod skipped;
+mod together;
 
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -14,7 +15,7 @@ use self::secrets::named_secrets;
 use self::skipped::{Before, Skipped};
 use crate::catalog::Catalog;
 use crate::catalog::Match;
-use crate::decide::decision::Decision;
+use crate::decide::decision::{Decision, FlavoredBuild};
 use crate::hazard::{self, Action, Counterpart, Hazard, Inherited};
 use crate::policy::{GitOps, Mode, OptOut, Policy, Treatment};
 use crate::read::review::{self, Operation};
@@ -118,8 +119,8 @@ pub(crate) enum Choice<'p> {
     Kept,
     /// The decision's target.
     Target,
-    /// The target's `-compat` build.
-    Compat(Reference),
+    /// A build of the target's version with a flavor, such as `-compat`.
+    Flavored(Reference),
     /// The same image from a mirror.
     Mirror(Reference),
 }
@@ -135,7 +136,7 @@ impl Item<'_> {
         match &self.choice {
             Choice::Nothing | Choice::Open(_) | Choice::Unconfirmed | Choice::Kept => None,
             Choice::Target => Some((self.decision.target.used()?, self.decision.matched)),
-            Choice::Compat(to) => Some((to, self.decision.matched)),
+            Choice::Flavored(to) => Some((to, self.decision.matched)),
             Choice::Mirror(to) => Some((to, Match::Mirror)),
         }
     }
@@ -199,6 +200,11 @@ impl<'p> Plan<'p> {
             let (choice, findings) = self.offer(&image, inherited, &mut decision, first);
             self.items.push(Item { image, stored, decision, choice, missing: Vec::new(), findings });
             return;
+        } else if let Some(choice) = decision
+            .counterpart_build(self.policy)
+            .and_then(|build| self.flavored(&image, inherited, &decision, first, build))
+        {
+            choice
         } else if self.allows(first, decision.matched) {
             Choice::Target
         } else {
@@ -214,7 +220,26 @@ impl<'p> Plan<'p> {
         });
     }
 
-    /// Returns the candidate that remains after a hazard ruled the target out: its `-compat` build, or the mirror.
+    /// Takes a build with a flavor in place of the target, if its hazards allow it; its findings replace those from `first` on.
+    fn flavored(
+        &mut self,
+        image: &Image<'p, 'p>,
+        inherited: &Inherited<'p>,
+        decision: &Decision<'p>,
+        first: usize,
+        build: FlavoredBuild<'p>,
+    ) -> Option<Choice<'p>> {
+        let of_target = self.findings.split_off(first);
+        self.evaluate(image, inherited, decision, &Counterpart::Candidate(build.facts), Some(&build.to));
+        if self.allows(first, decision.matched) {
+            return Some(Choice::Flavored(build.to));
+        }
+        self.findings.truncate(first);
+        self.findings.extend(of_target);
+        None
+    }
+
+    /// Returns the candidate that remains after a hazard ruled the target out: a build with a flavor, or the mirror.
     fn other_candidate(
         &mut self,
         image: &Image<'p, 'p>,
@@ -222,14 +247,10 @@ impl<'p> Plan<'p> {
         decision: &mut Decision<'p>,
         first: usize,
     ) -> Choice<'p> {
-        if let Some((to, facts)) = decision.compat(self.policy) {
-            let of_target = self.findings.split_off(first);
-            self.evaluate(image, inherited, decision, &Counterpart::Candidate(facts), Some(&to));
-            if self.allows(first, decision.matched) {
-                return Choice::Compat(to);
+        for build in decision.fallback_builds(self.policy) {
+            if let Some(choice) = self.flavored(image, inherited, decision, first, build) {
+                return choice;
             }
-            self.findings.truncate(first);
-            self.findings.extend(of_target);
         }
         let found = self.findings.get(first..).unwrap_or_default();
         let refused = found.iter().any(|finding| finding.action == Action::Deny);
@@ -355,3 +376,5 @@ fn is_not_ours(object: &Object<'_>, pod: &Object<'_>) -> bool {
 mod absent_secret_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod together_tests;

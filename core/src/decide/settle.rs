@@ -47,6 +47,7 @@ impl<'p> Plan<'p> {
     /// Without `verify` in the policy no registry is asked, and answers are ignored.
     pub fn settle(mut self, existing: &Existing) -> Outcome<'p> {
         self.choose(existing);
+        self.keep_together();
         let refusing = self.refusing();
         let verdicts: Vec<Verdict> = self.items.iter().map(|item| self.verdict(item, refusing.is_some())).collect();
         let images = self.items.iter().zip(&verdicts);
@@ -185,7 +186,7 @@ impl<'p> Plan<'p> {
         let mut originals = BTreeMap::new();
         for (item, _) in self.items.into_iter().zip(verdicts).filter(|(_, verdict)| **verdict == Verdict::Rewritten) {
             let to = match item.choice {
-                Choice::Compat(to) | Choice::Mirror(to) => Some(to),
+                Choice::Flavored(to) | Choice::Mirror(to) => Some(to),
                 Choice::Target => item.decision.target.take(),
                 Choice::Nothing | Choice::Open(_) | Choice::Unconfirmed | Choice::Kept => None,
             };

@@ -68,6 +68,7 @@ impl Code {
             Self::PullSecretMissing => Row::new(Keep, Candidate).counting_for_mirrors(),
             Self::PullSecretAbsent => Row::new(Warn, Both).counting_for_mirrors(),
             Self::ForeignOwner => Row::new(Keep, Candidate).counting_for_mirrors(),
+            Self::StaysTogether => Row::new(Keep, Candidate),
             Self::OperatorManaged => Row::new(Warn, Candidate),
         }
     }

@@ -55,10 +55,8 @@ pub(super) fn ports_differ<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'
     let declared = container.ports.iter().filter(|port| port.is_tcp()).map(|port| port.container_port);
     let named: Vec<i64> = declared.chain(opened.handlers().iter().filter_map(Handler::port)).collect();
     let upstream = || facts.start.into_iter().flat_map(|start| start.upstream.tcp_ports()).map(i64::from);
-    let (asked, certainty) = match named.is_empty() {
-        true => (upstream().collect(), Certainty::Possible),
-        false => (named, Certainty::Certain),
-    };
+    let (asked, certainty) =
+        if named.is_empty() { (upstream().collect(), Certainty::Possible) } else { (named, Certainty::Certain) };
     let is_open = |asked: i64| tcp().any(|port| (i64::from(port.first)..=i64::from(port.last)).contains(&asked));
     let first = *asked.first()?;
     if asked.iter().any(|asked| is_open(*asked))

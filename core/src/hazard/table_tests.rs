@@ -14,7 +14,7 @@ use crate::read::workload::{Kind, Object, PodSpec};
 static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::embedded);
 
 /// The codes of a container that could become the image `name` with these facts, and what the catalog knows of its start: from the rest of its fields, and those of its pod.
-pub(super) fn codes(container: &str, pod: &str, facts: Facts<'_>, name: &str) -> Vec<&'static str> {
+pub(crate) fn codes(container: &str, pod: &str, facts: Facts<'_>, name: &str) -> Vec<&'static str> {
     let comma = if pod.is_empty() { "" } else { "," };
     let json = format!(r#"{{"containers":[{{"name":"c","image":"{name}:1"{container}}}]{comma}{pod}}}"#);
     let spec: PodSpec<'_> = crate::read::wire::read(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
@@ -27,7 +27,7 @@ pub(super) fn codes(container: &str, pod: &str, facts: Facts<'_>, name: &str) ->
 }
 
 /// `warnings` of an object with real images, and how many images are rewritten; `hazards` is that part of the policy.
-pub(super) fn settled(kind: Kind, object: &str, hazards: &str) -> (Vec<String>, Option<String>, usize) {
+pub(crate) fn settled(kind: Kind, object: &str, hazards: &str) -> (Vec<String>, Option<String>, usize) {
     let policy = format!(
         "apiVersion: quench.dev/v1alpha1\nkind: Policy\nhazards: {{missing-nonroot: ignore, {hazards}}}\nworkloads: {{StatefulSet: rewrite}}"
     );
@@ -43,14 +43,14 @@ pub(super) fn settled(kind: Kind, object: &str, hazards: &str) -> (Vec<String>, 
 }
 
 /// The codes of a pod with real images.
-pub(super) fn warned(spec: &str) -> Vec<String> {
+pub(crate) fn warned(spec: &str) -> Vec<String> {
     let (warnings, _, _) = settled(Kind::Pod, &format!(r#"{{"metadata":{{"name":"p"}},"spec":{spec}}}"#), "");
     let code = |line: &str| line.rsplit_once('[').map_or("", |(_, code)| code.trim_end_matches(']')).to_owned();
     warnings.iter().map(|line| code(line)).collect()
 }
 
 /// The line that people read is whole, also behind a name that is cut.
-pub(super) fn assert_fits(hazard: &Hazard<'_>) {
+pub(crate) fn assert_fits(hazard: &Hazard<'_>) {
     let name = "a-name-that-is-longer-than-twenty";
     let json = format!(r#"{{"containers":[{{"name":"{name}","image":"i"}}]}}"#);
     let spec: PodSpec<'_> = crate::read::wire::read(&json).unwrap();

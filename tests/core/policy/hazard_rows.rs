@@ -238,6 +238,23 @@ fn rows_of_data() -> Vec<Row> {
             &[("ignore", "+dhi-pull-secret"), ("warn", "+dhi-pull-secret !dev-variant"), ("deny", "xdev-variant")],
         ),
         row(
+            "hazards.stays-together",
+            "hazards: {no-package-manager: keep}",
+            &with(
+                pod("memcached:1.6.45", &json!({"volumeMounts": [{"name": "d", "mountPath": "/d"}]})),
+                &json!({"spec": {"volumes": [{"name": "d", "emptyDir": {}}], "initContainers": [
+                    {"name": "i", "image": "memcached:1.6.45", "command": ["apt-get", "update"],
+                     "volumeMounts": [{"name": "d", "mountPath": "/d"}]}
+                ]}}),
+            ),
+            &[
+                ("ignore", "=dhi.io/memcached:1.6.45 +dhi-pull-secret !no-package-manager"),
+                ("warn", "=dhi.io/memcached:1.6.45 +dhi-pull-secret !no-package-manager !stays-together"),
+                ("keep", "!no-package-manager !stays-together"),
+                ("deny", "!no-package-manager xstays-together"),
+            ],
+        ),
+        row(
             "hazards.operator-managed",
             "{}",
             &with(

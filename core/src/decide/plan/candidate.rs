@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::{Choice, Finding, Item, Plan, allow, counts};
 use crate::catalog::Match;
 use crate::catalog::{Class, Facts};
+use crate::decide::decision::FlavoredBuild;
 use crate::decide::decision::{Decision, Target};
 use crate::hazard::{self, About, Action, Code, Counterpart, Inherited};
 use crate::policy::{Digest, Unknown, Verify};
@@ -30,7 +31,7 @@ pub(crate) struct Candidate<'p> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rank {
     Target,
-    Compat,
+    Flavored,
     Mirror,
 }
 
@@ -98,25 +99,23 @@ impl<'p> Plan<'p> {
         decision: &mut Decision<'p>,
         first: usize,
     ) -> (Choice<'p>, Range<usize>) {
-        let mut open = Vec::new();
         let of_target = first..self.findings.len();
         let found = |plan: &Self, range: &Range<usize>, matched| is_open(plan.found(range), matched);
+        let counterpart = decision.counterpart_build(self.policy);
+        let mut open: Vec<_> =
+            counterpart.and_then(|build| self.offer_flavored(image, inherited, decision, build)).into_iter().collect();
         if let Some(to) = decision.target.used().filter(|_| found(self, &of_target, decision.matched)) {
             let facts = match decision.counterpart {
                 Counterpart::Candidate(facts) => Some(facts),
                 _ => None,
             };
-            let newest = decision.newest(false);
+            let newest = decision.newest();
             let inquiry = Inquiry { reference: to.clone(), newest, detail: self.detail(image, &of_target) };
             open.push(Candidate { inquiry, rank: Rank::Target, facts, findings: of_target.clone() });
         }
-        if let Some((to, facts)) = decision.compat(self.policy).filter(|_| !self.allows(first, decision.matched)) {
-            self.evaluate(image, inherited, decision, &Counterpart::Candidate(facts), Some(&to));
-            let findings = of_target.end..self.findings.len();
-            if found(self, &findings, decision.matched) {
-                let inquiry =
-                    Inquiry { reference: to, newest: decision.newest(true), detail: self.detail(image, &findings) };
-                open.push(Candidate { inquiry, rank: Rank::Compat, facts: Some(facts), findings });
+        if !allow(self.found(&of_target), decision.matched) {
+            for build in decision.fallback_builds(self.policy) {
+                open.extend(self.offer_flavored(image, inherited, decision, build));
             }
         }
         if let Some(to) = decision.target.take_mirror().filter(|to| self.missing_secret(to).is_none()) {
@@ -130,6 +129,23 @@ impl<'p> Plan<'p> {
             }
         }
         (if open.is_empty() { Choice::Kept } else { Choice::Open(open) }, of_target)
+    }
+
+    /// Returns a build with a flavor as a candidate, unless its hazards rule it out.
+    fn offer_flavored(
+        &mut self,
+        image: &Image<'p, 'p>,
+        inherited: &Inherited<'p>,
+        decision: &Decision<'p>,
+        build: FlavoredBuild<'p>,
+    ) -> Option<Candidate<'p>> {
+        let FlavoredBuild { to, facts, newest } = build;
+        let start = self.findings.len();
+        self.evaluate(image, inherited, decision, &Counterpart::Candidate(facts), Some(&to));
+        let findings = start..self.findings.len();
+        let inquiry = Inquiry { reference: to, newest, detail: self.detail(image, &findings) };
+        let is_open = is_open(self.found(&findings), decision.matched);
+        is_open.then_some(Candidate { inquiry, rank: Rank::Flavored, facts: Some(facts), findings })
     }
 
     /// Returns the detail to ask for: only facts that may decide, since each level may cost requests.
@@ -176,7 +192,8 @@ impl<'p> Plan<'p> {
     fn judge(&self, item: &mut Item<'p>, candidates: Vec<Candidate<'p>>, judge: &Judge<'_, 'p>) -> Vec<Finding<'p>> {
         let of_target = self.found(&item.findings);
         // A hazard that no answer can remove rules the target out at once.
-        let mut held = candidates.first().is_none_or(|first| first.rank != Rank::Target).then(|| of_target.to_vec());
+        let offers_target = candidates.iter().any(|candidate| candidate.rank == Rank::Target);
+        let mut held = (!offers_target).then(|| of_target.to_vec());
         let mut refused = false;
         for candidate in candidates {
             let rank = candidate.rank;
@@ -317,7 +334,7 @@ impl<'p> Item<'p> {
                 }
                 Choice::Target
             }
-            Rank::Compat => Choice::Compat(to),
+            Rank::Flavored => Choice::Flavored(to),
             Rank::Mirror => {
                 // Findings about a target that does not exist are dropped.
                 let about_target = |code: Code| code.about() == About::Candidate && !code.counts_for_mirrors();

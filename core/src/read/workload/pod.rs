@@ -26,8 +26,8 @@ pub struct PodSpec<'a> {
     pub image_pull_secrets: Option<List<LocalReference<'a>>>,
     /// The security settings that containers inherit.
     pub security_context: PodSecurityContext<'a>,
-    /// Whether the pod shares the node's process namespace.
-    pub host_pid: bool,
+    /// Whether the pod's containers see each other's processes.
+    pub share_process_namespace: bool,
     /// Whether the pod uses the node's network.
     pub host_network: bool,
     service_account: Text<'a>,
@@ -45,7 +45,7 @@ fields!(PodSpec<'a> {
     "volumes" => volumes,
     "imagePullSecrets" => image_pull_secrets,
     "securityContext" => security_context,
-    "hostPID" => host_pid,
+    "shareProcessNamespace" => share_process_namespace,
     "hostNetwork" => host_network,
     "serviceAccountName" => service_account,
     "os" => os,

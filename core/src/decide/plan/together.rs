@@ -1,0 +1,145 @@
+//! Looks at a pod as a whole: containers that depend on each other's image are rewritten alike, or stay together.
+
+use std::collections::{HashMap, HashSet};
+use std::mem;
+
+use super::{Choice, Finding, Item, Plan};
+use crate::hazard::{Action, Code, Counterpart, Hazard};
+use crate::read::workload::{Object, ParsedContainer, PodSpec, VolumeKind};
+use crate::reference::Reference;
+
+/// The name under which containers share the pod's processes, as if it were a volume; no volume has it.
+const PROCESSES: &str = "";
+
+impl<'p> Plan<'p> {
+    /// Keeps images that depend on one that stays: `stays-together`. First containers whose user changes beside a socket or process of a
+    /// container that stays; then containers of one image that share files or processes and would get different builds.
+    pub(crate) fn keep_together(&mut self) {
+        let Some(pod) = self.request.object.pod(self.request.kind).map(Object::spec) else { return };
+        if self.policy.action(Code::StaysTogether) == Action::Ignore {
+            return;
+        }
+        let by_user = self.beside_one_that_stays(pod);
+        self.keep(by_user);
+        let by_image = self.of_one_image(pod);
+        self.keep(by_image);
+    }
+
+    /// Returns the items whose user the rewrite changes and that share a socket or processes with a container that stays.
+    fn beside_one_that_stays(&self, pod: &'p PodSpec<'p>) -> Vec<(usize, &'p str)> {
+        let is_moving = |item: &&Item<'p>| item.to().is_some();
+        if !self.items.iter().any(|item| is_moving(&item)) || self.items.iter().all(|item| is_moving(&item)) {
+            return Vec::new();
+        }
+        let mut staying: HashMap<String, &'p str> = HashMap::new();
+        for item in self.items.iter().filter(|item| item.to().is_none() && !is_target(item)) {
+            for shared in item.shares(pod) {
+                staying.entry(shared).or_insert(item.image.name);
+            }
+        }
+        let moving = self.items.iter().enumerate().filter(|(_, item)| item.to().is_some() && item.changes_user(pod));
+        let beside = moving.filter_map(|(at, item)| {
+            let parsed = ParsedContainer::of(item.image.container?);
+            let other = item.shares(pod).into_iter().find_map(|shared| {
+                let other = staying.get(&shared)?;
+                (shared == PROCESSES || item.has_socket_in(&parsed, &shared)).then_some(*other)
+            });
+            Some((at, other?))
+        });
+        beside.collect()
+    }
+
+    /// Returns the items of one image that share files or processes and would not all get the same reference.
+    fn of_one_image(&self, pod: &'p PodSpec<'p>) -> Vec<(usize, &'p str)> {
+        let mut first: HashMap<&str, Option<&Reference>> = HashMap::new();
+        let mut differing: HashSet<&str> = HashSet::new();
+        for item in self.items.iter().filter(|item| item.image.container.is_some()) {
+            let to = item.to().map(|(to, _)| to);
+            if *first.entry(item.image.reference).or_insert(to) != to {
+                differing.insert(item.image.reference);
+            }
+        }
+        if differing.is_empty() {
+            return Vec::new();
+        }
+        let mut groups: HashMap<(&str, String), Vec<usize>> = HashMap::new();
+        for (at, item) in self.items.iter().enumerate().filter(|(_, item)| differing.contains(item.image.reference)) {
+            for shared in item.shares(pod) {
+                groups.entry((item.image.reference, shared)).or_default().push(at);
+            }
+        }
+        let mut kept: HashMap<usize, &'p str> = HashMap::new();
+        for group in groups.into_values() {
+            let items = || group.iter().filter_map(|at| Some((*at, self.items.get(*at)?)));
+            let to = |item: &Item<'p>| item.to().map(|(to, _)| to.clone());
+            let Some((_, one)) = items().next() else { continue };
+            let Some((_, other)) = items().find(|(_, item)| to(item) != to(one)) else { continue };
+            for (at, item) in items().filter(|(_, item)| item.to().is_some()) {
+                let neighbour = if to(item) == to(one) { other } else { one };
+                kept.entry(at).or_insert(neighbour.image.name);
+            }
+        }
+        kept.into_iter().collect()
+    }
+
+    /// Adds a finding to some items, each because of the container of that name, and keeps their images if the policy says so.
+    fn keep(&mut self, kept: Vec<(usize, &'p str)>) {
+        if kept.is_empty() {
+            return;
+        }
+        let kept: HashMap<usize, &'p str> = kept.into_iter().collect();
+        let action = self.policy.action(Code::StaysTogether);
+        let before = mem::take(&mut self.findings);
+        for (at, item) in self.items.iter_mut().enumerate() {
+            let start = self.findings.len();
+            self.findings.extend(before.get(item.findings.clone()).unwrap_or_default().iter().cloned());
+            if let Some(other) = kept.get(&at) {
+                self.findings.push(Finding { hazard: Hazard::StaysTogether { other }, action });
+                if action >= Action::Keep {
+                    item.choice = Choice::Kept;
+                }
+            }
+            item.findings = start..self.findings.len();
+        }
+    }
+}
+
+impl<'p> Item<'p> {
+    /// Returns the names of volumes that other containers may write, and [`PROCESSES`] if the pod's containers see each other's.
+    fn shares(&self, pod: &PodSpec<'_>) -> HashSet<String> {
+        let Some(container) = self.image.container else { return HashSet::new() };
+        let parsed = ParsedContainer::of(container);
+        let volumes = parsed.mounts().iter().map(|mount| mount.name.to_string());
+        let is_data =
+            |name: &String| pod.volume(name).is_none_or(|volume| !matches!(volume.kind(), VolumeKind::Files { .. }));
+        let mut shared: HashSet<String> = volumes.filter(is_data).collect();
+        if pod.share_process_namespace {
+            shared.insert(PROCESSES.to_owned());
+        }
+        shared
+    }
+
+    /// Reports whether the rewrite is known to change the user that the container runs as.
+    fn changes_user(&self, pod: &PodSpec<'_>) -> bool {
+        let Some(container) = self.image.container else { return false };
+        let is_set = container.security_context.run_as_user.or(pod.security_context.run_as_user).is_some();
+        let Some(facts) = self.decision.facts().filter(|_| !is_set) else { return false };
+        facts.start.and_then(|start| start.upstream.runs_as()).is_some_and(|user| user != facts.run_as)
+    }
+
+    /// Reports whether the container names a socket in a volume, or its image makes one there.
+    fn has_socket_in(&self, parsed: &ParsedContainer<'_>, volume: &str) -> bool {
+        let mounts = || parsed.mounts().iter().filter(|mount| *mount.name == *volume);
+        let words = parsed.command().iter().chain(parsed.args()).map(|word| &**word);
+        let mut written = words.chain(parsed.env().iter().map(|variable| &*variable.value));
+        let start = self.decision.facts().and_then(|facts| facts.start);
+        let mut sockets = start.into_iter().flat_map(|start| &start.sockets);
+        written.any(|word| word.contains(".sock") && mounts().any(|mount| word.contains(&*mount.path)))
+            || sockets.any(|place| mounts().any(|mount| mount.holds(&place.path)))
+    }
+}
+
+/// Reports whether the image is what a rewrite would make of it: it stays without being different.
+fn is_target(item: &Item<'_>) -> bool {
+    matches!(item.decision.counterpart, Counterpart::Hardened(_)) || item.decision.arrived().is_some()
+}
