@@ -144,6 +144,8 @@ pub enum Hazard<'a> {
         asked: i64,
         /// A port that the hardened image listens on.
         listens: u16,
+        /// How sure it is that somebody asks the port.
+        certainty: Certainty,
     },
     /// A variable that only upstream's start reads.
     VariableIgnored {
@@ -254,6 +256,7 @@ impl Hazard<'_> {
             | Self::ArgumentsDiffer { certainty, .. }
             | Self::DefaultsDiffer { certainty, .. }
             | Self::UserDiffers { certainty, .. }
+            | Self::PortsDiffer { certainty, .. }
             | Self::VolumeOwnership { certainty, .. } => *certainty,
             _ => Certainty::Certain,
         }
@@ -340,7 +343,7 @@ impl fmt::Display for Hazard<'_> {
                     (false, _) => write!(f, "set `fsGroup: {uid}`"),
                 }
             }
-            Self::PortsDiffer { asked, listens } => {
+            Self::PortsDiffer { asked, listens, .. } => {
                 write!(f, "hardened listens on {listens}, not {asked}; change or configure the port")
             }
             Self::PlatformMissing { architecture } => {

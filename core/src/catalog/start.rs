@@ -97,6 +97,18 @@ pub struct UpstreamStart {
     pub ports: Vec<Box<str>>,
 }
 
+impl UpstreamStart {
+    /// Returns the user that the program runs as, if known: the one that upstream's script changes to, else the image's.
+    pub fn runs_as(&self) -> Option<u32> {
+        self.drops_to.or(self.user)
+    }
+
+    /// Returns the declared TCP ports; ranges and invalid ports are left out.
+    pub fn tcp_ports(&self) -> impl Iterator<Item = u16> {
+        self.ports.iter().filter_map(|port| port.strip_suffix("/tcp").unwrap_or(port).parse().ok())
+    }
+}
+
 /// What the hardened builds of a flavor do with a container's arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -44,7 +44,7 @@ impl Code {
             Self::MissingNonroot => Row::new(Warn, Every),
             Self::RunsAsRoot => Row::new(Warn, Both),
             Self::NamedUser => Row::new(Keep, Candidate).answerable(),
-            Self::NeedsRoot => Row::new(Keep, Candidate),
+            Self::NeedsRoot => Row::new(Keep, Both),
             Self::NoShell => Row::new(Keep, Candidate),
             Self::ProgramMissing => Row::new(Keep, Candidate),
             Self::ProgramUnknown => Row::new(Warn, Candidate),

@@ -62,26 +62,31 @@ pub fn of_container<'c>(
     pod: &Inherited<'c>,
     counterpart: &Counterpart<'c>,
 ) -> impl Iterator<Item = Hazard<'c>> {
-    let every = [
-        port::privileged_port(container, pod, counterpart),
-        user::missing_nonroot(container, pod),
-        user::runs_as_root(container, pod, counterpart),
-    ];
-    let of_candidate = match counterpart {
-        Counterpart::None | Counterpart::Hardened(_) => Vec::new(),
-        Counterpart::Candidate(facts) => {
-            let candidate = Candidate { container, opened: ParsedContainer::of(container), pod, facts };
-            let mut found = Vec::new();
-            found.extend(user::named_user(&candidate));
-            found.extend(user::needs_root(&candidate));
-            start::hazards(&candidate, &mut found);
-            volume::hazards(&candidate, &mut found);
-            found.extend(port::ports_differ(&candidate));
-            upstream::hazards(&candidate, &mut found);
-            found.extend(time_zone::missing(&candidate));
-            found.extend(platform::platform_missing(pod.pod, pod.nodes, facts));
-            found
-        }
+    let mut found = Vec::new();
+    let known = match counterpart {
+        Counterpart::None | Counterpart::Hardened(None) => None,
+        Counterpart::Candidate(facts) | Counterpart::Hardened(Some(facts)) => Some(facts),
     };
-    every.into_iter().flatten().chain(of_candidate)
+    found.extend(port::privileged_port(container, pod, counterpart));
+    found.extend(user::missing_nonroot(container, pod));
+    found.extend(user::runs_as_root(container, pod, counterpart));
+    let Some(facts) = known else { return found.into_iter() };
+    let candidate = Candidate { container, opened: ParsedContainer::of(container), pod, facts };
+    if let Counterpart::Candidate(_) = counterpart {
+        found.extend(user::named_user(&candidate));
+    }
+    if let Some(hazard) = user::needs_root(&candidate) {
+        // The advice would be the opposite.
+        found.retain(|other| *other != Hazard::MissingNonroot);
+        found.push(hazard);
+    }
+    if let Counterpart::Candidate(_) = counterpart {
+        start::hazards(&candidate, &mut found);
+        volume::hazards(&candidate, &mut found);
+        found.extend(port::ports_differ(&candidate));
+        upstream::hazards(&candidate, &mut found);
+        found.extend(time_zone::missing(&candidate));
+        found.extend(platform::platform_missing(pod.pod, pod.nodes, facts));
+    }
+    found.into_iter()
 }

@@ -104,7 +104,7 @@ fn root_on_purpose() {
 fn work_that_only_root_can_do() {
     for (container, pod, counterpart, speaks) in [
         (r#","securityContext":{"privileged":true}"#, "", candidate(65532), true),
-        ("", r#""hostPID":true"#, candidate(65532), true),
+        ("", r#""hostPID":true"#, candidate(65532), false),
         (r#","command":["nsenter","-t","1","-m"]"#, "", candidate(65532), true),
         (r#","lifecycle":{"preStop":{"exec":{"command":["nsenter","--target=1"]}}}"#, "", candidate(65532), true),
         (r#","securityContext":{"capabilities":{"add":["NET_ADMIN"]}}"#, "", candidate(65532), true),
@@ -123,7 +123,8 @@ fn work_that_only_root_can_do() {
         ("", r#""hostPID":true,"securityContext":{"runAsUser":65534}"#, candidate(65532), false),
         (r#","securityContext":{"privileged":true}"#, "", candidate(0), false),
         (r#","securityContext":{"privileged":true}"#, "", Counterpart::None, false),
-        (r#","securityContext":{"privileged":true}"#, "", Counterpart::Hardened(Some(runs_as(65532))), false),
+        (r#","securityContext":{"privileged":true}"#, "", Counterpart::Hardened(Some(runs_as(65532))), true),
+        (r#","securityContext":{"privileged":true}"#, "", Counterpart::Hardened(None), false),
         (r#","securityContext":{"privileged":false}"#, r#""hostNetwork":true"#, candidate(65532), false),
     ] {
         let found = codes(container, pod, counterpart);

@@ -73,7 +73,7 @@ fn is_looked_at(container: &Container<'_>, pod: &Inherited<'_>) -> bool {
     must_be_nonroot(container, pod) == Some(true) && effective_user(container, pod).is_none()
 }
 
-/// Does what only root can do, as a user who is not.
+/// Finds work of the container that only root can do: `needs-root`. Its pod's `hostPID` alone is no such work.
 pub(super) fn needs_root<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>> {
     let Candidate { container, pod, facts, .. } = candidate;
     let uid = facts.run_as;
@@ -86,8 +86,6 @@ pub(super) fn needs_root<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>
         Some("`privileged`")
     } else if container.mentions("nsenter") {
         Some("nsenter")
-    } else if pod.pod.host_pid {
-        Some("`hostPID`")
     } else if let Some(program) = root_program(candidate) {
         Some(program)
     } else if upstream::start_needs_root(candidate) {

@@ -29,7 +29,10 @@ pub(super) fn hazards<'c>(candidate: &Candidate<'c, '_>, found: &mut Vec<Hazard<
 fn data_path_moved<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>> {
     let Candidate { opened, pod, facts, .. } = candidate;
     let keeps = |mount: &Mount<'_>| {
-        matches!(kind(pod.pod.volume(&mount.name)), VolumeKind::Claim | VolumeKind::HostPath | VolumeKind::Other)
+        matches!(
+            kind(pod.pod.volume(&mount.name)),
+            VolumeKind::Claim | VolumeKind::Share | VolumeKind::HostPath | VolumeKind::Other
+        )
     };
     let is_moved = |row: &Data| opened.mounts().iter().any(|mount| was_kept_around(row, mount) && keeps(mount));
     let is_told = |row: &Data| {
@@ -45,7 +48,7 @@ fn data_path_moved<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>> {
 fn ownership<'c>(candidate: &Candidate<'c, '_>, is_storage: bool) -> [Option<Hazard<'c>>; 2] {
     let Candidate { container, opened, pod, facts, .. } = candidate;
     let uid = facts.run_as;
-    // A user that is set owned the files before, too.
+    // A user that is set is the same before and after.
     if uid == 0 || effective_user(container, pod).is_some() {
         return [None, None];
     }
@@ -55,9 +58,9 @@ fn ownership<'c>(candidate: &Candidate<'c, '_>, is_storage: bool) -> [Option<Haz
     }
     let context = &pod.pod.security_context;
     let shares_group = context.fs_group.is_some();
-    // A group does not help a program that insists on owning its files.
-    let is_sole_owner = data(facts).any(|row| row.sole_owner);
-    if shares_group && !is_sole_owner && !pod.pod.has_host_paths() {
+    // A program that insists on owning its data does not care for their group.
+    let insists = data(facts).any(|row| row.sole_owner);
+    if shares_group && !insists && !pod.pod.has_host_paths() {
         return [None, None];
     }
     let has_group = LazyCell::new(|| {
@@ -73,11 +76,12 @@ fn ownership<'c>(candidate: &Candidate<'c, '_>, is_storage: bool) -> [Option<Haz
             VolumeKind::HostPath if is_for_anybody(volume, mount) => (false, false),
             VolumeKind::HostPath => (!mount.read_only, !*has_group),
             VolumeKind::Claim => (true, !shares_group && !mount.read_only),
+            VolumeKind::Share => (true, false),
             VolumeKind::Files { readable } => (false, !readable && !shares_group),
             VolumeKind::EmptyDir | VolumeKind::Other => (false, false),
         };
-        if is_storage && keeps_data && (!shares_group || is_sole_owner) {
-            let chown = on_node || is_sole_owner;
+        if is_storage && keeps_data && (!shares_group || insists) {
+            let chown = on_node || insists;
             differs = differs.or(Some(Hazard::DataOwnerDiffers { owner, uid, chown }));
         } else if is_closed && other.is_none() {
             let written = || Cow::Owned(mount.name.to_string());

@@ -87,8 +87,11 @@ fn rows_of_starts() -> Vec<Row> {
     vec![
         row(
             "hazards.privileged-port-host",
-            "hazards: {ports-differ: ignore}",
-            &with(nginx_with(&json!({"ports": [{"containerPort": 80}]})), &json!({"spec": {"hostNetwork": true}})),
+            "hazards: {ports-differ: ignore, missing-nonroot: ignore}",
+            &with(
+                anonymous("nginx:1.31.4", &json!({"ports": [{"containerPort": 80}]}), &json!({"name": "v"})),
+                &json!({"spec": {"hostNetwork": true}}),
+            ),
             actions!("privileged-port-host", "dhi.io/nginx:1.31.4"),
         ),
         row(

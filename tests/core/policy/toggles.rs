@@ -61,6 +61,10 @@ fn published(image: &str) -> (Inquiry, Presence) {
 pub(super) fn pod(image: &str, container: &Value) -> Value {
     let mut pod = json!({"kind": "Pod", "metadata": {"namespace": "shop", "name": "p"},
         "spec": {"securityContext": {"runAsUser": 65532}, "containers": [{"name": "c", "image": image}]}});
+    if image.contains("nginx") {
+        // The port of the hardened image, so that `ports-differ` is silent.
+        pod["spec"]["containers"][0]["ports"] = json!([{"containerPort": 8080}]);
+    }
     merge(&mut pod["spec"]["containers"][0], container);
     pod
 }
@@ -74,7 +78,7 @@ pub(super) fn anonymous(image: &str, container: &Value, volume: &Value) -> Value
 
 /// A workload whose pods do not say that they are not root.
 pub(super) fn workload(api_version: &str, kind: &str) -> Value {
-    let spec = json!({"containers": [{"name": "c", "image": "nginx:1.31.4"}]});
+    let spec = json!({"containers": [{"name": "c", "image": "nginx:1.31.4", "ports": [{"containerPort": 8080}]}]});
     let spec = match kind {
         "Pod" => spec,
         "CronJob" => json!({"jobTemplate": {"spec": {"template": {"spec": spec}}}}),

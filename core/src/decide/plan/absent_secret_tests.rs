@@ -63,24 +63,24 @@ const NO_MIRROR: &str = "the namespace has no Secret `m`; create it [pull-secret
 
 #[test]
 fn a_namespace_without_the_secret_is_told() {
-    let (nginx, absent) = ("=dhi.io/nginx:1.31.4".to_owned(), format!("!{ABSENT}"));
-    let both = format!("{nginx} {absent}");
+    let (memcached, absent) = ("=dhi.io/memcached:1.6.45".to_owned(), format!("!{ABSENT}"));
+    let both = format!("{memcached} {absent}");
     let hub = "=mirror.example.com/hub/team/app:1".to_owned();
     for (policy, absent_secrets, image, expected) in [
-        ("", &[][..], "nginx:1.31.4", nginx.clone()),
-        ("", &["dhi"], "nginx:1.31.4", nginx.clone()), // the spare one may do
-        ("", &["spare", "dhi"], "nginx:1.31.4", both.clone()),
-        ("", &["m"], "nginx:1.31.4", nginx.clone()),
-        ("", &["dhi", "spare"], "dhi.io/nginx:1.31.4", absent.clone()),
-        ("hardened: {misspelt: repair}\n", &["dhi", "spare"], "dhi.io/dhi/nginx:1.31.4", both),
+        ("", &[][..], "memcached:1.6.45", memcached.clone()),
+        ("", &["dhi"], "memcached:1.6.45", memcached.clone()), // the spare one may do
+        ("", &["spare", "dhi"], "memcached:1.6.45", both.clone()),
+        ("", &["m"], "memcached:1.6.45", memcached.clone()),
+        ("", &["dhi", "spare"], "dhi.io/memcached:1.6.45", absent.clone()),
+        ("hardened: {misspelt: repair}\n", &["dhi", "spare"], "dhi.io/dhi/memcached:1.6.45", both),
         ("", &["dhi", "spare"], "quay.io/team/app:1", String::new()),
         ("", &["dhi", "spare"], "team/app:1", hub.clone()),
         ("", &["m"], "team/app:1", format!("{hub} !{NO_MIRROR}")),
         ("", &["m"], "mirror.example.com/hub/team/app:1", format!("!{NO_MIRROR}")),
-        ("hazards: {pull-secret-absent: ignore}\n", &["dhi", "spare"], "nginx:1.31.4", nginx),
-        ("hazards: {pull-secret-absent: keep}\n", &["dhi", "spare", "m"], "nginx:1.31.4", absent.clone()),
+        ("hazards: {pull-secret-absent: ignore}\n", &["dhi", "spare"], "memcached:1.6.45", memcached),
+        ("hazards: {pull-secret-absent: keep}\n", &["dhi", "spare", "m"], "memcached:1.6.45", absent.clone()),
         ("hazards: {pull-secret-absent: keep}\n", &["m"], "team/app:1", format!("!{NO_MIRROR}")),
-        ("hazards: {pull-secret-absent: deny}\n", &["dhi", "spare"], "nginx:1.31.4", format!("x{ABSENT}")),
+        ("hazards: {pull-secret-absent: deny}\n", &["dhi", "spare"], "memcached:1.6.45", format!("x{ABSENT}")),
         ("hazards: {pull-secret-absent: deny}\n", &["m"], "mirror.example.com/hub/a:1", format!("x{NO_MIRROR}")),
     ] {
         let found = outcome(policy, absent_secrets, image, MADE, &Existing::declared());
@@ -99,7 +99,7 @@ fn a_pod_with_a_secret_that_the_policy_does_not_know_may_have_its_own_login() {
     ] {
         for kind in [Kind::Pod, Kind::Deployment] {
             let made = (kind, Operation::Create);
-            let found = outcome_of("", &["dhi", "spare"], "nginx:1.31.4", named, made, &Existing::declared());
+            let found = outcome_of("", &["dhi", "spare"], "memcached:1.6.45", named, made, &Existing::declared());
             assert_eq!(found.contains(ABSENT), told, "{kind:?} {named}: {found}");
         }
     }
@@ -108,14 +108,14 @@ fn a_pod_with_a_secret_that_the_policy_does_not_know_may_have_its_own_login() {
 #[test]
 fn what_a_mirror_stands_in_for_is_pulled_with_the_mirrors_secret() {
     let keep = "hazards: {pull-secret-absent: keep}\n";
-    let from_mirror = "=mirror.example.com/hub/library/nginx:1.31.4";
+    let from_mirror = "=mirror.example.com/hub/library/memcached:1.6.45";
     let warned = "hardened: {platforms: [linux/s390x]}\nhazards: {platform-missing: keep}\n";
     for (policy, absent_secrets, secret) in
         [(keep, &["dhi", "spare"][..], None), (warned, &["dhi", "spare"], None), (warned, &["m"], Some(NO_MIRROR))]
     {
         for verify in ["", "verify: {unknown: rewrite}\n"] {
             let policy = format!("{policy}{verify}");
-            let found = outcome(&policy, absent_secrets, "nginx:1.31.4", MADE, &Existing::declared());
+            let found = outcome(&policy, absent_secrets, "memcached:1.6.45", MADE, &Existing::declared());
             assert!(found.starts_with(from_mirror), "{policy}: {found}");
             assert_eq!(found.contains("pull-secret-absent"), secret.is_some(), "{policy}: {found}");
             assert!(secret.is_none_or(|secret| found.ends_with(secret)), "{policy}: {found}");
@@ -125,13 +125,13 @@ fn what_a_mirror_stands_in_for_is_pulled_with_the_mirrors_secret() {
 
 #[test]
 fn where_registries_are_asked_it_is_the_secret_of_what_is_taken() {
-    let reference: Reference = "dhi.io/nginx:1.31.4".parse().unwrap();
+    let reference: Reference = "dhi.io/memcached:1.6.45".parse().unwrap();
     let asked = Inquiry { detail: Detail::Platforms, ..reference.into() };
     let existing = Existing::of([(asked, Presence::Absent)]);
-    let found = outcome("verify: {unknown: rewrite}\n", &["dhi", "spare"], "nginx:1.31.4", MADE, &existing);
-    assert_eq!(found, "=mirror.example.com/hub/library/nginx:1.31.4");
-    let found = outcome("verify: {unknown: rewrite}\n", &["m"], "nginx:1.31.4", MADE, &existing);
-    assert_eq!(found, format!("=mirror.example.com/hub/library/nginx:1.31.4 !{NO_MIRROR}"));
+    let found = outcome("verify: {unknown: rewrite}\n", &["dhi", "spare"], "memcached:1.6.45", MADE, &existing);
+    assert_eq!(found, "=mirror.example.com/hub/library/memcached:1.6.45");
+    let found = outcome("verify: {unknown: rewrite}\n", &["m"], "memcached:1.6.45", MADE, &existing);
+    assert_eq!(found, format!("=mirror.example.com/hub/library/memcached:1.6.45 !{NO_MIRROR}"));
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn templates_are_told_and_pods_that_exist_are_not() {
         (Kind::Deployment, Operation::Create, true),
         (Kind::DaemonSet, Operation::Update, true),
     ] {
-        let found = outcome("", &["dhi", "spare"], "nginx:1.31.4", (kind, operation), &Existing::declared());
+        let found = outcome("", &["dhi", "spare"], "memcached:1.6.45", (kind, operation), &Existing::declared());
         assert_eq!(found.contains(ABSENT), told, "{kind:?} {operation:?}: {found}");
     }
 }

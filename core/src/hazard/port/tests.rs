@@ -1,5 +1,6 @@
 use super::*;
 use crate::catalog::{Facts, Port};
+use crate::hazard::Certainty;
 use crate::hazard::table_tests::{assert_fits, codes, warned};
 use crate::hazard::tests::runs_as;
 
@@ -9,9 +10,10 @@ fn ports_that_the_node_refuses() {
     let host = r#""hostNetwork":true"#;
     for (container, pod, uid, expected) in [
         ("", host, 65532, &["privileged-port-host"][..]),
-        (r#","securityContext":{"runAsUser":101}"#, host, 0, &["privileged-port-host"]),
+        // An explicit user is the same before and after.
+        (r#","securityContext":{"runAsUser":101}"#, host, 0, &["privileged-port"]),
         (r#","securityContext":{"capabilities":{"drop":["ALL"]}}"#, host, 65532, &["privileged-port-host"]),
-        ("", r#""hostNetwork":true,"securityContext":{"runAsUser":65532}"#, 0, &["privileged-port-host"]),
+        ("", r#""hostNetwork":true,"securityContext":{"runAsUser":65532}"#, 0, &["privileged-port"]),
         ("", "", 65532, &["privileged-port"]),
         ("", r#""hostNetwork":false"#, 65532, &["privileged-port"]),
         ("", host, 0, &[]),
@@ -53,7 +55,7 @@ fn ports_where_nobody_listens() {
         (mount("missing", "/etc/nginx"), false),
         (env(r#"{"name":"LISTEN","value":"0.0.0.0:8000"}"#), false),
         (env(r#"{"name":"HTTP_PORT","valueFrom":{}}"#), false),
-        (format!(r#"{eight},"envFrom":[{{"configMapRef":{{"name":"x"}}}}]"#), false),
+        (format!(r#"{eight},"envFrom":[{{"configMapRef":{{"name":"x"}}}}]"#), true),
         (format!(r#"{eight},"args":["--port=8000"]"#), false),
         (format!(r#"{eight},"command":["app"]"#), false),
         (r#","ports":[{"containerPort":8080},{"containerPort":8000}]"#.to_owned(), false),
@@ -69,7 +71,7 @@ fn ports_where_nobody_listens() {
     // Nothing is known.
     let unknown = Facts { ports: &ports[..1], ..runs_as(65532) };
     assert!(codes(eight, volumes, unknown, "name").is_empty() && codes(eight, "", runs_as(1), "name").is_empty());
-    assert_fits(&Hazard::PortsDiffer { asked: 65535, listens: 65535 });
+    assert_fits(&Hazard::PortsDiffer { asked: 65535, listens: 65535, certainty: Certainty::Certain });
 }
 
 #[test]
@@ -78,14 +80,27 @@ fn ports_of_real_images() {
         (r#""image":"nginx:1.31.4","ports":[{"containerPort":8081}]"#, &["ports-differ"][..]),
         (r#""image":"nginx:1.31.4","ports":[{"containerPort":80}]"#, &["privileged-port", "ports-differ"]),
         (r#""image":"nginx:1.31.4","ports":[{"containerPort":8080}]"#, &[]),
-        (r#""image":"nginx:1.31.4""#, &[]),
+        // Nobody names a port, and a Service may ask upstream's.
+        (r#""image":"nginx:1.31.4""#, &["ports-differ"]),
+        (r#""image":"httpd:2.4.68""#, &["ports-differ"]),
+        (
+            r#""image":"nginx:1.31.4","volumeMounts":[{"name":"v","mountPath":"/usr/share/nginx/html"}]"#,
+            &["ports-differ"],
+        ),
+        (r#""image":"nginx:1.31.4","volumeMounts":[{"name":"v","mountPath":"/etc/nginx/conf.d"}]"#, &[]),
+        (
+            r#""image":"nginx:1.31.4","volumeMounts":[{"name":"v","mountPath":"/etc/nginx/nginx.conf","subPath":"f"}]"#,
+            &[],
+        ),
         (r#""image":"memcached:1.6.45","args":["-m","64"],"ports":[{"containerPort":8081}]"#, &[]),
         (
             r#""image":"public.ecr.aws/karpenter/controller:1.14.1","ports":[{"containerPort":8080},{"containerPort":8081}]"#,
             &[],
         ),
     ] {
-        let spec = format!(r#"{{"containers":[{{"name":"c",{container}}}]}}"#);
+        let spec = format!(
+            r#"{{"containers":[{{"name":"c",{container}}}],"volumes":[{{"name":"v","configMap":{{"name":"x"}}}}]}}"#
+        );
         assert_eq!(warned(&spec), codes, "{container}");
     }
 }

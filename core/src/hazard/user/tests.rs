@@ -36,7 +36,7 @@ fn users_that_the_kubelet_cannot_check() {
 #[test]
 fn named_users_of_real_images() {
     for (image, codes) in [
-        ("nginx:1.31.4", &["named-user"][..]),
+        ("memcached:1.6.45", &["named-user"][..]),
         ("quay.io/argoproj/argocli:v4.0.6", &["named-user"]),
         // Its definition gives a number.
         ("docker.io/calico/kube-controllers:v3.31.7", &[]),

@@ -7,7 +7,7 @@ const VOLUMES: &str = r#""volumes":[{"name":"data","persistentVolumeClaim":{"cla
     {"name":"log","hostPath":{"path":"/var/log"}},{"name":"clock","hostPath":{"path":"/etc/localtime"}},{"name":"sys","hostPath":{"path":"/sys"}},
     {"name":"config","configMap":{"name":"x"}},{"name":"key","secret":{"secretName":"x","defaultMode":256}},
     {"name":"token","projected":{"defaultMode":420,"sources":[{"serviceAccountToken":{"path":"token"}}]}},
-    {"name":"cert","projected":{"sources":[{"secret":{"items":[{"key":"k","path":"p","mode":288}]}}]}},{"name":"share","nfs":{"path":"/"}}]"#;
+    {"name":"cert","projected":{"sources":[{"secret":{"items":[{"key":"k","path":"p","mode":288}]}}]}},{"name":"share","nfs":{"path":"/"}},{"name":"disk","awsElasticBlockStore":{"volumeID":"v"}}]"#;
 
 fn mount(name: &str, path: &str) -> String {
     format!(r#","volumeMounts":[{{"name":"{name}","mountPath":"{path}"}}]"#)
@@ -79,6 +79,10 @@ fn data_of_another_user() {
         ("postgres", 70, &data, r#"{"fsGroup":999}"#, true),
         ("postgres", 70, &data, r#"{"runAsUser":70,"fsGroup":70}"#, false),
         ("redis", 65532, &data, r#"{"fsGroup":1000}"#, false),
+        // It insists on owning its files, and a group does not help.
+        ("postgres", 70, &data, r#"{"fsGroup":70}"#, true),
+        ("redis", 65532, &mount("share", "/d"), "{}", true),
+        ("redis", 65532, &mount("disk", "/d"), "{}", true),
         ("redis", 65532, &data, r#"{"runAsUser":999}"#, false),
         ("mysql", 65532, &format!(r#"{data},"securityContext":{{"runAsUser":0}}"#), "{}", false),
         ("redis", 65532, &mount("tmp", "/d"), "{}", false),

@@ -38,6 +38,7 @@ pub(crate) struct Volume<'a> {
     projected: Raw<'a>,
     host_path: Raw<'a>,
     claim: Raw<'a>,
+    share: Raw<'a>,
     empty_dir: Raw<'a>,
     /// The parsed source, without borrowing from the volume, which would tie all objects to one lifetime.
     opened: OnceLock<(VolumeKind, NodePath)>,
@@ -51,6 +52,24 @@ fields!(Volume<'a> {
     "projected" => projected,
     "hostPath" => host_path,
     "persistentVolumeClaim" => claim,
+    "awsElasticBlockStore" => claim,
+    "azureDisk" => claim,
+    "cinder" => claim,
+    "fc" => claim,
+    "flexVolume" => claim,
+    "gcePersistentDisk" => claim,
+    "iscsi" => claim,
+    "photonPersistentDisk" => claim,
+    "portworxVolume" => claim,
+    "rbd" => claim,
+    "scaleIO" => claim,
+    "storageos" => claim,
+    "vsphereVolume" => claim,
+    "azureFile" => share,
+    "cephfs" => share,
+    "glusterfs" => share,
+    "nfs" => share,
+    "quobyte" => share,
     "emptyDir" => empty_dir,
 });
 
@@ -64,11 +83,13 @@ pub(crate) enum VolumeKind {
     },
     /// A file or folder of the node.
     HostPath,
-    /// A persistent volume claim.
+    /// A persistent volume claim, or a disk that the pod names itself.
     Claim,
+    /// A network share: it keeps data, and no `fsGroup` changes its owner.
+    Share,
     /// An empty folder that every user may write to.
     EmptyDir,
-    /// An image, a CSI driver, a network file system or an ephemeral claim.
+    /// An image, a CSI driver or an ephemeral claim.
     Other,
 }
 
@@ -125,6 +146,7 @@ impl<'a> Volume<'a> {
                 }
                 (_, _, Some(_), _) => VolumeKind::Claim,
                 (.., Some(_)) => VolumeKind::EmptyDir,
+                _ if self.share.0.is_some() => VolumeKind::Share,
                 _ => VolumeKind::Other,
             };
             (kind, NodePath::Private)
@@ -213,7 +235,9 @@ mod tests {
             (r#""hostPath":{"path":"/var/log"}"#, VolumeKind::HostPath),
             (r#""persistentVolumeClaim":{"claimName":"x"}"#, VolumeKind::Claim),
             (r#""emptyDir":{}"#, VolumeKind::EmptyDir),
-            (r#""nfs":{"server":"x"}"#, VolumeKind::Other),
+            (r#""nfs":{"server":"x"}"#, VolumeKind::Share),
+            (r#""gcePersistentDisk":{"pdName":"x"}"#, VolumeKind::Claim),
+            (r#""ephemeral":{}"#, VolumeKind::Other),
             (r#""configMap":null"#, VolumeKind::Other),
         ] {
             let json = format!(r#"{{"name":"v",{json}}}"#);
