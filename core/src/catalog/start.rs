@@ -26,7 +26,7 @@ pub use self::condition::{Condition, ConditionError, Pattern, Word};
 pub struct Start {
     /// What upstream's image starts.
     pub upstream: UpstreamStart,
-    /// Paths of upstream's programs that the hardened image does not have.
+    /// Paths of upstream's programs, or folders of them, that the hardened image does not have.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<Box<str>>,
     /// What the builds of each flavor do with arguments; the empty flavor is the plain build.

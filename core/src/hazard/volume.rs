@@ -48,7 +48,7 @@ fn data_path_moved<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>> {
 fn ownership<'c>(candidate: &Candidate<'c, '_>, is_storage: bool) -> [Option<Hazard<'c>>; 2] {
     let Candidate { container, opened, pod, facts, .. } = candidate;
     let uid = facts.run_as;
-    // A user that is set owned the files before, too.
+    // A user that is set is the same before and after.
     if uid == 0 || effective_user(container, pod).is_some() {
         return [None, None];
     }

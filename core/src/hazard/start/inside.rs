@@ -4,6 +4,7 @@ use super::install::Manager;
 use super::wrapper::started;
 use super::{base_name, program};
 use crate::catalog::Facts;
+use crate::read::workload::is_below;
 
 /// Folders of the distribution: `/bin` and `/usr/bin` are the same one.
 const STANDARD: [&str; 4] = ["/bin", "/usr/bin", "/sbin", "/usr/sbin"];
@@ -76,9 +77,9 @@ impl<'f> Inside<'f> {
         }
     }
 
-    /// Whether the catalog knows that upstream has a program there, and the image has not.
+    /// Whether the catalog knows that upstream has a program or a folder of programs there, and the image has not.
     fn is_gone(self, path: &str) -> bool {
-        self.facts.start.is_some_and(|start| start.gone.iter().any(|gone| **gone == *path))
+        self.facts.start.is_some_and(|start| start.gone.iter().any(|gone| is_below(path, gone)))
     }
 
     fn is_application(self, path: &str) -> bool {
