@@ -53,12 +53,12 @@ pub(super) fn write(start: &Start, out: &mut dyn Write) -> io::Result<()> {
     if let Some(user) = &start.user {
         let root = match user.root {
             Some(Root::Refused) => " not as root",
-            Some(Root::Required) => " as root only",
+            Some(Root::Required) => " must be root",
             None => "",
         };
-        let listed = if user.listed { " as a user of /etc/passwd" } else { "" };
+        let listed = if user.listed { " must be in /etc/passwd" } else { "" };
         let writes = if user.writes.is_empty() { String::new() } else { format!(" writes {}", user.writes.join(" ")) };
-        field("user", &format_args!("starts{root}{listed}{writes}"))?;
+        field("user", &format_args!("{}", format!("{root}{listed}{writes}").trim_start()))?;
     }
     for row in &start.data {
         let moved = row.moved_to.as_deref().map(|to| format!(", hardened {to}")).unwrap_or_default();
