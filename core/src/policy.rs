@@ -188,8 +188,8 @@ impl Policy {
         self.mirrors.iter().any(|mirror| mirror.to.holds(image))
     }
 
-    /// Returns the registries, with ports, that the policy names for targets. quench contacts no other registry, so that
-    /// the author of a pod cannot choose the hosts that quench connects to.
+    /// Returns the registries, with ports, that the policy names for targets. quench contacts no other registry, so
+    /// that the author of a pod cannot choose the hosts that quench connects to.
     ///
     /// ```
     /// use quench_core::policy::Policy;
@@ -229,7 +229,7 @@ impl Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Compat {
-    /// Uses the `-compat` build if it has none of the hazards that keep the image.
+    /// Uses the `-compat` build if a hazard would keep the image with the plain build, but not with this one.
     Auto,
     /// Uses plain builds only.
     Never,

@@ -91,8 +91,8 @@ impl Workloads {
 }
 
 impl Default for Workloads {
-    /// Rewrites Pods and `DaemonSets`, and ignores `ReplicaSets`. For other kinds the webhook warns and only the pods are
-    /// rewritten, since a change of the template would start a rollout or differ from Git.
+    /// Rewrites Pods and `DaemonSets`, and ignores `ReplicaSets`. For other kinds the webhook warns and only the pods
+    /// are rewritten, since a change of the template would start a rollout or differ from Git.
     fn default() -> Self {
         let treatments = Kind::ALL.map(|kind| match kind {
             Kind::Pod | Kind::DaemonSet => Treatment::Rewrite,

@@ -13,7 +13,7 @@ use crate::catalog::BuildId;
 pub enum Condition {
     /// `start:upstream`: the image's own start runs, because the container has no command or names upstream's script.
     UpstreamStart,
-    /// `data:new`: the fact matters only while the data folder is new. No pod shows that, so the condition always holds.
+    /// `data:new`: the fact matters only for a new data folder. No pod shows that, so the condition always holds.
     NewData,
     /// `args:none`: the container passes no arguments to the image's start.
     NoArguments,

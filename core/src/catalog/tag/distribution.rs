@@ -115,8 +115,8 @@ pub(super) fn is_release(text: &str) -> bool {
 }
 
 impl Distribution<'_> {
-    /// Returns the part of a build's tags that names this operating system, such as `-debian12`; empty if the tags leave
-    /// it out, `None` if the build is for another operating system.
+    /// Returns the part of a build's tags that names this operating system, such as `-debian12`; empty if the tags
+    /// leave it out, `None` if the build is for another operating system.
     pub(super) fn suffix<'c>(self, image: &'c Image, build: &'c Build, suffixes: &'c [Box<str>]) -> Option<&'c str> {
         let (family, release) = build.os.split_once('-').unwrap_or((&build.os, ""));
         let written = |suffix: &str| suffixes.iter().find(|known| ***known == *suffix).map(|known| &**known);

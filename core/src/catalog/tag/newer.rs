@@ -8,8 +8,8 @@ use crate::catalog::{Declared, Image};
 const MAX_TAG: usize = 128;
 
 impl Image {
-    /// Reports whether a stem is written like the image's versions and is newer than every declared version of its line,
-    /// or belongs to a line that is newer than every declared line.
+    /// Reports whether a stem is written like the image's versions and is newer than every declared version of its
+    /// line, or belongs to a line that is newer than every declared line.
     pub(super) fn is_newer(&self, stem: &str, ask: &Request<'_, '_>) -> bool {
         let Some(version) = Version::of(stem) else { return false };
         let (numbers, line) = (version.numbers(), self.line_of(&version));

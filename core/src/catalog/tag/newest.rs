@@ -203,7 +203,7 @@ mod tests {
         let found = std::cell::Cell::new(0);
         TestRunner::new_with_rng(config, seed)
             .run(&(strategy), |(tags, newest)| {
-                // By other means: three numbers and the suffix, nothing else.
+                // Computes the newest tag in another way: only tags of three numbers and the suffix count.
                 let numbers = |tag: &str, most: usize| -> Option<Vec<u64>> {
                     let parts: Vec<_> =
                         tag.strip_suffix(&*newest.suffix)?.split('.').map(|part| part.parse().ok()).collect();

@@ -9,7 +9,7 @@ use crate::catalog::{Image, Reason, Upstream};
 /// The parts of an upstream tag.
 #[derive(Debug)]
 pub(super) struct Request<'c, 't> {
-    /// The version with the words that belong to it: the stem of `21-jre` is `21`, `11.0.25-jdk25` is a stem as a whole.
+    /// The version with the words that belong to it: `21` of `21-jre`, but the whole of `11.0.25-jdk25`.
     pub(super) stem: Cow<'t, str>,
     pub(super) base: Distribution<'t>,
     pub(super) flavor: Option<&'c str>,
@@ -139,7 +139,7 @@ impl Image {
         self.vocabulary.stem.iter().any(|word| is_numeric(word))
     }
 
-    /// Reports whether the image has builds with the word `kit`, such as `jdk`, so that builds without it are the runtime.
+    /// Reports whether the image has builds with the word `kit`, such as `jdk`, so that its other builds are runtimes.
     fn is_runtime_of(&self, kit: &str) -> bool {
         let words = &self.vocabulary;
         let has = |words: &[Box<str>]| words.iter().any(|word| **word == *kit);

@@ -186,7 +186,7 @@ impl Image {
         let newest = builds.max_by(|a, b| {
             let rank = |live: &Declared<'_>| live.version() == self.default_version();
             let numbers = |live: &Declared<'c>| Version::of(live.version()).map(|version| version.numbers().to_vec());
-            // `max_by` takes the last of equal items, so the later one counts as less.
+            // The first of equal lines is wanted, so the earlier one counts as greater.
             rank(a).cmp(&rank(b)).then_with(|| numbers(a).cmp(&numbers(b))).then(std::cmp::Ordering::Greater)
         });
         let Some(newest) = newest else {
