@@ -147,7 +147,9 @@ impl Trouble {
     fn of_exchange(error: &legacy::Error) -> Self {
         match anyhow::Chain::new(error).find_map(|cause| cause.downcast_ref::<io::Error>()) {
             // The error may be wrapped in another `io::Error`.
-            Some(error) if is_private(error) => Self::Refused("its address is private and not in `verify.private`".to_owned()),
+            Some(error) if is_private(error) => {
+                Self::Refused("its address is private and not in `verify.private`".to_owned())
+            }
             _ => Self::Outage(chain(error)),
         }
     }
