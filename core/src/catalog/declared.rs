@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::facts::{BuildId, Facts, Sheet};
 use super::image::{Build, Image, Line};
+use super::tag::version::Version;
 
 /// The flavor with a shell and upstream's entrypoint.
 pub(crate) const COMPAT: &str = "compat";
@@ -111,6 +112,26 @@ impl Image {
     /// Returns the runtime build that a tag names.
     pub fn tag(&self, tag: &str) -> Option<Declared<'_>> {
         self.tags().find(|declared| declared.is(tag))
+    }
+
+    /// Reports whether a hardened tag may exist: the catalog declares it or did so earlier, it is a development build, or its version is
+    /// newer than the declared ones of its line.
+    pub(crate) fn may_have(&self, tag: &str) -> bool {
+        let is_known = self.tag(tag).is_some() || tag.ends_with("-dev");
+        is_known || self.past_versions().any(|past| tag.starts_with(past)) || self.is_after(tag)
+    }
+
+    fn is_after(&self, tag: &str) -> bool {
+        let Some(version) = Version::of(tag) else { return false };
+        let numbers = version.numbers();
+        let line = numbers.get(..version.line().max(1)).unwrap_or(numbers);
+        let stems = self.builds.iter().flat_map(|build| &build.lines).flat_map(|line| &line.stems);
+        let known: Vec<_> = stems.filter_map(|stem| Version::of(stem)).collect();
+        let mut of_line = known.iter().filter(|known| known.numbers().starts_with(line)).peekable();
+        match of_line.peek() {
+            Some(_) => of_line.all(|known| numbers > known.numbers()),
+            None => known.iter().all(|known| numbers > known.numbers()),
+        }
     }
 
     /// Returns the default build: the default version on the default operating system, of the plainest flavor.

@@ -238,6 +238,16 @@ fn rows_of_data() -> Vec<Row> {
             &[("ignore", "+dhi-pull-secret"), ("warn", "+dhi-pull-secret !dev-variant"), ("deny", "xdev-variant")],
         ),
         row(
+            "hazards.hardened-unknown",
+            "{}",
+            &pod("dhi.io/nosuch:1", &json!({})),
+            &[
+                ("ignore", "+dhi-pull-secret"),
+                ("warn", "+dhi-pull-secret !hardened-unknown"),
+                ("deny", "xhardened-unknown"),
+            ],
+        ),
+        row(
             "hazards.stays-together",
             "hazards: {no-package-manager: keep}",
             &with(
