@@ -107,6 +107,25 @@ fn it_says_what_the_dockerfile_says() {
     assert_eq!(config["rootfs"], json!({"type": "layers", "diff_ids": [format!("sha256:{}", sha256(&layer()))]}));
 }
 
+/// Docker gets only what .dockerignore lets through.
+#[test]
+fn the_context_has_the_sources_of_every_package() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let ignore = fs::read_to_string(root.join(".dockerignore")).unwrap();
+    let context: Vec<_> =
+        ignore.lines().filter_map(|line| line.strip_prefix('!')).map(|path| root.join(path)).collect();
+    let metadata = ["metadata", "--no-deps", "--format-version=1"];
+    let metadata = Command::new(env!("CARGO")).args(metadata).current_dir(root).output().unwrap();
+    for package in json_of(&metadata.stdout)["packages"].as_array().unwrap() {
+        let targets = package["targets"].as_array().unwrap().iter();
+        let built =
+            targets.filter(|target| ["lib", "bin", "custom-build"].iter().any(|kind| target["kind"] == json!([kind])));
+        for source in built.map(|target| target["src_path"].as_str().unwrap()) {
+            assert!(context.iter().any(|path| Path::new(source).starts_with(path)), ".dockerignore lacks {source}");
+        }
+    }
+}
+
 #[test]
 fn it_holds_one_program_that_anybody_may_run_and_nobody_change() {
     let layer = layer();
