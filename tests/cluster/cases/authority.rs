@@ -1,4 +1,4 @@
-//! Self-managed certificates, by the rights that docs/certificates.md grants and no others.
+//! Tests self-managed certificates with only the RBAC rights that docs/certificates.md lists.
 
 mod home;
 mod wire;
