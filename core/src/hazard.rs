@@ -271,6 +271,7 @@ impl Hazard<'_> {
 }
 
 impl fmt::Display for Hazard<'_> {
+    #[expect(clippy::too_many_lines, reason = "one arm a hazard")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PrivilegedPort { port, uid: Some(uid) } => {

@@ -113,7 +113,6 @@ fn owned(image: &str) -> Value {
     with(pod(image, &json!({})), &json!({"metadata": {"ownerReferences": owner}}))
 }
 
-#[expect(clippy::too_many_lines, reason = "one row a key")]
 fn rows() -> Vec<Row> {
     let nginx = pod("nginx:1.31.4", &json!({}));
     let shell = pod("nginx:1.31.4", &json!({"command": ["sh", "-c", "nginx"]}));

@@ -51,14 +51,14 @@ pub(super) fn write(start: &Start, out: &mut dyn Write) -> io::Result<()> {
         field("defaults", &format_args!("{}{unless}", row_of(&text, row.effect, row.sure, &row.conditions)))?;
     }
     if let Some(user) = &start.user {
-        let root = match user.root {
-            Some(Root::Refused) => " not as root",
-            Some(Root::Required) => " as root only",
-            None => "",
-        };
-        let listed = if user.listed { " as a user of /etc/passwd" } else { "" };
-        let writes = if user.writes.is_empty() { String::new() } else { format!(" writes {}", user.writes.join(" ")) };
-        field("user", &format_args!("starts{root}{listed}{writes}"))?;
+        let mut needs = Vec::new();
+        needs.extend(user.root.map(|root| match root {
+            Root::Refused => "must not be root".to_owned(),
+            Root::Required => "must be root".to_owned(),
+        }));
+        needs.extend(user.listed.then(|| "must be in /etc/passwd".to_owned()));
+        needs.extend((!user.writes.is_empty()).then(|| format!("writes {}", user.writes.join(" "))));
+        field("user", &needs.join("; "))?;
     }
     for row in &start.data {
         let moved = row.moved_to.as_deref().map(|to| format!(", hardened {to}")).unwrap_or_default();
