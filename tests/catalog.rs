@@ -260,7 +260,7 @@ fn show_says_everything_of_an_image() {
     let nginx = stdout(&["show", "nginx"]);
     assert!(nginx.contains("\n  upstream     docker.io/library/nginx (primary, certain)\n"), "{nginx}");
     for line in [
-        "  ignores      /etc/nginx/templates (absent, if start:upstream)",
+        "  ignores      /etc/nginx/templates /docker-entrypoint.d (absent, if start:upstream)",
         "  starts       /docker-entrypoint.sh nginx",
     ] {
         assert!(nginx.contains(line), "{nginx}");

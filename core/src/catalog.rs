@@ -1,4 +1,4 @@
-//! Holds the catalog: the hardened images, the upstream repositories that they replace, their tags, and how they run.
+//! Describes the hardened images: the upstream repositories that they replace, their tags, and how they run.
 //!
 //! ```
 //! use quench_core::catalog::{Catalog, Class};
@@ -47,93 +47,94 @@ use crate::reference::{ParseError, Reference};
 /// The packed catalog file `data/catalog.json`.
 const PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/catalog.deflate"));
 
-/// The catalog of hardened images.
+/// A catalog of hardened images, indexed by name and by upstream repository.
 #[derive(Debug)]
 pub struct Catalog {
-    /// The images, by name.
+    /// The hardened images, sorted by name.
     images: Vec<Image>,
+    /// The hardened images for each upstream repository, such as `docker.io/library/nginx`.
     upstreams: HashMap<Box<str>, Vec<Source>>,
-    /// The sources in Amazon's regional registries, by repository alone.
+    /// The hardened images for repositories in Amazon's regional registries; the keys have no registry.
     amazon: HashMap<Box<str>, Vec<Source>>,
     registries: Registries,
     vendor: Option<Vendor>,
 }
 
-/// An upstream repository that an image names.
+/// An entry of an image's list of upstream repositories: the index of the image and of the entry.
 #[derive(Debug, Clone, Copy)]
 struct Source {
     image: usize,
     upstream: usize,
 }
 
-/// The reason why a text is not a catalog.
+/// The error of a text that is not a valid catalog file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogError {
-    /// The text is not JSON, or a field has another type.
+    /// The text is not JSON, or a field has the wrong type.
     #[error("the catalog is not JSON in the `{}` format; docs/catalog.md says what writes it", format::SCHEMA)]
     Format(#[from] serde_json::Error),
-    /// The file has a format that this version does not know.
+    /// The file has a format that this version of quench does not support.
     #[error("`schema` must be `{}`; take a program or a catalog of the same age: {written}", format::SCHEMA)]
     Schema {
-        /// The written schema.
+        /// The value of `schema` in the file.
         written: Box<str>,
     },
-    /// A name that cannot be part of a reference.
+    /// The name of an image cannot be a component of a repository.
     #[error("`name` must be one component of a repository, such as `nginx`: {0}")]
     Name(Box<str>),
     /// Two images have the same name.
     #[error("two images have the same `name`; leave one of them out: {0}")]
     Duplicate(Box<str>),
-    /// An upstream is not a reference to a repository.
+    /// The `ref` of an upstream repository is not a registry and a repository.
     #[error("image `{image}`: `upstream[].ref` must be a registry and a repository, without a tag: {reference}")]
     Upstream {
         /// The hardened image.
         image: Box<str>,
-        /// The written reference.
+        /// The value of `ref` in the file.
         reference: Box<str>,
-        /// The parse error, if it is no reference.
+        /// The parse error; `None` if `ref` is a reference with a tag or digest.
         source: Option<ParseError>,
     },
-    /// A pattern is not one of the supported forms.
+    /// A `tag_match` is not one of the supported forms of patterns.
     #[error("image `{image}`: `tag_match` must be a word, with `^` or `$` at its ends, or `^(?!.*word).*$`: {pattern}")]
     TagMatch {
         /// The hardened image.
         image: Box<str>,
-        /// The written pattern.
+        /// The pattern in the file.
         pattern: Box<str>,
     },
-    /// A part of a tag has characters that no tag may have.
+    /// A part of a tag (stem, suffix or flavor) has characters that are not allowed in tags.
     #[error("image `{image}`: a part of a tag may have letters, digits, `_`, `.` and `-`: {part}")]
     Tag {
         /// The hardened image.
         image: Box<str>,
-        /// The written part.
+        /// The part of the tag in the file.
         part: Box<str>,
     },
-    /// A port is invalid.
+    /// A port of an image is invalid.
     #[error("image `{image}`: `ports` must be like `8080/tcp`: {port}")]
     Port {
         /// The hardened image.
         image: Box<str>,
-        /// The written port.
+        /// The port in the file.
         port: Box<str>,
     },
-    /// Facts about a start that cannot be read.
+    /// The facts about an image's start (`start`) are invalid.
     #[error("image `{image}`: `start` must be as docs/starts.md says")]
     Start {
         /// The hardened image.
         image: Box<str>,
-        /// What is wrong with them.
+        /// The error in the facts.
         source: serde_json::Error,
     },
-    /// A vendor that cannot be read.
+    /// The `vendor` of the catalog is invalid.
     #[error("`vendor` must be as docs/catalog.md says")]
     Vendor(#[source] serde_json::Error),
 }
 
 impl Catalog {
-    /// Reads the catalog that the program embeds.
+    /// Parses the catalog that is embedded in the program.
     #[expect(clippy::missing_panics_doc, reason = "a test parses it, and it cannot change after that")]
     pub fn embedded() -> Self {
         Self::parse(&Self::embedded_text()).expect("a test parses the embedded catalog")
@@ -146,8 +147,8 @@ impl Catalog {
         String::from_utf8(bytes).expect("the build script packed a text")
     }
 
-    /// Reads a catalog file: JSON in the format `dhi-images/1`. Unknown fields are ignored; absent and null fields have
-    /// defaults.
+    /// Parses a catalog file: JSON in the format `dhi-images/1`. Unknown fields are ignored; absent and null fields
+    /// have defaults.
     pub fn parse(json: &str) -> Result<Self, CatalogError> {
         let file: format::File = serde_json::from_str(json)?;
         if let Some(schema) = file.schema.filter(|schema| **schema != *format::SCHEMA) {
@@ -181,30 +182,30 @@ impl Catalog {
         catalog
     }
 
-    /// Returns the hardened image of a name.
+    /// Returns the hardened image with a name, such as `nginx`.
     pub fn get(&self, name: &str) -> Option<&Image> {
         let at = self.images.binary_search_by(|image| image.name().cmp(name)).ok()?;
         self.images.get(at)
     }
 
-    /// Returns who publishes the images; `None` if the catalog does not say.
+    /// Returns the publisher of the images; `None` if the catalog does not state it.
     pub fn vendor(&self) -> Option<&Vendor> {
         self.vendor.as_ref()
     }
 
-    /// Returns the start facts that name something the catalog does not have, each with its image.
+    /// Returns the mistakes in the facts about starts, such as a flavor that no build has, with the images' names.
     pub fn start_problems(&self) -> impl Iterator<Item = (&str, StartProblem)> {
         let with_facts = self.images.iter().filter_map(|image| Some((image, image.start()?)));
         with_facts.flat_map(|(image, start)| start.problems(image).into_iter().map(|problem| (image.name(), problem)))
     }
 
-    /// Returns every hardened image, by name.
+    /// Returns all hardened images, sorted by name.
     pub fn images(&self) -> impl ExactSizeIterator<Item = &Image> {
         self.images.iter()
     }
 
-    /// Returns the image that replaces an upstream repository. If several do, an image whose `tag_match` fits the tag
-    /// comes before one that takes any tag.
+    /// Returns the hardened image that replaces an upstream repository. Of several, an image whose `tag_match` fits the
+    /// tag is preferred to an image without `tag_match`.
     pub(crate) fn upstream(&self, reference: &Reference) -> Option<(&Image, &Upstream)> {
         let sources = self.sources(reference.name(), reference).or_else(|| {
             let original = self.registries.original(reference)?;

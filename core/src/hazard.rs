@@ -207,6 +207,8 @@ pub enum Hazard<'a> {
     DigestDropped,
     /// A development build, which runs as root and has a package manager.
     DevVariant,
+    /// A reference in hardened form whose name or tag the catalog does not have.
+    HardenedUnknown,
     /// The pod cannot be given the pull secret that the target needs.
     PullSecretMissing {
         /// The secret that the target needs.
@@ -269,6 +271,7 @@ impl Hazard<'_> {
 }
 
 impl fmt::Display for Hazard<'_> {
+    #[expect(clippy::too_many_lines, reason = "one arm a hazard")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PrivilegedPort { port, uid: Some(uid) } => {
@@ -357,6 +360,7 @@ impl fmt::Display for Hazard<'_> {
             Self::FipsUnavailable => f.write_str("FIPS builds are in mirrors only; set `hardened.repository`"),
             Self::DigestDropped => f.write_str("the pin is dropped and the tag may move; pin it with `verify`"),
             Self::DevVariant => f.write_str("a development build, root and with tools; use a tag without `-dev`"),
+            Self::HardenedUnknown => f.write_str("the catalog has no such hardened image or tag; check both"),
             Self::PullSecretMissing { secret } => write!(f, "the pod does not name the pull secret `{secret}`"),
             Self::PullSecretAbsent { secret } => {
                 write!(f, "the namespace has no Secret `{}`; create it", printable(secret, MAX_WORD))

@@ -1,4 +1,4 @@
-//! Holds the policy: the user's file with what may be rewritten to what, and what each hazard does.
+//! Holds the policy: the user's file that decides which images are rewritten to which, and what each hazard does.
 
 mod check;
 mod file;
@@ -39,7 +39,7 @@ use crate::reference::{ParseError, Reference, is_host_and_port};
 /// The registry of the public catalog.
 pub(crate) const PUBLIC_REGISTRY: &str = "dhi.io";
 
-/// The policy: which images are rewritten to what, and what each hazard does.
+/// A policy: which images are rewritten to which references, and what each hazard does.
 ///
 /// ```
 /// use quench_core::policy::{Mode, Policy};
@@ -54,39 +54,39 @@ pub struct Policy {
     pub mode: Mode,
     /// The form of hardened references.
     pub repository: Repository,
-    /// The match classes whose targets are used.
+    /// The match classes whose hardened tags are used.
     pub matches: Vec<Class>,
-    /// Whether a `-compat` build replaces a plain one that would not run.
+    /// Whether a `-compat` build is used if the plain build would not run.
     pub compat: Compat,
     /// The treatment of misspelt hardened references.
     pub misspelt: Misspelt,
-    /// The platforms that nodes may have, if the pod does not say.
+    /// The platforms of nodes for pods that do not select one, such as `linux/amd64`.
     pub platforms: Vec<Platform>,
-    /// The treatment of digests.
+    /// The treatment of images that are pinned by digest.
     pub digest: Digest,
-    /// The rules before the catalog; the first match wins.
+    /// The rules, which apply before the catalog is asked; the first matching rule wins.
     pub rules: Vec<Rule>,
-    /// The mirrors, for images without a hardened target: the same bytes elsewhere.
+    /// The mirrors: other places of the same bytes, for images without a hardened target.
     pub mirrors: Vec<Mapping>,
-    /// The copies: an image below one is resolved as the image that it copies.
+    /// The copies and pull-through caches: an image on one is resolved as the image that it copies.
     pub aliases: Vec<Mapping>,
     /// The pull secrets that targets need.
     pub pull_secrets: Vec<PullSecret>,
-    /// The webhook's treatment of each kind.
+    /// The webhook's treatment of each kind of workload.
     pub workloads: Workloads,
-    /// The modes of namespaces; the first match wins.
+    /// The modes of some namespaces; the first matching entry wins.
     pub namespaces: Vec<NamespaceMode>,
-    /// The controllers that accept changed pods.
+    /// The controllers that accept changed images in their pods.
     pub owners: Owners,
-    /// How registries are asked whether targets exist; `None` if they are not asked.
+    /// The settings for asking registries whether targets exist; `None` if registries are not asked.
     pub verify: Option<Verify>,
-    /// Who may lower the mode.
+    /// The objects that may lower the mode: namespaces, workloads or containers.
     pub opt_out: OptOut,
     hazards: [Setting; Code::ALL.len()],
 }
 
 impl Default for Policy {
-    /// Creates the policy without a file; [`Policy::DEFAULT_TEXT`] says the same for people.
+    /// Creates the policy that applies without a policy file; [`Policy::DEFAULT_TEXT`] is the same policy as a file.
     fn default() -> Self {
         Self {
             mode: Mode::Enforce,
@@ -116,7 +116,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The default policy as a file, with a remark for each key.
+    /// The default policy as a YAML file, with a comment for each key.
     pub const DEFAULT_TEXT: &str = include_str!("../data/policy.yaml");
 
     /// Returns the action for a certain finding of a hazard.
@@ -124,7 +124,7 @@ impl Policy {
         self.setting(code).action(Certainty::Certain)
     }
 
-    /// What a finding does.
+    /// Returns the action for a finding of a hazard, which may be certain or only possible.
     pub fn action_of(&self, hazard: &Hazard<'_>) -> Action {
         self.setting(hazard.code()).action(hazard.certainty())
     }
@@ -133,14 +133,14 @@ impl Policy {
         self.hazards.get(code as usize).copied().unwrap_or_else(|| code.default_setting())
     }
 
-    /// Sets what a hazard does.
+    /// Sets the action for a hazard.
     pub fn set_hazard(&mut self, code: Code, setting: Setting) {
         if let Some(slot) = self.hazards.get_mut(code as usize) {
             *slot = setting;
         }
     }
 
-    /// Returns the mode of a namespace: of the first entry that matches it, else the policy's.
+    /// Returns the mode of a namespace: that of the first matching entry of `namespaces`, else the policy's mode.
     ///
     /// ```
     /// use quench_core::policy::{Mode, Policy};
@@ -154,12 +154,12 @@ impl Policy {
         self.namespaces.iter().find(|entry| entry.names.matches(namespace)).map_or(self.mode, |entry| entry.mode)
     }
 
-    /// Returns the webhook's treatment of a kind.
+    /// Returns the webhook's treatment of a kind of workload.
     pub fn treatment(&self, kind: Kind) -> Treatment {
         self.workloads.treatment(kind)
     }
 
-    /// Returns the names of the secrets that pulling `image` may need, in the policy's order.
+    /// Returns the names of the policy's pull secrets for an image, in the policy's order.
     pub fn pull_secrets_for(&self, image: &Reference) -> impl Iterator<Item = &str> {
         self.pull_secrets
             .iter()
@@ -167,29 +167,29 @@ impl Policy {
             .map(|secret| secret.name.as_str())
     }
 
-    /// Returns the first rule that matches an image.
+    /// Returns the first rule that matches an image; `None` if no rule does.
     pub fn rule_for(&self, image: &Reference) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.matches(image))
     }
 
-    /// Returns the image that a copy is resolved as; `None` if `aliases` does not apply.
+    /// Returns the original that a copied image is resolved as; `None` if no entry of `aliases` applies.
     pub fn original_of(&self, image: &Reference) -> Option<Result<Reference, ParseError>> {
         Mapping::of(&self.aliases, image).map(|alias| alias.apply(image))
     }
 
-    /// Returns the image on its mirror; `None` if no mirror applies. An image on a mirror is not mirrored again.
+    /// Returns the reference of the same image on a mirror; `None` if no mirror applies or the image is on one already.
     pub fn mirror_of(&self, image: &Reference) -> Option<Result<Reference, ParseError>> {
         let mirror = Mapping::of(&self.mirrors, image).filter(|_| !self.is_mirrored(image))?;
         Some(mirror.apply(image))
     }
 
-    /// Reports whether an image is on a mirror.
+    /// Reports whether an image is on a mirror (below the `to` of an entry of `mirrors`).
     pub fn is_mirrored(&self, image: &Reference) -> bool {
         self.mirrors.iter().any(|mirror| mirror.to.holds(image))
     }
 
-    /// Returns the registries, with ports, that the policy names for targets. No other registry is contacted: the
-    /// author of a pod must not choose what quench connects to.
+    /// Returns the registries, with ports, that the policy names for targets. quench contacts no other registry, so
+    /// that the author of a pod cannot choose the hosts that quench connects to.
     ///
     /// ```
     /// use quench_core::policy::Policy;
@@ -210,12 +210,13 @@ impl Policy {
         named.filter(move |registry| is_host_and_port(registry) && seen.insert(*registry))
     }
 
-    /// Whether `target` is in the public catalog; without a target, whether [`Policy::repository`] is.
+    /// Reports whether a target is in the registry of the public catalog; without a target, whether
+    /// [`Policy::repository`] is.
     pub fn is_public(&self, target: Option<&Reference>) -> bool {
         target.map_or_else(|| self.repository.registry(), Reference::registry) == PUBLIC_REGISTRY
     }
 
-    /// Reports whether an image may be the result of a rule for another image.
+    /// Reports whether a rule may replace another image by this image.
     pub fn is_given_by_rule(&self, image: &Reference) -> bool {
         self.rules.iter().any(|rule| match rule.effect() {
             Effect::Keep => false,
@@ -224,24 +225,24 @@ impl Policy {
     }
 }
 
-/// Whether a `-compat` build replaces a plain one that would not run.
+/// Whether a `-compat` build is used if the plain build would not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Compat {
-    /// Use the `-compat` build if it removes a hazard that keeps the image.
+    /// Uses the `-compat` build if a hazard would keep the image with the plain build, but not with this one.
     Auto,
-    /// Use plain builds only.
+    /// Uses plain builds only.
     Never,
 }
 
-/// The treatment of misspelt hardened references. Guides spread `dhi.io/dhi/nginx`, and operators that compose
-/// references from registry, path and prefix produce it.
+/// The treatment of misspelt hardened references such as `dhi.io/dhi/nginx`. Guides contain them, and operators
+/// produce them that compose references from registry, path and prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Misspelt {
-    /// Leave the image alone.
+    /// Leaves the image unchanged.
     Keep,
-    /// Use the image that is meant.
+    /// Replaces the reference by the hardened image that it means.
     Repair,
 }
 
@@ -249,10 +250,10 @@ pub enum Misspelt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Digest {
-    /// A pinned image stays pinned, to the target's digest.
+    /// Pins the target to its own digest if the image was pinned.
     Pin,
-    /// Every target is pinned.
+    /// Pins every target to its digest.
     Always,
-    /// Targets have a tag only.
+    /// Uses targets by tag only.
     Drop,
 }

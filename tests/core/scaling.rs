@@ -135,6 +135,47 @@ fn one_container_of_four_times_the_size_does_too() {
     }
 }
 
+/// Facts about a start are asked of each variable, word and mount once, however many rows an image has.
+#[test]
+fn facts_about_starts_are_asked_once() {
+    let (policy, catalog) = (Policy::default(), Catalog::embedded());
+    let list = |count: usize, entry: &str| vec![entry; count].join(",");
+    for (what, image, before, entry, after) in [
+        (
+            "variables of upstream's start",
+            "mariadb:12.3.2",
+            r#""env":["#,
+            r#"{"name":"MARIADB_RANDOM_ROOT_PASSWORD","value":"x"}"#,
+            "]",
+        ),
+        (
+            "variables of a pattern",
+            "grafana/grafana:13.2.0",
+            r#""env":["#,
+            r#"{"name":"GF_AWS_A_REGION","value":"x"}"#,
+            "]",
+        ),
+        ("variables that are empty", "mariadb:12.3.2", r#""env":["#, r#"{"name":"MARIADB_DATABASE","value":""}"#, "]"),
+        ("words", "hashicorp/vault:2.0.4", r#""args":["#, r#""server""#, "]"),
+        ("words that are not known yet", "redis:8.10.1", r#""args":["#, r#""$(A)""#, "]"),
+        (
+            "words of a shell",
+            "redis:8.10.1",
+            r#""command":["sh","-c","exec redis-server"],"args":["#,
+            r#""x x x x x""#,
+            "]",
+        ),
+        ("mounts", "nginx:1.31.4", r#""volumeMounts":["#, r#"{"name":"v","mountPath":"/etc/nginx/templates/x"}"#, "]"),
+    ] {
+        let body = |count: usize| {
+            let container = format!(r#"{{"name":"c","image":"{image}",{before}{}{after}}}"#, list(count, entry));
+            pod(1, &container, "", "", false)
+        };
+        let (small, large) = (time(&body(10_000), &policy, &catalog), time(&body(40_000), &policy, &catalog));
+        assert!(large < small * 10 + Duration::from_millis(300), "{what}: {small:?}, four times as many: {large:?}");
+    }
+}
+
 #[test]
 fn lists_have_an_end() {
     let body = pod(70_000, "{}", "", "", false);

@@ -1,14 +1,15 @@
-//! The tags that the catalog declares.
+//! Lists the tags that the catalog declares.
 
 use std::fmt;
 
 use super::facts::{BuildId, Facts, Sheet};
 use super::image::{Build, Image, Line};
+use super::tag::version::Version;
 
-/// The flavor with a shell and upstream's entrypoint.
+/// The flavor of builds that have a shell and upstream's entrypoint.
 pub(crate) const COMPAT: &str = "compat";
 
-/// A runtime tag that the catalog declares: `STEM[-OS][-FLAVOR]`. It displays as the tag.
+/// A tag of a runtime build that the catalog declares: `STEM[-OS][-FLAVOR]`. It displays as the tag.
 #[derive(Clone, Copy)]
 pub struct Declared<'c> {
     pub(crate) image: &'c Image,
@@ -19,7 +20,7 @@ pub struct Declared<'c> {
 }
 
 impl<'c> Declared<'c> {
-    /// Returns the full version that the tag names today.
+    /// Returns the full version that the tag points to in this catalog, such as `1.31.4` for the tag `1.31`.
     pub fn version(&self) -> &'c str {
         self.line.version()
     }
@@ -34,8 +35,8 @@ impl<'c> Declared<'c> {
         self.build.flavor.as_deref()
     }
 
-    /// Reports whether the tag names a full version, so that it does not move: the first stem of its line, also without
-    /// the build number (`26.6.0` of `26.6.0-0`).
+    /// Reports whether the tag names a full version, so that it does not move: the first stem of its line, with or
+    /// without the build number (`26.6.0` of `26.6.0-0`).
     pub fn is_full(&self) -> bool {
         self.line.is_full(self.stem)
     }
@@ -49,13 +50,13 @@ impl<'c> Declared<'c> {
         Facts { start: self.image.start(), build, ..facts }
     }
 
-    /// Returns the `-compat` build of the same version and operating system, if it is published.
+    /// Returns the `-compat` build of the same version and operating system; `None` if the catalog has none.
     pub fn compat(&self) -> Option<Self> {
         self.with_flavor(COMPAT)
     }
 
-    /// Returns the build of the same version and operating system with a flavor; `None` if it is not published, or if this one has a
-    /// flavor itself.
+    /// Returns the build of the same version and operating system with a flavor; `None` if the catalog declares none,
+    /// or if this build has a flavor itself.
     pub fn with_flavor(&self, flavor: &str) -> Option<Self> {
         let other = |build: &&Build| build.flavor.as_deref() == Some(flavor) && build.os == self.build.os;
         let Self { image, stem, suffix, .. } = *self;
@@ -96,7 +97,7 @@ impl Line {
 }
 
 impl Image {
-    /// Returns every runtime tag that the catalog declares.
+    /// Returns every tag of the image's runtime builds that the catalog declares.
     pub fn tags(&self) -> impl Iterator<Item = Declared<'_>> {
         self.builds.iter().flat_map(move |build| {
             let bare = build.bare_only.iter().filter_map(move |stem| Some((build.line_of_bare(stem)?, stem, "")));
@@ -108,12 +109,32 @@ impl Image {
         })
     }
 
-    /// Returns the runtime build that a tag names.
+    /// Returns the declared tag with this text, such as `1.31-alpine3.24`; `None` if the catalog does not declare it.
     pub fn tag(&self, tag: &str) -> Option<Declared<'_>> {
         self.tags().find(|declared| declared.is(tag))
     }
 
-    /// Returns the default build: the default version on the default operating system, of the plainest flavor.
+    /// Reports whether a hardened tag may exist: the catalog declares it or did so earlier, it is a development build, or its version is
+    /// newer than the declared ones of its line.
+    pub(crate) fn may_have(&self, tag: &str) -> bool {
+        let is_known = self.tag(tag).is_some() || tag.ends_with("-dev");
+        is_known || self.past_versions().any(|past| tag.starts_with(past)) || self.is_after(tag)
+    }
+
+    fn is_after(&self, tag: &str) -> bool {
+        let Some(version) = Version::of(tag) else { return false };
+        let numbers = version.numbers();
+        let line = numbers.get(..version.line().max(1)).unwrap_or(numbers);
+        let stems = self.builds.iter().flat_map(|build| &build.lines).flat_map(|line| &line.stems);
+        let known: Vec<_> = stems.filter_map(|stem| Version::of(stem)).collect();
+        let mut of_line = known.iter().filter(|known| known.numbers().starts_with(line)).peekable();
+        match of_line.peek() {
+            Some(_) => of_line.all(|known| numbers > known.numbers()),
+            None => known.iter().all(|known| numbers > known.numbers()),
+        }
+    }
+
+    /// Returns the default build: the default version on the default operating system, without a flavor if possible.
     pub fn default_build(&self) -> Option<Declared<'_>> {
         let plain = |build: &&Build| build.flavor.is_none() && self.is_default(&build.os);
         self.newest(plain).or_else(|| self.newest(|build| self.is_default(&build.os))).or_else(|| self.newest(|_| true))
@@ -125,12 +146,12 @@ impl Image {
         self.default_build().map_or_else(whole, |build| build.facts())
     }
 
-    /// Returns the newest version in the catalog's spelling.
+    /// Returns the version of the default build, in the catalog's spelling.
     pub fn newest_version(&self) -> &str {
         self.default_build().map_or(&*self.default_version, |build| build.version())
     }
 
-    /// Returns the default version's full version among some builds; that of their first line if none has it.
+    /// Returns the tag of the default version among some builds; the tag of their first line if none has that version.
     fn newest(&self, among: impl Fn(&&Build) -> bool) -> Option<Declared<'_>> {
         let lines =
             || self.builds.iter().filter(&among).flat_map(|build| build.lines.iter().map(move |line| (build, line)));

@@ -1,45 +1,45 @@
-//! The facts of a hardened image that decide whether a container runs on it: user, ports, programs.
+//! Holds the facts of a hardened image that decide whether a container runs on it, such as user, ports and programs.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::start::Start;
 
-/// The facts of one build, from its line, else its variant, else the image.
+/// The facts of one build. Each fact comes from the build's line, else from its variant, else from the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts<'c> {
-    /// The number of the user that it runs as.
+    /// The number (uid) of the user that the image runs as.
     pub run_as: u32,
-    /// The name of that user, if the definition states one; the published configuration may hold either.
+    /// The name of the user, if the image's definition has one. The published image may state name or number.
     pub run_as_name: Option<&'c str>,
-    /// The declared ports.
+    /// The ports that the image declares (`EXPOSE`).
     pub ports: &'c [Port],
-    /// The entrypoint; empty if there is none.
+    /// The entrypoint; empty if the image has none.
     pub entrypoint: &'c [Box<str>],
-    /// The default arguments.
+    /// The default arguments (`CMD`).
     pub cmd: &'c [Box<str>],
-    /// The shells, such as `bash`; empty if there is none.
+    /// The names of the image's shells, such as `bash`; empty if it has none.
     pub shell: &'c [Box<str>],
-    /// The architectures, such as `amd64`; empty if unknown.
+    /// The architectures of the image, such as `amd64`; empty if unknown.
     pub platforms: &'c [Box<str>],
-    /// The working directory, if one is set.
+    /// The working directory; `None` if the image sets none.
     pub workdir: Option<&'c str>,
-    /// The contents, if known of this build.
+    /// The programs, packages and directories of the build; `None` if unknown.
     pub contents: Option<&'c Contents>,
-    /// What upstream's start does that the image's does not, where the catalog knows.
+    /// The facts about upstream's start; `None` if the catalog has none.
     pub start: Option<&'c Start>,
-    /// Which build it is.
+    /// The build that the facts are about.
     pub build: BuildId<'c>,
 }
 
-/// Which build of an image some facts are about; empty where they are about none that is declared.
+/// The identity of a build; all fields are empty if the facts are not about a declared build.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BuildId<'c> {
     /// The operating system, such as `debian-13`.
     pub os: &'c str,
-    /// The flavor; empty for the plain build.
+    /// The flavor, such as `contrib`; empty for the plain build.
     pub flavor: &'c str,
-    /// The full version.
+    /// The full version, such as `1.31.4`.
     pub version: &'c str,
 }
 
@@ -50,16 +50,16 @@ impl Facts<'_> {
     }
 }
 
-/// The contents of an image by its definition. The files of its packages are not listed.
+/// The contents of an image, from its definition. The files of its packages are not listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contents {
-    /// The programs, by absolute path.
+    /// The absolute paths of the programs.
     pub programs: Vec<Box<str>>,
-    /// The packages, with `=VERSION` if the definition pins one.
+    /// The packages, with `=VERSION` if the definition pins a version.
     pub packages: Vec<Box<str>>,
-    /// The directories that root does not own.
+    /// The directories whose owner is not root.
     pub owned_directories: Vec<OwnedDirectory>,
-    /// The user as the definition writes it: a name or a number.
+    /// The user in the definition: a name or a number.
     pub user: Option<Box<str>>,
 }
 
@@ -70,27 +70,27 @@ impl Contents {
     }
 }
 
-/// A directory that root does not own.
+/// A directory of an image whose owner is not root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnedDirectory {
-    /// The absolute path.
+    /// The absolute path of the directory.
     pub path: Box<str>,
-    /// The owner, if known.
+    /// The number of the owner; `None` if unknown.
     pub uid: Option<u32>,
-    /// The group, if known.
+    /// The number of the group; `None` if unknown.
     pub gid: Option<u32>,
-    /// The mode in octal, if the definition sets one.
+    /// The permissions in octal, such as `0755`; `None` if the definition does not set them.
     pub mode: Option<Box<str>>,
 }
 
-/// A declared port, or a range of ports.
+/// A port or range of ports that an image declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Port {
     /// The first port of the range.
     pub first: u16,
-    /// The last port of the range; equal to the first for a single port.
+    /// The last port of the range; equal to `first` for a single port.
     pub last: u16,
-    /// The protocol.
+    /// The protocol of the port.
     pub protocol: Protocol,
 }
 
@@ -141,7 +141,7 @@ impl fmt::Display for Port {
     }
 }
 
-/// The facts that one level of a catalog file states.
+/// The facts that one level of a catalog file states: image, variant or line.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sheet {
     pub(super) run_as: Option<u32>,
@@ -154,7 +154,7 @@ pub(super) struct Sheet {
     pub(super) workdir: Option<Box<str>>,
 }
 
-/// The user of an image whose file names none: nearly every hardened image has it.
+/// The uid of an image whose file states no user; nearly all hardened images run as 65532.
 const NONROOT: u32 = 65532;
 
 impl Sheet {
@@ -170,17 +170,17 @@ impl Sheet {
             && workdir.is_none()
     }
 
-    /// Returns the facts of a build, given its levels with the closest first.
+    /// Returns the facts of a build from its levels, ordered from the closest (line) to the farthest (image).
     pub(super) fn facts<'c>(sheets: &[Option<&'c Self>], contents: Option<&'c Contents>) -> Facts<'c> {
         fn closest<'c, T>(sheets: &[Option<&'c Sheet>], fact: impl Fn(&'c Sheet) -> Option<T>) -> Option<T> {
             sheets.iter().flatten().find_map(|sheet| fact(sheet))
         }
         let run_as = closest(sheets, |sheet| sheet.run_as).unwrap_or(NONROOT);
-        // Contents are known per operating system and flavor. If different kinds of build share them, such as an SDK
-        // and its runtime, the user tells whose contents they are.
+        // The catalog has contents per operating system and flavor. Different kinds of builds may share an entry, such
+        // as an SDK and its runtime; the contents then belong to the build with the same user.
         let is_root = |contents: &Contents| contents.user.as_deref().map(|user| matches!(user, "root" | "0"));
         let contents = contents.filter(|contents| is_root(contents).is_none_or(|root| root == (run_as == 0)));
-        // A level that states a number without a name removes the name as well.
+        // A level that states only a number also replaces the name of a farther level.
         let named = sheets.iter().flatten().find(|sheet| sheet.run_as.is_some() || sheet.run_as_name.is_some());
         let name = named.and_then(|sheet| sheet.run_as_name.as_deref());
         Facts {

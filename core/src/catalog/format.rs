@@ -1,4 +1,5 @@
-//! The format `dhi-images/1` of catalog files. Unknown fields are ignored; absent and null fields are the same.
+//! Reads the format `dhi-images/1` of catalog files (docs/catalog.md). Unknown fields are ignored; a null field counts
+//! as absent.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,7 +13,7 @@ use super::CatalogError;
 use super::facts::{Contents, OwnedDirectory, Sheet};
 use super::registries::Copied;
 
-/// The value of `schema`.
+/// The value of `schema` in a catalog file.
 pub(crate) const SCHEMA: &str = "dhi-images/1";
 
 #[derive(Deserialize)]
@@ -33,7 +34,7 @@ pub(crate) struct Image {
     pub(crate) past_versions: Option<Vec<Box<str>>>,
     pub(crate) scheme: Option<Box<str>>,
     pub(crate) contents: Option<Ordered<PartialContents>>,
-    /// Read apart, so that an error names the image.
+    /// The facts about the start, parsed later so that an error can name the image.
     pub(super) start: Option<Box<RawValue>>,
     pub(super) repository: Option<Box<str>>,
     has_shell: Option<bool>,
@@ -64,7 +65,7 @@ pub(crate) struct Default {
     pub(crate) version: Option<Box<str>>,
 }
 
-/// The builds of several version lines for one operating system.
+/// The builds of several version lines for one operating system and flavor.
 #[derive(Deserialize)]
 pub(crate) struct Variant {
     pub(crate) os: Option<Box<str>>,
@@ -94,10 +95,10 @@ pub(crate) struct Variant {
     workdir_by_line: ByLine<Box<str>>,
 }
 
-/// A fact of some lines, by their full versions.
+/// The values of a fact for some lines, by the full version of the line.
 type ByLine<T> = Option<HashMap<Box<str>, T>>;
 
-/// The contents that differ from the default build's.
+/// The contents of a build, as far as they differ from the default build's.
 #[derive(Default, Clone, Deserialize)]
 pub(crate) struct PartialContents {
     programs: Option<Vec<Box<str>>>,
@@ -106,11 +107,11 @@ pub(crate) struct PartialContents {
     pub(crate) user: Option<Box<str>>,
 }
 
-/// The path, owner, group and mode of a directory.
+/// A directory: its path, owner, group and permissions.
 type Owned = (Box<str>, Option<u32>, Option<u32>, Option<Box<str>>);
 
 impl Image {
-    /// Returns the facts of the whole image; fails with the first invalid port.
+    /// Returns the facts of the whole image; the error is the first invalid port.
     pub(super) fn sheet(&mut self) -> Result<Sheet, Box<str>> {
         Ok(Sheet {
             run_as: self.run_as,
@@ -126,7 +127,7 @@ impl Image {
 }
 
 impl Variant {
-    /// Returns the facts of these builds that differ from the image's.
+    /// Returns the variant's facts, as far as they differ from the image's; the error is the first invalid port.
     pub(super) fn sheet(&mut self) -> Result<Sheet, Box<str>> {
         Ok(Sheet {
             run_as: self.run_as,
@@ -140,7 +141,7 @@ impl Variant {
         })
     }
 
-    /// Returns the facts of one line that differ from the variant's.
+    /// Returns the facts of one line, as far as they differ from the variant's; the error is the first invalid port.
     pub(super) fn sheet_of(&mut self, version: &str) -> Result<Sheet, Box<str>> {
         fn take<T>(facts: &mut ByLine<T>, version: &str) -> Option<T> {
             facts.as_mut()?.remove(version)
@@ -164,7 +165,7 @@ impl Variant {
 }
 
 impl PartialContents {
-    /// Returns the contents of a build; lists that it lacks are those of `default`.
+    /// Returns the contents of a build; absent fields are taken from the default build.
     pub(crate) fn over(self, default: Option<&Contents>) -> Contents {
         let owned = |(path, uid, gid, mode)| OwnedDirectory { path, uid, gid, mode };
         Contents {
@@ -183,12 +184,12 @@ fn ports(ports: Option<Vec<Box<str>>>) -> Result<Option<Vec<super::facts::Port>>
     ports.map(|ports| ports.into_iter().map(|port| port.parse().map_err(|_| port)).collect()).transpose()
 }
 
-/// Returns the shells; a file may state only that there is one.
+/// Returns the names of the shells; `sh` if the file only states that the image has a shell.
 fn shell(shell: Option<Vec<Box<str>>>, has_shell: Option<bool>) -> Option<Vec<Box<str>>> {
     shell.or_else(|| Some(if has_shell? { vec!["sh".into()] } else { Vec::new() }))
 }
 
-/// The images of a file, each converted before the next one is read, which halves the memory.
+/// The images of a catalog file. Each is converted before the next one is read, which halves the memory.
 pub(crate) struct Images(pub(super) Result<Vec<super::Image>, CatalogError>);
 
 impl<'de> Deserialize<'de> for Images {
@@ -216,7 +217,7 @@ impl<'de> Deserialize<'de> for Images {
     }
 }
 
-/// An object with its keys in the file's order.
+/// A JSON object whose keys keep the order of the file.
 pub(crate) struct Ordered<T>(pub(crate) Vec<(Box<str>, T)>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {

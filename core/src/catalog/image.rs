@@ -1,4 +1,4 @@
-//! One hardened image: the upstream repositories that it replaces, and the tags that it declares.
+//! Describes one hardened image: the upstream repositories that it replaces, and its builds.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use super::facts::{Contents, Sheet};
 use super::pattern::TagPattern;
 use super::start::Start;
 
-/// A hardened image.
+/// A hardened image. Two images are equal if their names are.
 pub struct Image {
     pub(super) name: Box<str>,
     pub(super) upstreams: Vec<Upstream>,
-    /// The runtime builds, the newest operating system first.
+    /// The runtime builds; the newest operating system comes first.
     pub(crate) builds: Vec<Build>,
     pub(super) past_versions: Vec<Box<str>>,
     pub(super) scheme: Option<Box<str>>,
     pub(super) default_os: Box<str>,
     pub(super) default_version: Box<str>,
-    /// Whether any tag has no operating system in it.
+    /// Whether any tag leaves out the operating system.
     pub(crate) has_bare_tags: bool,
     pub(crate) vocabulary: Vocabulary,
     pub(super) sheet: Sheet,
@@ -25,14 +25,14 @@ pub struct Image {
     pub(super) repository: Option<Box<str>>,
 }
 
-/// The words in an image's own tags.
+/// The words that occur in the image's own tags, to split upstream's tags by.
 #[derive(Debug, Default)]
 pub(crate) struct Vocabulary {
-    /// The words of runtime stems after the first one: `jdk25` in `11.0.25-jdk25`.
+    /// The words in the stems of runtime builds after the first word: `jdk25` in `11.0.25-jdk25`.
     pub(crate) stem: Vec<Box<str>>,
-    /// The words of stems that exist as development builds only.
+    /// The words in the stems and flavors of development builds.
     pub(crate) development: Vec<Box<str>>,
-    /// The flavors of runtime builds, the longest first.
+    /// The flavors of runtime builds; the longest comes first, since a flavor may begin with another one.
     pub(crate) flavors: Vec<Box<str>>,
 }
 
@@ -47,18 +47,18 @@ pub struct Upstream {
     pub(super) note: Option<Box<str>>,
 }
 
-/// The relation of an upstream repository to the hardened image. Every role but [`Self::Substitute`] maps.
+/// The relation of an upstream repository to the hardened image. A [`Self::Substitute`] is never rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
-    /// The repository where upstream publishes now.
+    /// Upstream publishes the image in this repository now.
     Primary,
-    /// The same images under another name.
+    /// The repository has the same images under another name.
     Alias,
-    /// The repository where upstream published earlier.
+    /// Upstream published the image in this repository earlier.
     Legacy,
-    /// A repository that is claimed to be the same: only a version that the catalog declares confirms it.
+    /// The repository is claimed to have the same image; only a version that the catalog declares confirms the claim.
     Claim,
-    /// Another program, which behaves differently.
+    /// The hardened image is another program, which behaves differently.
     Substitute,
 }
 
@@ -70,14 +70,14 @@ pub(crate) struct Build {
     pub(crate) flavor: Option<Box<str>>,
     pub(super) suffixes: Vec<Box<str>>,
     pub(crate) lines: Vec<Line>,
-    /// The stems without an operating system, such as `v1.36.4` or `latest`.
+    /// The stems whose tags always leave out the operating system, such as `v1.36.4` or `latest`.
     pub(crate) bare_only: Vec<Box<str>>,
     pub(super) sheet: Sheet,
-    /// The index into the image's contents.
+    /// The index of the build's contents in the image's list of contents; `None` if the build has no entry of its own.
     pub(super) contents: Option<usize>,
 }
 
-/// One version of one build: its stems, the full version first, then shorter ones.
+/// One version of a build with its stems: the full version first, then shorter ones (`1.31.4`, `1.31`, `1`).
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) stems: Vec<Box<str>>,
@@ -86,7 +86,7 @@ pub(crate) struct Line {
 }
 
 impl Image {
-    /// Returns the name in the hardened registry, such as `nginx`.
+    /// Returns the image's name in the hardened registry, such as `nginx`.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -96,12 +96,12 @@ impl Image {
         &self.upstreams
     }
 
-    /// Returns the versions that an earlier revision of the catalog declared.
+    /// Returns the versions that only an earlier revision of the catalog declared.
     pub fn past_versions(&self) -> impl Iterator<Item = &str> {
         self.past_versions.iter().map(|version| &**version)
     }
 
-    /// Returns why the image's versions differ from upstream's; `None` if they line up.
+    /// Returns the reason why the image's versions do not correspond to upstream's; `None` if they do.
     pub fn scheme(&self) -> Option<&str> {
         self.scheme.as_deref()
     }
@@ -111,12 +111,12 @@ impl Image {
         !self.builds.is_empty()
     }
 
-    /// What upstream's start does that the hardened one does not, where the catalog knows. Nothing is judged by it where it does not.
+    /// Returns the facts about upstream's start; `None` if the catalog has none, so that no hazard is found from them.
     pub fn start(&self) -> Option<&Start> {
         self.start.as_deref()
     }
 
-    /// The repository that has the image, where its name does not say.
+    /// Returns the repository of the image, if it cannot be derived from the image's name.
     pub fn repository(&self) -> Option<&str> {
         self.repository.as_deref()
     }
@@ -141,7 +141,7 @@ impl fmt::Debug for Image {
 }
 
 impl PartialEq for Image {
-    /// Names are unique in a catalog.
+    /// Compares the names, which are unique in a catalog.
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
@@ -150,7 +150,7 @@ impl PartialEq for Image {
 impl Eq for Image {}
 
 impl Build {
-    /// Returns the line of a stem without an operating system: `v1.36.4` belongs to 1.36.4, and `latest` to the newest.
+    /// Returns the line of a stem in `bare_only`: the line of 1.36.4 for `v1.36.4`, the newest line for `latest`.
     pub(crate) fn line_of_bare(&self, stem: &str) -> Option<&Line> {
         let version = stem.strip_prefix('v').unwrap_or(stem);
         self.lines.iter().find(|line| line.has(version)).or(self.lines.first())
@@ -168,17 +168,17 @@ impl Line {
 }
 
 impl Upstream {
-    /// Returns the canonical name, such as `docker.io/library/nginx`.
+    /// Returns the canonical name of the repository, such as `docker.io/library/nginx`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns the relation to the hardened image.
+    /// Returns the repository's relation to the hardened image.
     pub fn role(&self) -> Role {
         self.role
     }
 
-    /// Returns the confidence of the mapping: `certain`, `high`, `medium` or `low`.
+    /// Returns the catalog's confidence in the mapping: `certain`, `high`, `medium` or `low`.
     pub fn confidence(&self) -> Option<&str> {
         self.confidence.as_deref()
     }
@@ -188,12 +188,12 @@ impl Upstream {
         self.note.as_deref()
     }
 
-    /// Returns the flavor that upstream puts into the repository's name, such as `contrib`.
+    /// Returns the flavor that is part of the upstream repository's name, such as `contrib`.
     pub fn flavor(&self) -> Option<&str> {
         self.flavor.as_deref()
     }
 
-    /// Reports whether a tag of the repository belongs to this image; no tag counts as `latest`.
+    /// Reports whether a tag of the upstream repository belongs to this image; `None` counts as `latest`.
     pub fn answers(&self, tag: Option<&str>) -> bool {
         self.tag_match.as_ref().is_none_or(|pattern| pattern.matches(tag.unwrap_or("latest")))
     }

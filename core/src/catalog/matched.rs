@@ -1,4 +1,4 @@
-//! The relation of an image to hardened images.
+//! Describes the relation of a pod's image to the hardened images.
 
 use std::fmt;
 
@@ -6,29 +6,29 @@ use serde::{Serialize, Serializer};
 
 use super::Class;
 
-/// The relation of an image to hardened images.
+/// The relation of a pod's image to the hardened images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Match {
-    /// The catalog's answer for the image's repository and tag.
+    /// The catalog was asked about the image's repository and tag.
     Catalog(Class),
     /// The image is hardened already.
     Hardened,
-    /// The same image from a mirror.
+    /// A mirror has the same image, or the image is on a mirror already.
     Mirror,
-    /// A rule of the policy applies.
+    /// A rule of the policy matches the image.
     Rule,
 }
 
 impl Match {
-    /// No hardened image corresponds.
+    /// The match of an image without a corresponding hardened image.
     pub const NONE: Self = Self::Catalog(Class::None);
 
-    /// Returns every match, the classes of the catalog first.
+    /// Returns all matches; the classes of the catalog come first.
     pub fn all() -> impl Iterator<Item = Self> {
         Class::ALL.into_iter().map(Self::Catalog).chain([Self::Hardened, Self::Mirror, Self::Rule])
     }
 
-    /// Returns the word in policies, `explain` and metrics.
+    /// Returns the word for the match in policies, `explain` and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Catalog(class) => class.name(),

@@ -1,7 +1,7 @@
-//! Reads `tag_match`: which tags of an upstream repository belong to an image, if two images share the repository.
+//! Parses `tag_match`, the pattern of the tags that belong to an image if several images share an upstream repository.
 
-/// Words that a tag contains, starts or ends with, or must not contain: the part of regular expressions that catalogs
-/// use.
+/// A word that a tag must contain, start with or end with, or must not contain. Catalogs write it as a regular
+/// expression and use no more of regular expressions than this.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TagPattern {
     word: Box<str>,
@@ -11,8 +11,8 @@ pub(crate) struct TagPattern {
 }
 
 impl TagPattern {
-    /// Reads `WORD`, `^WORD`, `WORD$` and `^WORD$`, each with `.*` where that changes nothing, and the negative
-    /// look-aheads `^(?!WORD)` and `^(?!.*WORD)`, also before `.*$`. A dot in a word is written `\.`.
+    /// Parses `WORD`, `^WORD`, `WORD$` and `^WORD$`, each also with a redundant `.*`, and the negative look-aheads
+    /// `^(?!WORD)` and `^(?!.*WORD)`, also before `.*$`. A dot in a word is written `\.`. `None` for other patterns.
     pub(super) fn parse(pattern: &str) -> Option<Self> {
         let (start, rest) = strip(pattern, '^');
         let (negated, start, rest) =
@@ -51,7 +51,7 @@ impl TagPattern {
             }
     }
 
-    /// Returns the word that only names the image and says nothing about the build: `dind` in `29-dind`.
+    /// Returns the word that selects the image and does not name a build, such as `dind` in the tag `29-dind`.
     pub(crate) fn word(&self) -> Option<&str> {
         (!self.negated && !self.start).then_some(&*self.word)
     }

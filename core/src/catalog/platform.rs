@@ -1,4 +1,4 @@
-//! The platforms that images are built for and that nodes have.
+//! Parses the platforms that images are built for and that nodes have.
 
 /// The platform of a node: Linux on an architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -7,12 +7,12 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Returns the platforms of nearly every hardened image.
+    /// Returns the platforms that nearly every hardened image is built for.
     pub(crate) fn default_list() -> Vec<Self> {
         ["amd64", "arm64"].map(|architecture| Self { architecture: architecture.into() }).into()
     }
 
-    /// Reads `linux/amd64` or `linux/arm/v7`; `None` for anything else.
+    /// Parses a platform such as `linux/amd64` or `linux/arm/v7`; `None` for other texts.
     pub(crate) fn parse(written: &str) -> Option<Self> {
         let written = written.strip_prefix("linux/")?;
         let (architecture, variant) = written.split_once('/').map_or((written, None), |(a, v)| (a, Some(v)));
@@ -22,7 +22,7 @@ impl Platform {
         (known(architecture) && variant.is_none_or(known)).then(|| Self { architecture: architecture.into() })
     }
 
-    /// Returns the architecture in the spelling of image indexes and node labels.
+    /// Returns the architecture in the spelling of image indexes and node labels, such as `amd64`.
     pub fn architecture(&self) -> &str {
         &self.architecture
     }

@@ -1,4 +1,4 @@
-//! Converts a catalog file to images with valid names and tags, the newest operating system first.
+//! Converts the parsed catalog file to images with valid names and tags, with the newest operating system first.
 
 use std::cmp::Reverse;
 
@@ -142,30 +142,30 @@ impl Vocabulary {
     }
 }
 
-/// Reports whether builds are runtime builds. A development build replaces no image: it runs as root and holds a
+/// Reports whether a variant is a runtime build. Development builds are left out: they run as root and contain a
 /// package manager.
 pub(crate) fn is_runtime(variant: &format::Variant) -> bool {
     variant.dev.as_deref() != Some("only")
 }
 
-/// Checks the characters of a part of a tag. A part may be empty, and may begin with `-`.
+/// Reports whether a text has only characters that tags may have. A part of a tag may be empty or begin with `-`.
 fn is_part(part: &str) -> bool {
     part.len() < 128 && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }
 
-/// Returns the default operating system of a file that names none: the one that tags leave out.
+/// Returns the default operating system of an image whose file states none: the one that tags leave out.
 fn bare_os(variants: &[format::Variant]) -> Option<Box<str>> {
     let bare = |variant: &&format::Variant| variant.suffix.iter().flatten().any(|suffix| suffix.is_empty());
     variants.iter().filter(|variant| is_runtime(variant)).find(bare).or(variants.first())?.os.clone()
 }
 
-/// Returns the numbers that order operating systems: `alpine-3.24` is newer than `alpine-3.9`.
+/// Returns the release of an operating system as numbers, which order `alpine-3.24` after `alpine-3.9`.
 pub(crate) fn release(os: &str) -> Vec<u32> {
     let release = os.rsplit('-').next().unwrap_or_default();
     release.split('.').map(|number| number.parse().unwrap_or_default()).collect()
 }
 
-/// Returns the contents of all builds with their keys, the default build's first.
+/// Returns the contents of all builds, and their keys in the file (`OS` or `OS+FLAVOR`); the default build comes first.
 fn contents(file: Option<format::Ordered<format::PartialContents>>, os: &str) -> (Vec<Box<str>>, Vec<Contents>) {
     let mut listed = file.map(|listed| listed.0).unwrap_or_default();
     let whole = listed.iter().position(|(key, _)| **key == *os);

@@ -1,23 +1,22 @@
-//! Registries that hold another registry's images: public copies, and Amazon's regional ones.
+//! Recognizes registries that have another registry's images: public copies, and Amazon's regional registries.
 
 use serde::Deserialize;
 
 use crate::reference::Reference;
 
-/// The copies and accounts for catalog files that list none.
+/// The copies and the Amazon accounts for catalog files that list none.
 ///
-/// They are facts about registries, not about hardened images. The fields `copies` and `amazon_accounts` of a catalog
-/// file replace them.
+/// The fields `copies` and `amazon_accounts` of a catalog file replace them.
 const BUILT_IN: &str = include_str!("../../data/registries.json");
 
-/// A copy: the images below `from` are the images below `to`, byte for byte.
+/// A copy of a registry: the images below `from` are byte for byte the images below `to`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Copied {
     from: Box<str>,
     to: Box<str>,
 }
 
-/// The registries that hold another registry's images.
+/// The registries that have another registry's images.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct Registries {
     copies: Vec<Copied>,
@@ -25,7 +24,7 @@ pub(super) struct Registries {
 }
 
 impl Registries {
-    /// Creates the list from a catalog file; absent fields have the built-in values.
+    /// Creates the list from the fields of a catalog file; the built-in values replace absent fields.
     pub(super) fn new(copies: Option<Vec<Copied>>, accounts: Option<Vec<Box<str>>>) -> Result<Self, serde_json::Error> {
         let built_in: Self = serde_json::from_str(BUILT_IN)?;
         Ok(Self {
@@ -34,7 +33,7 @@ impl Registries {
         })
     }
 
-    /// Returns the name of the image that a reference is a copy of.
+    /// Returns the name of the original of a copied image; `None` if the reference is not on a copy.
     pub(super) fn original(&self, reference: &Reference) -> Option<String> {
         self.copies.iter().find_map(|copy| {
             let rest = reference.name().strip_prefix(&*copy.from)?.strip_prefix('/')?;
@@ -45,7 +44,7 @@ impl Registries {
     }
 
     /// Reports whether Amazon publishes add-on images in a registry: `ACCOUNT.dkr.ecr.REGION.amazonaws.com` with one of
-    /// its accounts, in any region.
+    /// Amazon's accounts and any region.
     pub(super) fn is_amazon(&self, registry: &str) -> bool {
         let region = || {
             let host = registry.strip_suffix(".cn").unwrap_or(registry).strip_suffix(".amazonaws.com")?;

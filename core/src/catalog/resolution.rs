@@ -1,4 +1,4 @@
-//! The catalog's answer for an upstream reference, with the reason.
+//! Describes the catalog's answer for an upstream reference: the hardened tag, how certain it is, and the reason.
 
 use std::fmt;
 
@@ -7,33 +7,33 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Declared, Facts, Image};
 
-/// The certainty that a hardened tag corresponds to an upstream one, the most certain first.
+/// The certainty that a hardened tag corresponds to an upstream tag; the most certain class comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// The catalog declares the same version.
+    /// The catalog declares a tag with the same full version.
     Exact,
-    /// The catalog declares the same short tag. It moves like the original, but may name another patch.
+    /// The catalog declares the same short tag, such as `1.31`. Both tags move, but may point to different patches.
     Alias,
-    /// An earlier revision of the catalog declared the version: it can most likely be pulled, but gets no fixes.
+    /// An earlier revision of the catalog declared the version. It can most likely still be pulled, but gets no fixes.
     Past,
-    /// The catalog declares the minor line, with another patch.
+    /// The catalog declares the minor line of the version, with another patch.
     Line,
-    /// The reference has no version, so the newest line is a guess.
+    /// The reference has no version, so the tag of the newest line is a guess.
     Floating,
-    /// The version is newer than the catalog: only a registry knows whether it is published.
+    /// The version is newer than the catalog, so only a registry knows whether it is published.
     Unlisted,
-    /// Nothing corresponds.
+    /// No hardened tag corresponds.
     #[serde(skip)]
     None,
 }
 
 impl Class {
-    /// Every class.
+    /// All classes, the most certain first.
     pub const ALL: [Self; 7] =
         [Self::Exact, Self::Alias, Self::Past, Self::Line, Self::Floating, Self::Unlisted, Self::None];
 
-    /// Returns the word in policies, `explain` and metrics.
+    /// Returns the word for the class in policies, `explain` and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Exact => "exact",
@@ -59,25 +59,24 @@ impl Serialize for Class {
     }
 }
 
-/// The answer for one reference.
+/// The catalog's answer for one upstream reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolution<'c> {
-    /// The certainty of the answer.
+    /// The certainty that the hardened tag corresponds.
     pub class: Class,
-    /// The hardened image for the repository, also if no tag corresponds.
+    /// The hardened image for the repository, even if no tag corresponds.
     pub image: Option<&'c Image>,
-    /// The hardened tag; `None` exactly for [`Class::None`].
+    /// The hardened tag; `None` if and only if the class is [`Class::None`].
     pub tag: Option<String>,
-    /// The declared build of the tag. For undeclared tags the closest build: of the same line, else the image's
-    /// default.
+    /// The declared build of the tag; for an undeclared tag, the closest build: one of the same line, else the newest.
     pub build: Option<Declared<'c>>,
-    /// The reason.
+    /// The reason for the answer.
     pub reason: Reason<'c>,
 }
 
 impl<'c> Resolution<'c> {
-    /// Returns the facts of the hardened build, or of the default build if only the repository matches. `None` if the
-    /// repository is not in the catalog, or holds another program.
+    /// Returns the facts of the hardened build; those of the default build if only the repository matches. `None` if
+    /// the repository is not in the catalog, or its hardened image is another program.
     pub fn facts(&self) -> Option<Facts<'c>> {
         if let Reason::Substitute { .. } = self.reason {
             return None;
@@ -94,124 +93,124 @@ impl<'c> Resolution<'c> {
     }
 }
 
-/// The reason for an answer; it displays as a sentence.
+/// The reason for the catalog's answer. It displays as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason<'c> {
-    /// Reason for [`Class::Exact`].
+    /// The reason for [`Class::Exact`]: the catalog declares the same version.
     SameVersion {
-        /// Upstream's distribution, if no build has it and the default one is used.
+        /// The distribution in upstream's tag, if the image has no build for it and the default build is used.
         instead_of: Option<Box<str>>,
     },
-    /// Reason for [`Class::Alias`].
+    /// The reason for [`Class::Alias`]: the catalog declares the same short tag.
     SameTag {
-        /// The version that the tag names today.
+        /// The full version that the hardened tag points to in this catalog.
         today: &'c str,
-        /// Upstream's distribution, if no build has it and the default one is used.
+        /// The distribution in upstream's tag, if the image has no build for it and the default build is used.
         instead_of: Option<Box<str>>,
     },
-    /// Reason for [`Class::Past`].
+    /// The reason for [`Class::Past`]: only an earlier revision of the catalog declared the version.
     Withdrawn {
-        /// The newest tag of its line.
+        /// The newest declared tag of the same line.
         live: Option<Declared<'c>>,
     },
-    /// Reason for [`Class::Line`].
+    /// The reason for [`Class::Line`]: the catalog declares another patch of the line.
     OtherPatch {
         /// The requested version.
         version: Box<str>,
-        /// The newest tag of its line.
+        /// The newest declared tag of the same line.
         live: Declared<'c>,
-        /// The operating system that has exactly this version.
+        /// Another operating system, if a build for it has exactly the requested version.
         elsewhere: Option<&'c str>,
     },
-    /// Reason for [`Class::Floating`].
+    /// The reason for [`Class::Floating`]: the reference has no version.
     NewestLine {
         /// The shortest tag of the newest line.
         live: Declared<'c>,
     },
-    /// Reason for [`Class::Unlisted`].
+    /// The reason for [`Class::Unlisted`]: the version is newer than the catalog.
     AfterSnapshot {
-        /// The newest version in the catalog.
+        /// The newest version of the image in the catalog.
         newest: &'c str,
     },
     /// No hardened image replaces the repository.
     UnknownRepository,
-    /// The catalog has another program for the repository.
+    /// The hardened image for the repository is another program ([`Role::Substitute`](super::Role::Substitute)).
     Substitute {
-        /// The difference.
+        /// The difference, as the catalog describes it.
         note: Option<&'c str>,
     },
-    /// The catalog has development builds only, or the tag asks for one.
+    /// The catalog has only development builds of the image, or the tag asks for a development build.
     DevelopmentOnly,
-    /// The reference has a digest only, which names an upstream image and nothing else.
+    /// The reference has a digest and no tag, so its version is unknown.
     DigestOnly,
-    /// The image is for Windows.
+    /// The upstream tag is for Windows.
     Windows,
-    /// The image is a FIPS build; these exist in mirrored repositories only.
+    /// The upstream tag is a FIPS build. Hardened FIPS builds exist in mirrored repositories only.
     Fips,
-    /// The image is not built for the architecture.
+    /// The hardened image is not built for the architecture in the tag.
     NoPlatform {
-        /// The architecture, as the catalog writes it.
+        /// The architecture in the catalog's spelling, such as `arm64`.
         platform: &'static str,
     },
-    /// The tag has no version.
+    /// The upstream tag has no version.
     NoVersion {
-        /// The tag.
+        /// The upstream tag.
         tag: Box<str>,
     },
-    /// The tag is a commit id that the catalog does not have.
+    /// The upstream tag is a commit id that is not in the catalog.
     Commit,
-    /// The catalog has no version of the line.
+    /// The catalog has no version of the requested line.
     NoLine {
-        /// The newest version in the catalog.
+        /// The newest version of the image in the catalog.
         newest: &'c str,
     },
-    /// The image's versions do not line up with upstream's.
+    /// The hardened image's version numbers do not correspond to upstream's.
     OtherScheme {
-        /// The difference.
+        /// The difference, as the catalog describes it.
         why: &'c str,
     },
-    /// The catalog has the line, but neither the version nor its short tag.
+    /// The catalog has the line, but neither the requested version nor its short tag.
     NeverDeclared {
-        /// The requested stem, in the catalog's spelling.
+        /// The requested stem (the tag without operating system and flavor), in the catalog's spelling.
         stem: Box<str>,
-        /// The newest tag of its line.
+        /// The newest declared tag of the same line.
         live: Declared<'c>,
     },
-    /// The catalog has the line, but not on that operating system.
+    /// The catalog does not have the line on the requested operating system.
     NoBase {
-        /// The operating system, as upstream writes it.
+        /// The operating system in upstream's spelling, such as `bookworm`.
         base: Box<str>,
-        /// The same version or line on another operating system.
+        /// A tag of the same version or line on another operating system.
         live: Option<Declared<'c>>,
     },
-    /// The catalog has the line on that operating system, but not the version.
+    /// The catalog has the line on the requested operating system, but not the version.
     OtherPatchOnBase {
-        /// The operating system, as upstream writes it.
+        /// The operating system in upstream's spelling, such as `bookworm`.
         base: Box<str>,
-        /// The same version on another operating system.
+        /// A tag of the same version on another operating system.
         live: Declared<'c>,
     },
-    /// The version exists on operating systems other than the default one.
+    /// The catalog has the version, but not on the default operating system.
     OtherBase {
-        /// The same version on one of these.
+        /// A tag of the same version on another operating system.
         live: Declared<'c>,
     },
-    /// The version exists with a flavor only.
+    /// The catalog has the version with a flavor only.
     Flavored {
-        /// The same version with a flavor.
+        /// A tag of the same version with a flavor.
         live: Declared<'c>,
     },
-    /// A word of the tag is neither an operating system nor a flavor of the image.
+    /// A word of the upstream tag is neither an operating system nor a flavor of the image.
     NoBuild {
-        /// The word.
+        /// The unknown word.
         word: Box<str>,
-        /// The rest of the tag.
+        /// The stem of the tag: its version and the words that belong to it.
         stem: Box<str>,
     },
 }
 
-/// Displays a newest tag, with its version if the tag does not spell it.
+/// Displays a declared tag, and its full version if that differs from the tag's stem: `1.31 (1.31.4)`.
 struct Live<'d, 'c>(&'d Declared<'c>);
 
 impl fmt::Display for Live<'_, '_> {

@@ -1,4 +1,5 @@
-//! Facts about how upstream starts an image, and what the hardened image does not do of that. docs/starts.md tells how to write them.
+//! Holds the facts about how upstream's image starts, and the parts of its start that the hardened image lacks.
+//! docs/starts.md explains how to write them.
 //!
 //! ```
 //! use quench_core::catalog::{Catalog, Effect};
@@ -20,160 +21,160 @@ use serde::{Deserialize, Serialize};
 pub use self::check::StartProblem;
 pub use self::condition::{Condition, ConditionError, Pattern, Word};
 
-/// How upstream starts an image, and what is lost of it in the hardened one.
+/// How upstream's image starts, and the differences of the hardened image's start.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Start {
-    /// What upstream's image starts.
+    /// The command, user and ports of upstream's image.
     pub upstream: UpstreamStart,
-    /// Paths of upstream's programs, or folders of them, that the hardened image does not have.
+    /// The paths of upstream's programs, or folders of programs, that the hardened image does not have.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<Box<str>>,
-    /// What the builds of each flavor do with arguments; the empty flavor is the plain build.
+    /// The handling of a container's arguments by the builds of each flavor; the empty flavor is the plain build.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub builds: BTreeMap<Box<str>, BuildStart>,
-    /// The flavor that is what upstream's image is, where the plain build is less.
+    /// The flavor that corresponds to upstream's image, if the plain build contains less, such as `compat` of airflow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counterpart: Option<Box<str>>,
-    /// Variables that only upstream's start reads.
+    /// The environment variables that only upstream's start reads.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub variables: Vec<Variables>,
-    /// Folders and files that only upstream's start, configuration or user reads.
+    /// The folders and files that only upstream's start, configuration or user reads.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub folders: Vec<Folders>,
-    /// Forms of arguments that upstream's start takes and the hardened one does not.
+    /// The forms of arguments that upstream's start accepts and the hardened image does not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub arguments: Vec<Arguments>,
-    /// Defaults that upstream's build or start changes.
+    /// The defaults of the program that upstream's build or start changes and the hardened image does not.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub defaults: Vec<ChangedDefault>,
-    /// What the hardened start needs of the user that it runs as.
+    /// The requirements of the hardened start on the user that it runs as.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<User>,
-    /// Where upstream's image keeps data.
+    /// The folders where upstream's image keeps data.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub data: Vec<Data>,
-    /// Where upstream's image reads its configuration.
+    /// The paths where upstream's image reads its configuration.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub config: Vec<Place>,
-    /// Sockets that upstream's image makes.
+    /// The sockets that upstream's image creates.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sockets: Vec<Place>,
-    /// How sure the facts about the image as a whole are.
+    /// The certainty of the facts about the image as a whole.
     #[serde(skip_serializing_if = "Sure::is_certain")]
     pub sure: Sure,
-    /// Where the facts were read. The embedded catalog does without.
+    /// The sources of the facts, such as a script with its commit; left out of the embedded catalog.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Box<str>>,
-    /// What else is known, and no pod shows.
+    /// Further remarks for people, which no hazard uses.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Box<str>>,
 }
 
-/// What upstream's image starts, and as whom.
+/// The command, user and ports of upstream's image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UpstreamStart {
-    /// Its entrypoint.
+    /// The entrypoint of upstream's image.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub entrypoint: Vec<Box<str>>,
-    /// Its default arguments.
+    /// The default arguments of upstream's image (`CMD`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub arguments: Vec<Box<str>>,
-    /// Whether a script starts the program.
+    /// Whether the entrypoint is a script that starts the program.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub script: bool,
-    /// The user of the image.
+    /// The uid in upstream's image (`USER`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<u32>,
-    /// The user that its script changes to.
+    /// The uid that the entrypoint script changes to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drops_to: Option<u32>,
-    /// Its working folder.
+    /// The working directory of upstream's image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workdir: Option<Box<str>>,
-    /// The ports that it declares, such as `80/tcp`.
+    /// The ports that upstream's image declares, such as `80/tcp`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<Box<str>>,
 }
 
 impl UpstreamStart {
-    /// Returns the user that the program runs as, if known: the one that upstream's script changes to, else the image's.
+    /// Returns the uid that upstream's program runs as: `drops_to`, else `user`; `None` if unknown.
     pub fn runs_as(&self) -> Option<u32> {
         self.drops_to.or(self.user)
     }
 
-    /// Returns the declared TCP ports; ranges and invalid ports are left out.
+    /// Returns the TCP ports that upstream's image declares; ranges and invalid ports are left out.
     pub fn tcp_ports(&self) -> impl Iterator<Item = u16> {
         self.ports.iter().filter_map(|port| port.strip_suffix("/tcp").unwrap_or(port).parse().ok())
     }
 }
 
-/// What the hardened builds of a flavor do with a container's arguments.
+/// The handling of a container's arguments (`args`) by the hardened builds of a flavor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuildStart {
-    /// Where arguments go.
+    /// The receiver of the arguments.
     pub arguments: Passing,
-    /// What a first argument without a dash is.
+    /// The meaning of a first argument that does not begin with a dash; `None` if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_word: Option<FirstWord>,
-    /// The subcommands of the program, where all of them are known.
+    /// The subcommands of the program, if all of them are known; empty otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subcommands: Vec<Box<str>>,
 }
 
-/// Where the arguments of a container go.
+/// The receiver of a container's arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Passing {
-    /// They are executed as a command.
+    /// The arguments are executed as a command.
     Exec,
-    /// The program gets them.
+    /// The arguments are passed to the program.
     Program,
-    /// They are ignored, or break the start.
+    /// The arguments are ignored, or break the start.
     Fixed,
 }
 
-/// What the hardened image takes a first argument without a dash for.
+/// The meaning of a first argument without a dash to the hardened image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FirstWord {
-    /// A program.
+    /// The argument is the name of a program to start.
     Program,
-    /// A mistake.
+    /// The program does not accept such an argument.
     Never,
-    /// A subcommand.
+    /// The argument is a subcommand of the program.
     Subcommand,
-    /// A file.
+    /// The argument is a file.
     File,
-    /// Nothing: it is ignored.
+    /// The argument is ignored.
     Ignored,
-    /// The server's name, and nothing else.
+    /// The program accepts only the server's name.
     Only,
 }
 
-/// What is lost where the hardened start does not do what upstream's does; the worst first.
+/// The loss if the hardened start does not do the same as upstream's; the worst effect comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {
     /// A security setting is lost.
     Open,
-    /// Data is not found, or written elsewhere.
+    /// Data is not found, or is written to another place.
     Data,
-    /// It starts, and other pods get no answer.
+    /// The container starts, but other pods get no answer from it.
     Unreachable,
-    /// It does not start.
+    /// The container does not start.
     Refuses,
-    /// A database, a user or a file is not made.
+    /// A database, a user or a file is not created.
     Absent,
-    /// A default takes the place of a setting.
+    /// The program uses a default instead of a setting.
     #[serde(rename = "default")]
     Fallback,
 }
 
 impl Effect {
-    /// The effect as catalogs spell it.
+    /// Returns the effect's word in catalogs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -186,14 +187,14 @@ impl Effect {
     }
 }
 
-/// How sure a fact is.
+/// The certainty of a fact.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sure {
-    /// Read in the scripts and definitions of both sides, or seen.
+    /// The fact was read in upstream's and the hardened image's scripts and definitions, or was seen in a test.
     #[default]
     Certain,
-    /// Read on one side, or inferred.
+    /// The fact was read for one of the two images only, or was inferred.
     Likely,
 }
 
@@ -204,21 +205,21 @@ impl Sure {
     }
 }
 
-/// Variables that only upstream's start reads.
+/// Environment variables that only upstream's start reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variables {
-    /// Their names. Where several rows have a variable, the longest name holds.
+    /// The names of the variables. If several rows match a variable, the row with the longest name applies.
     pub names: Vec<Pattern>,
-    /// What is lost.
+    /// The loss in the hardened image.
     pub effect: Effect,
-    /// How sure that is.
+    /// The certainty of this row.
     #[serde(default, skip_serializing_if = "Sure::is_certain")]
     pub sure: Sure,
-    /// When it is: all of these.
+    /// The conditions of this row, all of which must hold.
     #[serde(default, rename = "if", skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
-    /// Values that the hardened image behaves like anyway.
+    /// The values of the variables that equal the behavior of the hardened image, so that the row does not apply.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fine: Vec<Box<str>>,
 }
@@ -227,107 +228,107 @@ pub struct Variables {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Folders {
-    /// Their paths. A mount at or below one of them is ignored.
+    /// The paths of the folders and files. The hardened image ignores a volume mounted at or below one of them.
     pub paths: Vec<Box<str>>,
-    /// What is lost.
+    /// The loss in the hardened image.
     pub effect: Effect,
-    /// How sure that is.
+    /// The certainty of this row.
     #[serde(default, skip_serializing_if = "Sure::is_certain")]
     pub sure: Sure,
-    /// When it is: all of these.
+    /// The conditions of this row, all of which must hold.
     #[serde(default, rename = "if", skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
-    /// Where the hardened image reads it.
+    /// The path that the hardened image reads instead; `None` if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead: Option<Box<str>>,
 }
 
-/// A form of arguments that the hardened image does not take as upstream's does.
+/// A form of arguments that the hardened image handles differently from upstream's image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Arguments {
-    /// The form.
+    /// The form of the arguments.
     pub form: Form,
-    /// What is lost.
+    /// The loss in the hardened image.
     pub effect: Effect,
-    /// How sure that is.
+    /// The certainty of this row.
     #[serde(default, skip_serializing_if = "Sure::is_certain")]
     pub sure: Sure,
-    /// When it is: all of these.
+    /// The conditions of this row, all of which must hold.
     #[serde(default, rename = "if", skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
-    /// Arguments of that form; with `name-first`, the first of them is the name.
+    /// Example arguments of the form; the first of a [`Form::NameFirst`] is the program's name.
     pub example: Vec<Box<str>>,
-    /// What to do about it.
+    /// The advice in the warning, such as a flag to add; `None` for the form's usual advice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cure: Option<Box<str>>,
 }
 
-/// What a container's arguments begin with.
+/// The beginning of a container's arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
-    /// The program's own name.
+    /// The arguments begin with the program's own name.
     NameFirst,
-    /// Another program's name.
+    /// The arguments begin with another program's name.
     OtherProgramFirst,
-    /// A path, or a file.
+    /// The arguments begin with a path or a file.
     PathFirst,
-    /// A flag.
+    /// The arguments begin with a flag.
     FlagsFirst,
-    /// A subcommand: what the conditions say.
+    /// The arguments begin with a subcommand, which only the row's conditions describe.
     Subcommand,
 }
 
-/// A default of upstream's image that the hardened one does not have.
+/// A default of upstream's image that the hardened image does not have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangedDefault {
-    /// What the hardened image does: the rest of a sentence that begins with "hardened".
+    /// The behavior of the hardened image: the rest of a sentence that begins with "hardened".
     pub hardened: Box<str>,
-    /// What to do about it.
+    /// The advice in the warning.
     pub cure: Box<str>,
-    /// What is lost.
+    /// The loss in the hardened image.
     pub effect: Effect,
-    /// How sure that is.
+    /// The certainty of this row.
     #[serde(default, skip_serializing_if = "Sure::is_certain")]
     pub sure: Sure,
-    /// When it is: all of these.
+    /// The conditions of this row, all of which must hold.
     #[serde(default, rename = "if", skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
-    /// When it is not: any of these.
+    /// The conditions any of which prevents the row from applying.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unless: Vec<Condition>,
 }
 
-/// What the hardened start needs of the user that it runs as.
+/// The requirements of the hardened start on the user that it runs as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
-    /// Folders that the start writes and that only the image's own user may write.
+    /// The folders that the start writes, and that only the image's own user may write.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub writes: Vec<Box<str>>,
     /// Whether the user must be in `/etc/passwd`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub listed: bool,
-    /// What the start makes of root.
+    /// The behavior of the start as root; `None` if it runs as any user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<Root>,
-    /// How sure that is.
+    /// The certainty of this row.
     #[serde(default, skip_serializing_if = "Sure::is_certain")]
     pub sure: Sure,
-    /// When it does: all of these.
+    /// The conditions of these requirements, all of which must hold.
     #[serde(default, rename = "if", skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
 }
 
-/// What the hardened start makes of root.
+/// The behavior of the hardened start as root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Root {
-    /// It does not start as root, while upstream's does.
+    /// The hardened image does not start as root, while upstream's does.
     Refused,
-    /// It does not start as another user.
+    /// The hardened image starts only as root.
     Required,
 }
 
@@ -335,35 +336,35 @@ pub enum Root {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
-    /// Its path.
+    /// The path of the folder.
     pub path: Box<str>,
-    /// Where the hardened image keeps it, where that is elsewhere.
+    /// The path in the hardened image; `None` if it is the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_to: Option<Box<str>>,
-    /// The user that upstream's image writes it as, where that is known.
+    /// The uid that upstream's image writes the data as; `None` if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<u32>,
-    /// Whether the program refuses data of another user, whatever its group.
+    /// Whether the program refuses data that another user owns, regardless of its group.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sole_owner: bool,
-    /// Variables and flags that say where the data is.
+    /// The variables and flags that set the folder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told_by: Vec<Box<str>>,
-    /// Of which builds that is so: all of these.
+    /// The conditions on the build, all of which must hold.
     #[serde(default, rename = "if", skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
 }
 
-/// A path of upstream's image, and where the hardened one has it.
+/// A path in upstream's image, and the same file's path in the hardened image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
-    /// Its path.
+    /// The path in upstream's image.
     pub path: Box<str>,
-    /// Where the hardened image has it, where that is elsewhere.
+    /// The path in the hardened image; `None` if it is the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_to: Option<Box<str>>,
-    /// When that is so: all of these.
+    /// The conditions of this row, all of which must hold.
     #[serde(default, rename = "if", skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
 }

@@ -1,8 +1,8 @@
-//! Finds the hardened tag for an upstream tag.
+//! Finds the hardened tag that corresponds to an upstream tag.
 //!
 //! `request` splits an upstream tag into a stem (the version and its words), an operating system and a flavor.
-//! `resolve` finds these among the declared tags, `newest` among the tags that a registry lists. `version` compares
-//! versions.
+//! `resolve` finds the parts among the tags that the catalog declares, `newest` among the tags that a registry lists.
+//! `version` compares versions.
 
 mod distribution;
 mod find;

@@ -1,10 +1,10 @@
-//! Catalog files: what is taken, what is refused, and whose facts are whose.
+//! Tests which catalog files are accepted, which are refused, and which build gets which facts.
 
 use serde_json::{Value, json};
 
 use super::*;
 
-/// A catalog of one image, which has `fields` beside its name and upstream.
+/// Parses a catalog of one image, which has `fields` besides its name and upstream repository.
 fn catalog(fields: &Value) -> Result<Catalog, CatalogError> {
     let mut image = json!({"name": "app", "upstream": [{"ref": "example.com/app"}]});
     for (field, value) in fields.as_object().unwrap() {
@@ -143,7 +143,8 @@ fn facts_are_those_of_the_closest_level() {
     assert_eq!(inside("2.0.1-alpine"), inside("2.0.1"));
 }
 
-/// An SDK and its runtime share what is known of their operating system: only the one with that user has it.
+/// An SDK and its runtime share an entry of contents for their operating system; only the build with the entry's user
+/// gets the contents.
 #[test]
 fn contents_belong_to_builds_with_their_user() {
     let catalog = catalog(&json!({

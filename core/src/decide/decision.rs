@@ -119,7 +119,7 @@ impl<'c> Decision<'c> {
         };
         let mut decision = Self::about(&reference, policy, catalog, Pass::First);
         // An image under both `mirrors` and `aliases` was resolved as an alias, but still counts as mirrored.
-        let has_arrived = matches!(decision.why, Why::Hardened | Why::Misspelt(_))
+        let has_arrived = matches!(decision.why, Why::Hardened { .. } | Why::Misspelt(_))
             || policy.is_mirrored(&reference)
             || policy.is_given_by_rule(&reference);
         decision.image = if has_arrived { Written::Target(reference) } else { Written::Upstream(reference) };
@@ -153,7 +153,7 @@ impl<'c> Decision<'c> {
             return Self {
                 counterpart: Counterpart::Hardened(image.map(|image| facts_of(image, hardened))),
                 name: image.map(Image::name),
-                ..Self::kept(Match::Hardened, Why::Hardened)
+                ..Self::kept(Match::Hardened, Why::Hardened { may_exist: may_exist(image, hardened) })
             };
         }
         // An image under both `mirrors` and `aliases` is resolved as an alias.
@@ -289,6 +289,12 @@ impl<'c> Decision<'c> {
         Newest::of(class, &resolved.resolution.build?)
     }
 
+    /// Reports whether the image is written like a hardened one of the public catalog, but the catalog knows no such name or tag.
+    pub(crate) fn is_unknown_hardened(&self) -> bool {
+        matches!(self.why, Why::Hardened { may_exist: false })
+            || matches!(self.why, Why::Misspelt(_)) && self.target.used().is_none()
+    }
+
     /// Returns the catalog's name of the hardened image; `None` if none corresponds.
     pub fn name(&self) -> Option<&'c str> {
         self.name
@@ -399,6 +405,12 @@ fn mirror_of<'c>(
 /// declare its tag.
 fn facts_of<'c>(image: &'c Image, reference: &Reference) -> Facts<'c> {
     reference.tag().and_then(|tag| image.tag(tag)).map_or_else(|| image.facts(), |build| build.facts())
+}
+
+/// Reports whether a hardened reference may exist; other registries than the public one are not judged, nor is a reference with a digest.
+fn may_exist(image: Option<&Image>, reference: &Reference) -> bool {
+    let is_known = || image.zip(reference.tag()).is_some_and(|(image, tag)| image.may_have(tag));
+    reference.registry() != PUBLIC_REGISTRY || reference.digest().is_some() || is_known()
 }
 
 /// The image that Istio's injector replaces later; it looks like a reference.

@@ -280,8 +280,10 @@ impl<'p> Plan<'p> {
         }
         let has_candidate = target.is_some() || matches!(counterpart, Counterpart::Candidate(_));
         if let Some(image) = decision.image() {
-            hazard::of_reference(image, counterpart, target, self.policy.is_public(target))
-                .for_each(|it| self.find(it));
+            let is_public = self.policy.is_public(target);
+            for hazard in hazard::of_reference(image, counterpart, target, is_public, decision.is_unknown_hardened()) {
+                self.find(hazard);
+            }
         }
         let managed = decision.name().filter(|_| has_candidate);
         if let Some(hazard) = managed.and_then(|name| hazard::operator_managed(name, || self.composer())) {

@@ -65,6 +65,7 @@ impl Code {
             Self::FipsUnavailable => Row::new(Keep, Candidate),
             Self::DigestDropped => Row::new(Ignore, Candidate).answerable(),
             Self::DevVariant => Row::new(Warn, Hardened),
+            Self::HardenedUnknown => Row::new(Warn, Hardened),
             Self::PullSecretMissing => Row::new(Keep, Candidate).counting_for_mirrors(),
             Self::PullSecretAbsent => Row::new(Warn, Both).counting_for_mirrors(),
             Self::ForeignOwner => Row::new(Keep, Candidate).counting_for_mirrors(),

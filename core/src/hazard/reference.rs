@@ -1,16 +1,17 @@
-//! What the change of a reference itself brings, whatever container it is in.
+//! Finds the hazards of a reference itself, whatever container it is in.
 
 use super::{Counterpart, Hazard};
 use crate::read::workload::Composer;
 use crate::reference::Reference;
 
 /// The hazards of an image `from` that would become `target`, which has a digest or not. `is_public`: whether
-/// hardened images come from the public catalog.
+/// hardened images come from the public catalog. `is_unknown`: whether `from` is in hardened form, but not in the catalog.
 pub(crate) fn of_reference(
     from: &Reference,
     counterpart: &Counterpart<'_>,
     target: Option<&Reference>,
     is_public: bool,
+    is_unknown: bool,
 ) -> impl Iterator<Item = Hazard<'static>> {
     let has_candidate = target.is_some() || matches!(counterpart, Counterpart::Candidate(_));
     let tag = from.tag().unwrap_or_default();
@@ -21,6 +22,7 @@ pub(crate) fn of_reference(
         fips.then_some(Hazard::FipsUnavailable),
         digest.then_some(Hazard::DigestDropped),
         development.then_some(Hazard::DevVariant),
+        is_unknown.then_some(Hazard::HardenedUnknown),
     ]
     .into_iter()
     .flatten()

@@ -1,4 +1,4 @@
-//! Checks a policy file and adds remarks for its author.
+//! Checks a policy file and adds remarks for its author (`quench policy check`).
 
 use std::collections::HashSet;
 use std::fmt;
@@ -13,39 +13,39 @@ use super::{Effect, Policy, Prefix, syntax};
 /// A policy with remarks for its author.
 #[derive(Debug)]
 pub struct Checked {
-    /// The policy.
+    /// The parsed policy.
     pub policy: Policy,
-    /// The remarks on settings that are valid but may not do what was meant.
+    /// The remarks on settings that are valid but may be a mistake, in the order of the file.
     pub notes: Vec<Note>,
 }
 
-/// A remark and its place; it displays as `policy.yaml:3:5: remark`.
+/// A remark with its place in the policy file. It displays as `policy.yaml:3:5: remark`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// The file's name, as the caller gave it.
     pub file: String,
-    /// The line, counted from 1.
+    /// The line of the setting, counted from 1.
     pub line: NonZeroU64,
-    /// The column in characters, counted from 1.
+    /// The column of the setting in characters, counted from 1.
     pub column: NonZeroU64,
-    /// The remark.
+    /// The remark on the setting.
     pub remark: Remark,
 }
 
-/// A remark on a valid policy.
+/// A remark on a valid setting that may be a mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remark {
-    /// `hardened.digest` has no effect, because no registry is asked.
+    /// `hardened.digest` has no effect, because `verify` is missing and no registry is asked for digests.
     DigestWithoutRegistry,
-    /// A registry of a pull secret has no targets.
+    /// No image can be rewritten to a registry of this pull secret.
     SecretUnused {
-        /// The secret's name.
+        /// The name of the Secret.
         secret: String,
-        /// The registry, or registry and path.
+        /// The registry, or registry and path, of the pull secret.
         registry: Prefix,
     },
-    /// Targets without a pull secret.
+    /// No pull secret of the policy is for this target.
     NoSecret(String),
 }
 
@@ -73,7 +73,7 @@ impl fmt::Display for Remark {
 }
 
 impl Checked {
-    /// Reads a policy; `file` is its name in errors and remarks.
+    /// Parses and checks a policy file; `file` is the file's name in errors and remarks.
     ///
     /// ```
     /// use quench_core::policy::Checked;
@@ -116,15 +116,15 @@ impl Checked {
     }
 }
 
-/// The places in the file that remarks are about.
+/// The locations in the policy file that remarks refer to.
 struct Places {
     digest: Option<Location>,
     repository: Option<Location>,
-    /// The `replace` of each rule.
+    /// The locations of `replace` in the rules that have it.
     replace: Vec<Location>,
-    /// The `to` of each mirror.
+    /// The locations of `to` in the mirrors.
     to: Vec<Location>,
-    /// The registries of each secret; `None` if the file lists no secrets.
+    /// The locations of the registries of each pull secret; `None` if the file has no `pullSecrets`.
     registries: Option<Vec<Vec<Location>>>,
 }
 
@@ -155,7 +155,7 @@ impl Places {
 
     fn about_secrets(&self, policy: &Policy, remarks: &mut Vec<(Location, Remark)>) {
         let targets = self.targets(policy);
-        // A copy of a hardened image stays, and its pods get the secret.
+        // An image on an alias of the hardened registry stays, and its pods get the pull secret as well.
         let copies = policy.aliases.iter().map(|alias| format!("{}/", alias.from));
         let reached: HashSet<String> =
             targets.iter().map(|(_, target)| literal(target).to_owned()).chain(copies).collect();
@@ -170,7 +170,7 @@ impl Places {
         }
         let mut named = HashSet::new();
         let registries = || policy.pull_secrets.iter().flat_map(|secret| &secret.registries);
-        // An empty list states that no target needs a secret.
+        // An empty list of `pullSecrets` states that no target needs a pull secret.
         for (location, target) in targets.iter().filter(|_| !policy.pull_secrets.is_empty()) {
             let place = literal(target);
             let host = place.split('/').next().unwrap_or_default().to_owned();
@@ -180,7 +180,7 @@ impl Places {
         }
     }
 
-    /// Returns every place that targets may be in, as written.
+    /// Returns the registries and paths, with placeholders, that images may be rewritten to, and their locations.
     fn targets(&self, policy: &Policy) -> Vec<(Location, String)> {
         let of_secrets = || self.registries.as_ref()?.first()?.first().copied();
         let repository = self.repository.or_else(of_secrets).unwrap_or(Location::UNKNOWN);
@@ -195,12 +195,12 @@ impl Places {
     }
 }
 
-/// Returns the literal beginning of a target.
+/// Returns the text before the first placeholder of a target.
 fn literal(target: &str) -> &str {
     target.split('{').next().unwrap_or_default()
 }
 
-/// Reports whether an image may be both in a place of targets and below a prefix.
+/// Reports whether an image whose reference begins with `place` may be below a prefix.
 fn overlap(place: &str, prefix: &Prefix) -> bool {
     let prefix = prefix.to_string();
     let below = place.strip_prefix(&*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':', '@']));

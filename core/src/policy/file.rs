@@ -1,4 +1,4 @@
-//! Converts the raw file to a policy, checking each key.
+//! Converts the parsed policy file to a policy, and checks the value of each key.
 
 use std::collections::HashSet;
 
@@ -18,7 +18,7 @@ use crate::catalog::{Class, Platform};
 const API_VERSION: &str = "quench.dev/v1alpha1";
 
 impl Policy {
-    /// Reads a policy; `file` is its name in errors.
+    /// Parses a policy file; `file` is the file's name in errors.
     pub fn parse(text: &str, file: &str) -> Result<Self, PolicyError> {
         let read = || {
             let mut policy = Self::default();
@@ -28,7 +28,7 @@ impl Policy {
         read().map_err(|misplaced| PolicyError::at(file, misplaced))
     }
 
-    /// Applies the raw file, key by key.
+    /// Applies the keys of the parsed file to this policy.
     pub(super) fn take(&mut self, written: RawPolicy) -> Result<(), Misplaced> {
         for (key, field, expected) in
             [("apiVersion", written.api_version, API_VERSION), ("kind", written.kind, "Policy")]
@@ -90,7 +90,7 @@ impl Policy {
     }
 }
 
-/// Checks one entry of `matches`: `unlisted` needs a registry that can be asked.
+/// Checks one entry of `matches`: `unlisted` needs `verify`, since only a registry knows such tags.
 fn check_match(written: &Spanned<Class>, asks: bool) -> Result<Class, Misplaced> {
     match written.value {
         Class::Unlisted if !asks => Err((written.referenced, Problem::Unlisted)),

@@ -1,4 +1,4 @@
-//! Matches names by patterns: `*` stands for any text without a `/`, `**` for any text, everything else for itself.
+//! Matches repositories, tags and namespaces by glob patterns: `*` stands for any text without a `/`, `**` for any text.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use super::pattern::{Part, Pattern};
 use super::problem::shown;
 use crate::reference::{ParseError, Reference};
 
-/// The longest pattern of a tag (at most 128 characters) or of a namespace's name.
+/// The longest pattern for tags (at most 128 characters) and names of namespaces (at most 63), in bytes.
 const MAX_WORD: usize = 255;
 
-/// A pattern that must match a whole text.
+/// A glob pattern, which must match the whole of a text.
 #[derive(Clone)]
 pub struct Glob {
     pattern: Box<str>,
@@ -17,12 +17,12 @@ pub struct Glob {
 }
 
 impl Glob {
-    /// Reads a pattern for canonical repositories, such as `ghcr.io/acme/**`.
+    /// Parses a pattern for canonical repositories, such as `ghcr.io/acme/**`.
     pub(super) fn of_repositories(pattern: &str) -> Result<Self, GlobError> {
         if pattern.is_empty() {
             return Err(GlobError::Empty { any: "`**`" });
         }
-        // A text that the pattern matches: if it is no canonical repository, nothing that the pattern matches is one.
+        // A text that the pattern matches. If it is not a canonical repository, the pattern matches none.
         let sample = match pattern.strip_prefix("**") {
             Some(rest) => ["a.a/a", rest].concat(),
             None => match pattern.strip_prefix("*/") {
@@ -52,12 +52,12 @@ impl Glob {
         Self::new(pattern)
     }
 
-    /// Reads a pattern for tags, such as `1.25*`.
+    /// Parses a pattern for tags, such as `1.25*`.
     pub(super) fn of_tags(pattern: &str) -> Result<Self, GlobError> {
         Self::of_words(pattern, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
     }
 
-    /// Reads a pattern for names of namespaces, such as `team-*`.
+    /// Parses a pattern for names of namespaces, such as `team-*`.
     pub(super) fn of_namespaces(pattern: &str) -> Result<Self, GlobError> {
         Self::of_words(pattern, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     }
@@ -99,12 +99,12 @@ impl Glob {
         Ok(Self { pattern: pattern.into(), parts: Pattern::new(parts) })
     }
 
-    /// Reports whether the whole of `text` matches.
+    /// Reports whether the pattern matches the whole text.
     pub fn matches(&self, text: &str) -> bool {
         self.parts.matches(text)
     }
 
-    /// Returns patterns that match everything that this one matches, as far as that is easy to see.
+    /// Returns some of the patterns that match everything that this pattern matches: itself, `*`, `**` and `PREFIX/**`.
     pub(super) fn covering(&self) -> impl Iterator<Item = String> {
         let whole_components = self.pattern.match_indices('/').filter_map(|(slash, _)| self.pattern.get(..=slash));
         let below = whole_components.map(|components| format!("{components}**"));
@@ -133,44 +133,44 @@ impl PartialEq for Glob {
 
 impl Eq for Glob {}
 
-/// The reason why a text is not a pattern.
+/// The error of a text that is not a valid pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GlobError {
     /// The pattern is empty.
     #[error("the pattern is empty; write {any} for any")]
     Empty {
-        /// Examples of valid patterns.
+        /// The pattern that matches any text, as advice.
         any: &'static str,
     },
     /// The pattern has too many stars in a row.
     #[error("only {allowed} stands for other text; remove the further stars")]
     Stars {
-        /// The allowed stars.
+        /// The wildcards that are allowed.
         allowed: &'static str,
     },
-    /// The pattern has a character that no name has.
+    /// The pattern has a character that no such name contains.
     #[error("no name has a `{}`; only `*` stands for other text", .character.escape_default())]
     Character {
         /// The first such character.
         character: char,
     },
-    /// The pattern is only a registry, or only a word.
+    /// The pattern is a registry or a word, and lacks a repository.
     #[error("a registry and a repository are needed; write {}", if *.registry { "`/**` behind the registry for all of its images" } else { "it out, such as `docker.io/library/nginx`" })]
     NoRepository {
-        /// Whether it is a registry.
+        /// Whether the pattern looks like a registry.
         registry: bool,
     },
-    /// The pattern has a tag, which belongs into `tag`.
+    /// The pattern has a tag or digest; tags belong in the key `tag`.
     #[error("tag and digest have no place here; write the tag in `tag`")]
     Tagged,
-    /// The pattern is not in canonical form.
+    /// The pattern is not in canonical form, so it would never match.
     #[error("it would never match; write it out as `{}`", shown(.canonical))]
     NotCanonical {
-        /// The canonical form.
+        /// The pattern in canonical form.
         canonical: String,
     },
-    /// No reference matches the pattern.
+    /// The pattern matches no image reference.
     #[error("it can never match: {0}; only `*` (up to a `/`) and `**` stand for other text")]
     Reference(ParseError),
     /// The pattern is too long.

@@ -1,4 +1,4 @@
-//! The maps whose keys are names from elsewhere: kinds of workloads and codes of hazards.
+//! Parses the maps of the policy file whose keys are kinds of workloads or codes of hazards.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::read::workload::Kind;
 
 const GITOPS: &str = "gitops";
 
-/// `workloads`: a map from kind to treatment, and `gitops`.
+/// The key `workloads`: the treatment of each kind, and of templates that a GitOps tool tracks.
 #[derive(Default)]
 pub(super) struct RawWorkloads {
     pub(super) kinds: Vec<(Kind, Treatment)>,
@@ -71,7 +71,7 @@ impl JsonSchema for RawWorkloads {
     }
 }
 
-/// `hazards`: a map from code to what it does.
+/// The key `hazards`: the setting of each hazard, by its code.
 #[derive(Default)]
 pub(super) struct RawHazards(pub(super) Vec<(Code, Setting)>);
 
@@ -92,7 +92,7 @@ impl<'de> Deserialize<'de> for RawHazards {
                 let mut actions = Vec::new();
                 while let Some(name) = map.next_key::<String>()? {
                     let code = Code::named(&name).ok_or_else(|| A::Error::unknown_field(&name, &NAMES))?;
-                    // Of a hazard that is always certain `auto` would be another word for `keep`.
+                    // `auto` is only allowed for hazards that may be uncertain; for others it would mean `keep`.
                     let setting = match code.default_setting() {
                         Setting::Auto => map.next_value()?,
                         _ => map.next_value::<Action>()?.into(),

@@ -1,4 +1,4 @@
-//! The mode, and how namespaces, kinds and people change it.
+//! Defines the mode, the treatment of kinds, and the objects that may lower the mode.
 
 use std::borrow::Cow;
 
@@ -7,21 +7,21 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::glob::Glob;
 use crate::read::workload::Kind;
 
-/// How far a decision goes, from least to most.
+/// The extent of quench's work on an object, from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Objects are not looked at. YAML 1.1 reads an unquoted `off` as false, and so do tools that write policies.
+    /// quench ignores the object. `false` means the same, because YAML 1.1 parsers read an unquoted `off` as false.
     #[serde(alias = "false")]
     Off,
-    /// The webhook says what would happen and changes nothing.
+    /// The webhook warns what it would change, and changes nothing.
     Warn,
-    /// Images are rewritten.
+    /// quench rewrites the images.
     Enforce,
 }
 
 impl Mode {
-    /// Returns the word in policies, labels and annotations.
+    /// Returns the word for the mode in policies, labels and annotations.
     pub fn name(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -30,21 +30,21 @@ impl Mode {
         }
     }
 
-    /// Returns the mode of that name.
+    /// Returns the mode with a name; `None` if there is none.
     pub fn named(name: &str) -> Option<Self> {
         [Self::Off, Self::Warn, Self::Enforce].into_iter().find(|mode| mode.name() == name)
     }
 }
 
-/// The webhook's treatment of a kind.
+/// The webhook's treatment of a kind of workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Treatment {
-    /// Objects of the kind are rewritten.
+    /// The webhook rewrites objects of the kind.
     Rewrite,
-    /// The person who applies the object is warned; only its pods are rewritten.
+    /// The webhook warns the person who applies the object, and rewrites only its pods.
     Warn,
-    /// Objects of the kind are left alone. False is read as `off`, as in [`Mode`].
+    /// The webhook ignores objects of the kind. `false` means the same, as in [`Mode::Off`].
     #[serde(alias = "false")]
     Off,
 }
@@ -73,12 +73,12 @@ impl JsonSchema for Treatment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workloads {
     treatments: [Treatment; Kind::ALL.len()],
-    /// The treatment of templates that a tool keeps equal to Git, if their kind is rewritten.
+    /// The treatment of templates that Argo CD or Flux keep equal to Git, if their kind is rewritten.
     pub gitops: GitOps,
 }
 
 impl Workloads {
-    /// Returns the treatment of a kind.
+    /// Returns the treatment of a kind of workload.
     pub fn treatment(&self, kind: Kind) -> Treatment {
         self.treatments.get(kind as usize).copied().unwrap_or(Treatment::Off)
     }
@@ -91,8 +91,8 @@ impl Workloads {
 }
 
 impl Default for Workloads {
-    /// Rewrites Pods and `DaemonSets`. A change of another template would start a rollout or drift from Git, so only
-    /// its pods are rewritten.
+    /// Rewrites Pods and `DaemonSets`, and ignores `ReplicaSets`. For other kinds the webhook warns and only the pods
+    /// are rewritten, since a change of the template would start a rollout or differ from Git.
     fn default() -> Self {
         let treatments = Kind::ALL.map(|kind| match kind {
             Kind::Pod | Kind::DaemonSet => Treatment::Rewrite,
@@ -107,27 +107,27 @@ impl Default for Workloads {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GitOps {
-    /// They are rewritten like others: the tool sees a difference from Git.
+    /// Such templates are rewritten like others, so that the tool sees a difference from Git.
     Rewrite,
-    /// The person who applies them is warned; only their pods are rewritten.
+    /// The person who applies such a template is warned; only its pods are rewritten.
     Warn,
 }
 
-/// The mode of some namespaces.
+/// The mode of the namespaces whose names match a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamespaceMode {
     pub(super) names: Glob,
     pub(super) mode: Mode,
 }
 
-/// Who may lower the mode; each includes the ones before.
+/// The objects that may lower the mode; each value includes the ones before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OptOut {
-    /// A namespace, by its label `quench.dev/mode`.
+    /// A namespace may, by its label `quench.dev/mode`.
     Namespace,
-    /// An object or template, by its annotation `quench.dev/mode`.
+    /// An object or pod template may as well, by its annotation `quench.dev/mode`.
     Object,
-    /// A container, by the annotation `quench.dev/skip` around it.
+    /// A single container may as well, by the annotation `quench.dev/skip` of its pod or object.
     Container,
 }

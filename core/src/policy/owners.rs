@@ -1,10 +1,10 @@
-//! The controllers that accept pods with changed images.
+//! Recognizes the controllers that accept changed images in their pods.
 
 use std::fmt;
 
 use crate::read::workload::{Kind, group};
 
-/// The controllers that accept changed pods, beside Kubernetes' own.
+/// The controllers that accept changed images in their pods, besides Kubernetes' own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Owners(Vec<GroupKind>);
 
@@ -13,16 +13,16 @@ impl Owners {
         Self(tolerated)
     }
 
-    /// Reports whether a controller of that API version and kind accepts changed pods.
+    /// Reports whether a controller of an API version and kind accepts changed images in its pods.
     pub fn tolerate(&self, api_version: &str, kind: &str) -> bool {
         let group = group(api_version);
-        // The pod of a static manifest names the node as its owner.
+        // The mirror pod of a static pod has the node as its owner.
         let built_in = Kind::of(group, kind).is_some() || (group, kind) == ("", "Node");
         built_in || self.0.iter().any(|owner| *owner.group == *group && *owner.kind == *kind)
     }
 }
 
-/// A kind of an API group, in any version.
+/// A kind of an API group, in any version, such as `argoproj.io/Workflow`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct GroupKind {
     group: Box<str>,
@@ -30,7 +30,7 @@ pub(super) struct GroupKind {
 }
 
 impl GroupKind {
-    /// Reads `argoproj.io/Workflow`; `None` for anything else.
+    /// Parses a text such as `argoproj.io/Workflow`; `None` for other texts.
     pub(super) fn parse(written: &str) -> Option<Self> {
         let (group, kind) = written.split_once('/')?;
         let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';

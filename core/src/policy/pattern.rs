@@ -1,7 +1,7 @@
-//! Matches texts with gaps, for globs and replacements. Nothing is compiled and nothing backtracks, so thousands of
-//! patterns cost no more than their text.
+//! Matches texts by patterns with gaps, for globs and replacements. Patterns are not compiled and matching does not
+//! backtrack, so thousands of patterns need little memory and time.
 
-/// A text with gaps.
+/// A pattern: literal texts with gaps between them.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern(Vec<Part>);
 
@@ -10,9 +10,9 @@ pub(super) struct Pattern(Vec<Part>);
 pub(super) enum Part {
     /// A literal text.
     Text(Box<str>),
-    /// Any text without some characters.
+    /// A gap: any text that does not contain certain characters.
     Gap {
-        /// The ASCII characters that end the gap.
+        /// The ASCII characters that the gap must not contain.
         without: &'static [u8],
         /// Whether the gap may be empty.
         empty: bool,
@@ -24,10 +24,10 @@ impl Pattern {
         Self(parts)
     }
 
-    /// Reports whether the whole of `text` matches.
+    /// Reports whether the pattern matches the whole text.
     pub(super) fn matches(&self, text: &str) -> bool {
         let (mut parts, mut text) = (&*self.0, text.as_bytes());
-        // Most texts differ at an end, so the ends are compared first.
+        // Most texts differ from the pattern at the beginning or end, so these are compared first.
         if let [Part::Text(first), rest @ ..] = parts {
             let Some(remaining) = text.strip_prefix(first.as_bytes()) else { return false };
             (parts, text) = (rest, remaining);
@@ -46,7 +46,7 @@ impl Pattern {
     }
 }
 
-/// Tracks every position that the parts so far may reach.
+/// Matches the parts one by one, and keeps the set of positions in the text that the parts so far can reach.
 fn fits(parts: &[Part], text: &[u8]) -> bool {
     let mut reached = vec![false; text.len() + 1];
     if let Some(start) = reached.first_mut() {
@@ -54,7 +54,7 @@ fn fits(parts: &[Part], text: &[u8]) -> bool {
     }
     for part in parts {
         let mut next = vec![false; text.len() + 1];
-        // Whether an earlier gap continues.
+        // Whether a gap that began at an earlier position continues here.
         let mut open = false;
         for (at, from_here) in reached.iter().enumerate() {
             let ahead = text.get(at..).unwrap_or_default();
@@ -101,7 +101,7 @@ mod tests {
         }
     }
 
-    /// All patterns of up to four parts, over all texts of up to five characters.
+    /// Compares all patterns of up to four parts on all texts of up to five characters.
     #[test]
     fn fits_what_a_search_finds() {
         let gap = |without, empty| Part::Gap { without, empty };

@@ -1,32 +1,33 @@
-//! Prefixes of repositories: a registry, or a registry and the beginning of a path.
+//! Parses prefixes of repositories (a registry, or a registry and the beginning of a path) and maps images by them.
 
 use std::fmt;
 
 use crate::reference::{ParseError, Reference};
 
-/// A registry, or a registry and the beginning of a path, in canonical form. It ends at the end of a path component.
+/// A registry, or a registry and the beginning of a path, in canonical form: `docker.io/acme`. Path components are
+/// whole, so `docker.io/acm` does not match images of `docker.io/acme`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Prefix(Box<str>);
 
 impl Prefix {
-    /// Reads a prefix; `None` if the registry is missing. Other names of docker.io are understood.
+    /// Parses a prefix; `None` if the registry is missing. Other host names of docker.io are accepted.
     pub(super) fn parse(written: &str) -> Option<Self> {
         let written = written.trim_end_matches('/');
         let sample = format!("{written}/a/a").parse::<Reference>().ok()?;
         let prefix = sample.as_str().strip_suffix("/a/a")?;
         let host = written.split('/').next()?;
-        // Without a host, Docker Hub would be prepended to a name that was meant as a registry.
+        // A first component that is not a host would be read as a path on Docker Hub, although a registry was meant.
         let names_host = prefix == written || host.ends_with("docker.io");
         let lower_case = !host.bytes().any(|b| b.is_ascii_uppercase());
         (names_host && lower_case).then(|| Self(prefix.into()))
     }
 
-    /// Returns the registry alone.
+    /// Returns the registry of the prefix.
     pub fn registry(&self) -> &str {
         self.0.split('/').next().unwrap_or_default()
     }
 
-    /// Reports whether the image lies below the prefix.
+    /// Reports whether an image is below the prefix.
     pub fn holds(&self, image: &Reference) -> bool {
         image.is_below(&self.0)
     }
@@ -38,22 +39,22 @@ impl fmt::Display for Prefix {
     }
 }
 
-/// A mapping between prefixes: the same repositories with the same tags.
+/// A mapping from one prefix to another, below which the same repositories have the same tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
-    /// The original place.
+    /// The prefix of the images that are mapped.
     pub from: Prefix,
-    /// The other place.
+    /// The prefix that replaces `from`.
     pub to: Prefix,
 }
 
 impl Mapping {
-    /// Returns the mapping with the longest prefix that contains the image.
+    /// Returns the mapping with the longest `from` that the image is below; `None` if there is none.
     pub(super) fn of<'m>(mappings: &'m [Self], image: &Reference) -> Option<&'m Self> {
         mappings.iter().filter(|mapping| mapping.from.holds(image)).max_by_key(|mapping| mapping.from.0.len())
     }
 
-    /// Moves the image from below `from` to below `to`; tag and digest stay.
+    /// Replaces `from` by `to` in the image's reference; tag and digest stay.
     pub(super) fn apply(&self, image: &Reference) -> Result<Reference, ParseError> {
         let rest = image.as_str().get(self.from.0.len()..).unwrap_or_default();
         [&self.to.0, rest].concat().try_into()

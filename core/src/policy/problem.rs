@@ -1,4 +1,4 @@
-//! The errors of policy files: place, problem and what to write instead.
+//! Defines the errors of policy files: the place, the problem, and advice what to write instead.
 
 use std::num::NonZeroU64;
 
@@ -7,23 +7,23 @@ use serde_saphyr::Location;
 use super::{GlobError, Prefix, ReplacementError, RepositoryError};
 use crate::text::printable;
 
-/// The most characters of the file that a message repeats.
+/// The most characters of a written value that a message repeats.
 const MAX_SHOWN: usize = 100;
 
-/// A problem and its place.
+/// A problem with its location in the policy file.
 pub(super) type Misplaced = (Location, Problem);
 
-/// The error of a policy file, with its place.
+/// The error of a policy file. It displays as `policy.yaml:3:5: problem`.
 #[derive(Debug, thiserror::Error)]
 #[error("{file}:{line}:{column}: {problem}")]
 pub struct PolicyError {
     /// The file's name, as the caller gave it.
     pub file: String,
-    /// The line, counted from 1.
+    /// The line of the problem, counted from 1.
     pub line: NonZeroU64,
-    /// The column in characters, counted from 1.
+    /// The column of the problem in characters, counted from 1.
     pub column: NonZeroU64,
-    /// The problem.
+    /// The problem, which displays with advice.
     pub problem: Problem,
 }
 
@@ -34,13 +34,13 @@ impl PolicyError {
     }
 }
 
-/// Returns line and column; a problem of the whole file is at its beginning.
+/// Returns the line and column of a location; a problem of the whole file is at line 1, column 1.
 pub(super) fn position(location: Location) -> (NonZeroU64, NonZeroU64) {
     let counted = |number| NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN);
     (counted(location.line()), counted(location.column()))
 }
 
-/// Returns the part of a written value that a message repeats.
+/// Returns a written value as messages show it: cut to [`MAX_SHOWN`] characters, without control characters.
 pub(super) fn shown(written: &str) -> String {
     printable(written, MAX_SHOWN).into_owned()
 }
@@ -49,10 +49,10 @@ pub(super) fn shown(written: &str) -> String {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The file is not text.
+    /// The file is not UTF-8 text.
     #[error("a policy file is UTF-8 text; save it as such")]
     Encoding,
-    /// The file is empty.
+    /// The file is empty, or has only comments.
     #[error("the file is empty; begin with `apiVersion: quench.dev/v1alpha1` and `kind: Policy`")]
     Empty,
     /// The file is not YAML.
@@ -63,45 +63,45 @@ pub enum Problem {
         /// The parser's message.
         message: String,
     },
-    /// The file has more than one document.
+    /// The file has more than one YAML document.
     #[error("a policy file has one document; remove what follows the `---` or `...`")]
     Documents,
     /// The file is larger than the parser accepts.
     #[error("the file is too large, too deep, or its aliases repeat too much; write less, or write it out")]
     TooMuch,
-    /// A list, a map or a value stands where another of them belongs.
+    /// A value has the wrong shape, such as a list instead of a map.
     #[error("{}write {write}", if key.is_empty() { String::new() } else { format!("`{key}`: ") })]
     Shape {
         /// The path of the key; empty for the whole file.
         key: String,
-        /// The shape that belongs there.
+        /// The shape that the key needs.
         write: &'static str,
     },
-    /// A key is unknown.
+    /// The file has an unknown key.
     #[error("no such key; {instead}: `{key}`")]
     UnknownKey {
         /// The path of the key.
         key: String,
-        /// The valid keys.
+        /// The advice which valid key to write.
         instead: String,
     },
-    /// A key is missing.
+    /// A required key is missing.
     #[error("`{0}` is missing; add it{example}", example = example(.0))]
     MissingKey(String),
     /// A key occurs twice.
     #[error("the key stands there twice; remove one: `{0}`")]
     KeyTwice(String),
-    /// A word is not valid for its key.
+    /// The value of a key is not one of its valid words.
     #[error("`{key}`: {instead}: `{written}`")]
     Word {
         /// The path of the key.
         key: String,
-        /// The valid words.
+        /// The advice which valid word to write.
         instead: String,
         /// The written word.
         written: String,
     },
-    /// The file has another API version or kind.
+    /// The file has the wrong `apiVersion` or `kind`.
     #[error("`{key}`: write `{expected}`: `{found}`")]
     NotAPolicy {
         /// `apiVersion` or `kind`.
@@ -119,7 +119,7 @@ pub enum Problem {
         /// The error.
         source: RepositoryError,
     },
-    /// `hardened.matches` has a class that only a registry can confirm.
+    /// `hardened.matches` has `unlisted`, whose tags only a registry can confirm, but `verify` is missing.
     #[error("`hardened.matches`: only a registry knows what is `unlisted`; add `verify: {{}}`, or remove it")]
     Unlisted,
     /// An entry of `hardened.platforms` is invalid.
@@ -128,7 +128,7 @@ pub enum Problem {
     /// `rules[].match` or `rules[].tag` is invalid.
     #[error("`rules`: `{key}`: {source}: `{written}`")]
     RulePattern {
-        /// The key.
+        /// `match` or `tag`.
         key: &'static str,
         /// The written value.
         written: String,
@@ -149,7 +149,7 @@ pub enum Problem {
         /// The error.
         source: ReplacementError,
     },
-    /// A rule can never match, because an earlier rule matches all of its images.
+    /// A rule can never match, because an earlier rule matches all its images.
     #[error("`rules`: `{earlier}` stands before it and matches all of it; remove one or swap them: `{later}`")]
     RuleCovered {
         /// The earlier rule.
@@ -165,20 +165,20 @@ pub enum Problem {
         /// The written value.
         written: String,
     },
-    /// Two entries have the same `from`.
+    /// Two entries of `mirrors` or `aliases` have the same `from`.
     #[error("`{key}`: two entries have this `from`; remove one: `{from}`")]
     MappingTwice {
         /// `mirrors` or `aliases`.
         key: &'static str,
-        /// The prefix.
+        /// The prefix in `from`.
         from: Prefix,
     },
-    /// An entry maps a prefix to itself.
+    /// An entry of `mirrors` or `aliases` maps a prefix to itself.
     #[error("`{key}`: `from` leads to itself; name another place in `to`: `{from}`")]
     MappingToItself {
         /// `mirrors` or `aliases`.
         key: &'static str,
-        /// The prefix.
+        /// The prefix in `from`.
         from: Prefix,
     },
     /// `pullSecrets[].name` is invalid.
@@ -190,7 +190,7 @@ pub enum Problem {
     /// An entry of `pullSecrets[].registries` is invalid.
     #[error("`pullSecrets`: not a registry, or registry and path; write something like `docker.io/acme`: `{0}`")]
     Registry(String),
-    /// `pullSecrets[].propagate` names no namespace.
+    /// `pullSecrets[].propagate` selects no namespace.
     #[error(
         "`pullSecrets`: `propagate` names no namespace; add `namespaces` or a label in `selector`, or `namespaces: []` to take copies away"
     )]
@@ -219,18 +219,18 @@ pub enum Problem {
         /// The error.
         source: GlobError,
     },
-    /// An entry can never match, because an earlier entry matches all of its namespaces.
+    /// An entry of `namespaces` can never match, because an earlier entry matches all its namespaces.
     #[error("`namespaces`: `{earlier}` stands before it and matches all of it; remove one or swap them: `{later}`")]
     NamespaceCovered {
-        /// The earlier entry.
+        /// The pattern of the earlier entry.
         earlier: String,
-        /// The entry that never matches.
+        /// The pattern that never matches.
         later: String,
     },
     /// `verify.timeout` is invalid.
     #[error("`verify.timeout`: write a time from `100ms` to `2s`, such as `800ms`: `{0}`")]
     Timeout(String),
-    /// A list of hosts in `verify` has an invalid entry.
+    /// An entry of `verify.realms`, `verify.insecure` or `verify.private` is not a host.
     #[error(
         "`verify.{key}`: write a host in lower case, with its port if it has one, such as `auth.example.com`: `{written}`"
     )]
@@ -245,7 +245,7 @@ pub enum Problem {
     Owner(String),
 }
 
-/// Returns the value of a missing key, if only one is valid.
+/// Returns the line to add for a missing key, if the key has only one valid value; empty otherwise.
 fn example(key: &str) -> &'static str {
     match key {
         "apiVersion" => ": `apiVersion: quench.dev/v1alpha1`",

@@ -1,4 +1,4 @@
-//! The form of hardened references.
+//! Builds and recognizes references to hardened images by the policy's `hardened.repository`.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use super::PUBLIC_REGISTRY;
 use super::problem::shown;
 use crate::reference::{ParseError, Reference};
 
-/// The form of hardened references: a repository with `{name}` in it.
+/// The form of hardened references: a repository with `{name}` in place of the image's name, such as `dhi.io/{name}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
-    /// The text before `{name}`, in canonical form.
+    /// The canonical text before `{name}`.
     prefix: String,
     suffix: String,
-    /// The length of the registry in `prefix`.
+    /// The length of the registry at the beginning of `prefix`, in bytes.
     registry: usize,
 }
 
@@ -47,17 +47,17 @@ impl Repository {
         [&self.prefix, name, &self.suffix].concat()
     }
 
-    /// Returns the registry.
+    /// Returns the registry of the hardened images.
     pub fn registry(&self) -> &str {
         self.prefix.get(..self.registry).unwrap_or_default()
     }
 
-    /// Returns the reference to a hardened image's tag.
+    /// Returns the reference to a tag of a hardened image; the error if name and tag give no valid reference.
     pub fn reference(&self, name: &str, tag: &str) -> Result<Reference, ParseError> {
         Reference::tagged(&[&self.prefix, name, &self.suffix], self.registry, tag)
     }
 
-    /// Returns the hardened name in a repository of this form.
+    /// Returns the hardened image's name in a repository of this form; `None` if the repository has another form.
     pub fn name_in<'n>(&self, repository: &'n str) -> Option<&'n str> {
         let name = repository.strip_prefix(&*self.prefix)?.strip_suffix(&*self.suffix)?;
         (!name.is_empty() && !name.contains('/')).then_some(name)
@@ -70,27 +70,27 @@ impl fmt::Display for Repository {
     }
 }
 
-/// The reason why `hardened.repository` is invalid.
+/// The error of an invalid `hardened.repository`.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
-    /// `{name}` is missing, so every image would become the same.
+    /// `{name}` is missing, so all images would get the same reference.
     #[error("`{{name}}` is missing; write something like `dhi.io/{{name}}` or `docker.io/acme/dhi-{{name}}`")]
     NoName,
-    /// `{name}` is in the registry, so each image would have another registry, or Docker Hub's by accident.
+    /// `{name}` is in the registry, so each image would have its own registry, or unintentionally Docker Hub.
     #[error(
         "`{{name}}` must stand behind the registry and a `/`; write something like `dhi.io/{{name}}` or `docker.io/acme/dhi-{{name}}`"
     )]
     NameInRegistry,
-    /// A tag or digest is written, but the tag differs for each image.
+    /// The value has a tag or digest, although the tag differs for each image.
     #[error("a tag or digest has no place here; remove it")]
     Tagged,
-    /// The text is not a repository.
+    /// The value is not a repository.
     #[error("{0}; write something like `dhi.io/{{name}}` or `docker.io/acme/dhi-{{name}}`")]
     Reference(ParseError),
-    /// The text is an alias or a short form.
+    /// The value is a short form, or uses another name of the registry.
     #[error("write it out as `{}`", shown(.canonical))]
     NotCanonical {
-        /// The canonical form.
+        /// The value in canonical form.
         canonical: String,
     },
 }

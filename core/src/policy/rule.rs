@@ -1,4 +1,4 @@
-//! Rules: what happens to some images, whatever the catalog says.
+//! Applies the policy's rules, which keep or replace images before the catalog is asked.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use super::pattern::{self, Pattern};
 use super::problem::shown;
 use crate::reference::{ParseError, Reference};
 
-/// A rule: a pattern of images, and its effect.
+/// A rule of the policy: a pattern of images, and its effect on them. It displays as the pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     pub(super) repositories: Glob,
@@ -18,20 +18,20 @@ pub struct Rule {
 /// The effect of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// The image stays.
+    /// The rule keeps the image.
     Keep,
-    /// Another reference replaces the image.
+    /// The rule replaces the image by another reference.
     Replace(Replacement),
 }
 
 impl Rule {
-    /// Reports whether the rule matches an image. An image without a tag matches only rules without `tag`.
+    /// Reports whether the rule matches an image. Rules with `tag` do not match images without a tag.
     pub fn matches(&self, image: &Reference) -> bool {
         let tag = || self.tags.as_ref().is_none_or(|tags| image.tag().is_some_and(|tag| tags.matches(tag)));
         self.repositories.matches(image.name()) && tag()
     }
 
-    /// Returns the rule's effect.
+    /// Returns the rule's effect on the images that it matches.
     pub fn effect(&self) -> &Effect {
         &self.effect
     }
@@ -44,12 +44,12 @@ impl fmt::Display for Rule {
     }
 }
 
-/// A reference with placeholders for parts of the replaced image.
+/// A reference with placeholders for parts of the replaced image, such as `r.example.com/{repository}:{tag}`.
 #[derive(Clone)]
 pub struct Replacement {
     text: Box<str>,
     parts: Vec<Part>,
-    /// The pattern of all results.
+    /// The pattern that all results match.
     shape: Pattern,
 }
 
@@ -67,7 +67,7 @@ enum Placeholder {
 }
 
 impl Placeholder {
-    /// The spelling, a sample, and the characters that the placeholder's value never has.
+    /// Each placeholder with its spelling, a sample value, and the characters that its values never have.
     const ALL: [(Self, &str, &str, &[u8]); 3] = [
         (Self::Repository, "{repository}", "a/a", b":@"),
         (Self::Name, "{name}", "a", b"/:@"),
@@ -121,12 +121,12 @@ impl Replacement {
         Ok(Self { text: written.into(), parts, shape: Pattern::new(shape) })
     }
 
-    /// Returns the registry of every result.
+    /// Returns the registry that all results have.
     pub fn registry(&self) -> &str {
         self.text.split('/').next().unwrap_or_default()
     }
 
-    /// Returns the replacement of `image`.
+    /// Returns the reference that replaces an image.
     pub fn of(&self, image: &Reference) -> Result<Reference, ReplaceError> {
         let repository = image.repository();
         let mut text = String::with_capacity(self.text.len() + repository.len());
@@ -141,7 +141,7 @@ impl Replacement {
         text.try_into().map_err(ReplaceError::Invalid)
     }
 
-    /// Reports whether `image` may be the result for another image, also if it was pinned since.
+    /// Reports whether `image`, with or without its digest, may be the result for some other image.
     pub fn may_give(&self, image: &Reference) -> bool {
         let unpinned = image.as_str().split('@').next();
         [Some(image.as_str()), unpinned].into_iter().flatten().any(|image| self.shape.matches(image))
@@ -192,40 +192,40 @@ fn parts(written: &str) -> Result<Vec<Part>, ReplacementError> {
     Ok(parts)
 }
 
-/// The reason why `replace` is invalid.
+/// The error of an invalid `replace`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplacementError {
-    /// A placeholder is unknown.
+    /// The value has an unknown placeholder.
     #[error("`{}` is no placeholder; write `{{repository}}`, `{{name}}` or `{{tag}}`", shown(.0))]
     Placeholder(Box<str>),
-    /// The registry is missing or depends on the image, so that a pod could choose it.
+    /// The registry is missing, or depends on the image so that the author of a pod could choose it.
     #[error("begin with a registry in lower case, such as `dhi.io/` or `docker.io/`")]
     NoRegistry,
-    /// The reference is a short form.
+    /// The value is a short form.
     #[error("write it out as `{}`", shown(.canonical))]
     NotCanonical {
-        /// The canonical form.
+        /// The value in canonical form.
         canonical: String,
     },
-    /// The tag is missing, which would mean `latest`.
+    /// The value has no tag, which would mean `latest`.
     #[error("it has no tag; write `{}:{{tag}}` to keep the image's own", shown(.written))]
     NoTag {
         /// The written value.
         written: String,
     },
-    /// No value of the placeholders gives a reference.
+    /// The value gives no valid reference, whatever the values of the placeholders.
     #[error("{0}; write something like `dhi.io/{{name}}:{{tag}}`")]
     Reference(ParseError),
 }
 
-/// The reason why a replacement gives no reference for an image.
+/// The error of a replacement that gives no reference for an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplaceError {
-    /// `{tag}` is used for an image without a tag.
+    /// The replacement contains `{tag}`, but the image has no tag.
     #[error("needs the image's tag, and it has none")]
     NoTag,
-    /// The result is not a reference, for example because its tag is too long.
+    /// The result is not a valid reference, for example because its tag is too long.
     #[error("gives no image reference: {0}")]
     Invalid(ParseError),
 }

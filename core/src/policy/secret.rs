@@ -1,4 +1,4 @@
-//! Checks pull secrets: their registries, and the namespaces that get copies.
+//! Checks the key `pullSecrets`: names, registries, and the namespaces that get copies of a Secret.
 
 use std::collections::BTreeMap;
 
@@ -8,30 +8,30 @@ use super::problem::{Misplaced, Problem, shown};
 use super::raw::{RawPropagate, RawSecret};
 use super::{Glob, Prefix};
 
-/// The longest key and the longest value of a label, in characters.
+/// The longest name in a label's key and the longest value of a label, in characters (Kubernetes label syntax).
 const MAX_LABEL: usize = 63;
-/// The longest name of a Secret, and the longest prefix of a label's key.
+/// The longest name of a Secret and the longest prefix of a label's key, in characters (RFC 1123 subdomain).
 const MAX_SUBDOMAIN: usize = 253;
 
-/// A pull secret and its registries.
+/// A pull secret of the policy, and the registries that it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullSecret {
-    /// The name of the Secret, in each namespace that needs it.
+    /// The name of the Secret, which is the same in every namespace.
     pub name: String,
-    /// The registries, or registries and paths, whose images need the secret.
+    /// The registries, or registries and paths, whose images are pulled with the Secret.
     pub registries: Vec<Prefix>,
-    /// The namespaces that get a copy; `None` if quench copies nothing.
+    /// The namespaces that quench copies the Secret to; `None` if quench does not copy it.
     pub propagate: Option<Propagate>,
-    /// Whether quench watches where the Secret exists. Copying implies it.
+    /// Whether quench checks which namespaces lack the Secret. With `propagate` it does so anyway.
     pub check: bool,
 }
 
-/// The namespaces that get a copy: those with a matching name and those with matching labels.
+/// The namespaces that get a copy of a Secret: by name or by labels, either of which is enough.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Propagate {
-    /// The names.
+    /// The patterns of the namespaces' names.
     pub namespaces: Vec<Glob>,
-    /// The labels, all of which a namespace must have; no namespace matches an empty map.
+    /// The labels that a namespace must have, all of them; an empty map selects no namespace.
     pub selector: BTreeMap<String, String>,
 }
 
@@ -73,7 +73,7 @@ pub(super) fn check_secret(written: RawSecret) -> Result<PullSecret, Misplaced> 
 
 fn check_propagate(written: Spanned<RawPropagate>) -> Result<Propagate, Misplaced> {
     let Spanned { value: RawPropagate { namespaces, selector }, referenced, .. } = written;
-    // A file without both may have lost a key; `namespaces: []` ends copying on purpose.
+    // Both keys missing is probably a mistake; `namespaces: []` removes all copies on purpose.
     if namespaces.is_none() && selector.as_ref().is_none_or(BTreeMap::is_empty) {
         return Err((referenced, Problem::PropagateNowhere));
     }
@@ -93,7 +93,7 @@ fn check_propagate(written: Spanned<RawPropagate>) -> Result<Propagate, Misplace
     Ok(Propagate { namespaces: names.collect::<Result<_, _>>()?, selector: labels.collect::<Result<_, _>>()? })
 }
 
-/// Checks a DNS subdomain name, as Secrets have: lower-case labels joined by dots.
+/// Reports whether a text is a DNS subdomain (RFC 1123), such as the name of a Secret.
 fn is_subdomain(name: &str) -> bool {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     let label =
@@ -101,7 +101,7 @@ fn is_subdomain(name: &str) -> bool {
     name.len() <= MAX_SUBDOMAIN && name.split('.').all(label)
 }
 
-/// Checks the key of a label: a word, maybe after a domain and `/`.
+/// Reports whether a text is the key of a label: a name, with or without a domain and `/` before it.
 fn is_label(key: &str) -> bool {
     match key.split_once('/') {
         Some((domain, name)) => is_subdomain(domain) && is_word(name),
@@ -109,7 +109,7 @@ fn is_label(key: &str) -> bool {
     }
 }
 
-/// Checks the word of a label's key or value.
+/// Reports whether a text is a valid name in a label's key, or a valid value of a label.
 fn is_word(word: &str) -> bool {
     let outer = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = word.as_bytes();

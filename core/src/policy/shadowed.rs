@@ -1,4 +1,4 @@
-//! Finds entries that can never match, because an earlier entry matches everything that they match.
+//! Finds rules and namespace entries that can never match, because an earlier entry matches everything they match.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,8 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
-    /// Returns the first earlier entry that covers these patterns; an entry without `tags` covers any tag.
+    /// Returns the index of the first earlier entry that matches everything that these patterns match; an entry without
+    /// `tags` matches any tag. `None` if there is no such entry.
     pub(super) fn covering(&self, names: &Glob, tags: Option<&Glob>) -> Option<usize> {
         let tags = tags.map(ToString::to_string);
         let any_tag = tags.is_some().then_some(None);

@@ -1,4 +1,4 @@
-//! Parses the policy file, and turns the parser's errors into advice.
+//! Parses the YAML of a policy file, and adds advice to the parser's errors.
 
 use serde_saphyr::{Error, Location};
 
@@ -6,13 +6,13 @@ use super::problem::{Misplaced, Problem, shown};
 use super::raw::RawPolicy;
 use crate::manifest::path_at;
 
-/// The parser's names for shapes, with our advice.
+/// The advice for a value of the wrong shape.
 const LIST: &str = "a list: `[]`, or lines that begin with `- `";
 const MAP: &str = "a map: lines of `key: value`";
 const WORD: &str = "true or false";
 const TEXT: &str = "one value; if it has braces, brackets or a `: `, in quotes";
 
-/// The parser's complaints, with our advice.
+/// Parts of the parser's messages, each with the advice for that error; the first match applies.
 const ADVICE: [(&str, &str); 10] = [
     ("tab", "use spaces instead of the tab"),
     ("unclosed", "close it"),
@@ -26,7 +26,7 @@ const ADVICE: [(&str, &str); 10] = [
     ("did not find expected key", "check the indentation"),
 ];
 
-/// Reads keys and values without checking their meaning.
+/// Parses the keys and values of a policy file without checking their meaning.
 pub(super) fn read(text: &str) -> Result<RawPolicy, Misplaced> {
     if is_blank(text) {
         return Err((Location::UNKNOWN, Problem::Empty));
@@ -38,12 +38,12 @@ pub(super) fn read(text: &str) -> Result<RawPolicy, Misplaced> {
     })
 }
 
-/// Reports whether the text has only comments and spaces.
+/// Reports whether a text has only comments and white space.
 fn is_blank(text: &str) -> bool {
     text.trim_start_matches('\u{feff}').lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
 }
 
-/// Returns the problem at `key`: its value, or a key of its map.
+/// Returns the problem for a parser's error; `key` is the path of the key whose value, or map, has the error.
 fn problem_of(error: &Error, key: &str) -> Problem {
     let shape = |write| Problem::Shape { key: shown(key), write };
     match error {
@@ -54,7 +54,7 @@ fn problem_of(error: &Error, key: &str) -> Problem {
             Problem::UnknownKey { key: shown(&join(key, field)), instead: instead(field, expected) }
         }
         Error::SerdeUnknownVariant { variant, expected, .. } => {
-            // An unquoted `off`, which YAML reads as false, is accepted and not recommended.
+            // `false` is accepted, because YAML reads an unquoted `off` as false, but it is not recommended.
             let expected: Vec<&str> = expected.iter().copied().filter(|word| *word != "false").collect();
             Problem::Word { key: shown(key), instead: instead(variant, &expected), written: shown(variant) }
         }
@@ -85,7 +85,7 @@ fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-/// Returns the valid words, or the one that is nearly the same.
+/// Returns the advice to write one of the valid words, or the one that is nearly the written word.
 fn instead(written: &str, known: &[&str]) -> String {
     let nearly = || known.iter().find(|word| is_nearly(written, word));
     match (known.iter().find(|word| word.eq_ignore_ascii_case(written)).or_else(nearly), known) {
@@ -95,7 +95,7 @@ fn instead(written: &str, known: &[&str]) -> String {
     }
 }
 
-/// Reports whether two words differ in one place.
+/// Reports whether two words differ in one place only: by one character, or by two if the valid word is longer than 4.
 fn is_nearly(written: &str, word: &str) -> bool {
     let same = written.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
     let left = |text: &str| text.len() - same;

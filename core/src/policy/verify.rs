@@ -1,4 +1,4 @@
-//! Checks how registries are asked.
+//! Checks the key `verify`: the settings for asking registries whether targets exist.
 
 use std::time::Duration;
 
@@ -8,35 +8,35 @@ use super::problem::{Misplaced, Problem, shown};
 use super::raw::RawVerify;
 use crate::reference::is_host_and_port;
 
-/// How registries are asked which targets exist.
+/// The settings for asking registries whether targets exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verify {
-    /// How long a review waits for all answers together.
+    /// The longest time that a review waits for the answers of all registries together.
     pub timeout: Duration,
-    /// The treatment of images whose registry cannot say.
+    /// The treatment of images whose registry gives no answer.
     pub unknown: Unknown,
-    /// The hosts, with ports, of token services on another host than their registry.
+    /// The hosts, with ports, of token services whose host differs from their registry's.
     pub realms: Vec<Box<str>>,
-    /// The registries that are contacted without TLS.
+    /// The registries that quench contacts without TLS.
     pub insecure: Vec<Box<str>>,
     /// The hosts with private addresses that a registry may redirect to.
     pub private: Vec<Box<str>>,
 }
 
-/// The treatment of an image whose registry cannot say whether it has the target.
+/// The treatment of an image whose registry gives no answer about the target, such as during an outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Unknown {
-    /// The image stays.
+    /// The image is kept.
     Keep,
-    /// Targets that the catalog declares or the policy names are taken to exist.
+    /// Targets that the catalog declares or the policy names are assumed to exist.
     Rewrite,
 }
 
 impl Verify {
-    /// The shortest timeout: a registry nearby can answer in this time.
+    /// The shortest timeout; a nearby registry can answer in this time.
     const SHORTEST: Duration = Duration::from_millis(100);
-    /// The longest timeout: the API server waits 3 s for the webhook.
+    /// The longest timeout, because the API server waits 3 s for the webhook.
     const LONGEST: Duration = Duration::from_secs(2);
 
     pub(super) fn check(written: RawVerify) -> Result<Self, Misplaced> {
@@ -54,7 +54,7 @@ impl Verify {
 }
 
 impl Default for Verify {
-    /// Creates the settings for keys that `verify` lacks.
+    /// Creates the settings that an empty `verify: {}` has.
     fn default() -> Self {
         Self {
             timeout: Duration::from_millis(800),
@@ -66,7 +66,7 @@ impl Default for Verify {
     }
 }
 
-/// Reads a duration such as `800ms` or `1s`.
+/// Parses a duration such as `800ms` or `1s`; `None` for other texts.
 fn duration(written: &str) -> Option<Duration> {
     let (number, unit) = written.split_at_checked(written.find(|c: char| !c.is_ascii_digit())?)?;
     let number: u64 = number.parse().ok()?;

@@ -167,6 +167,7 @@ fn rows_of_starts() -> Vec<Row> {
 }
 
 /// Volumes, ports and references.
+#[expect(clippy::too_many_lines, reason = "one row a hazard")]
 fn rows_of_data() -> Vec<Row> {
     let nginx_with = |container: &Value| pod("nginx:1.31.4", container);
     let claim = json!({"name": "v", "persistentVolumeClaim": {"claimName": "x"}});
@@ -236,6 +237,16 @@ fn rows_of_data() -> Vec<Row> {
             "{}",
             &pod("dhi.io/nginx:1.31.4-dev", &json!({})),
             &[("ignore", "+dhi-pull-secret"), ("warn", "+dhi-pull-secret !dev-variant"), ("deny", "xdev-variant")],
+        ),
+        row(
+            "hazards.hardened-unknown",
+            "{}",
+            &pod("dhi.io/nosuch:1", &json!({})),
+            &[
+                ("ignore", "+dhi-pull-secret"),
+                ("warn", "+dhi-pull-secret !hardened-unknown"),
+                ("deny", "xhardened-unknown"),
+            ],
         ),
         row(
             "hazards.stays-together",

@@ -188,7 +188,7 @@ fn rows() -> Vec<Row> {
             "hardened.misspelt",
             "{}",
             &pod("dhi.io/dhi/nginx:1.31.4", &json!({})),
-            &[("keep", "+dhi-pull-secret"), ("repair", "=dhi.io/nginx:1.31.4 +dhi-pull-secret")],
+            &[("keep", "+dhi-pull-secret !hardened-unknown"), ("repair", "=dhi.io/nginx:1.31.4 +dhi-pull-secret")],
         ),
         row(
             "hardened.platforms",
@@ -390,7 +390,7 @@ fn is_like_another(key: &str, word: &str) -> bool {
         // The API server tells a controller of denials alone.
         "hazards.foreign-owner" => word == "warn",
         // There is nothing to keep: the image is hardened already.
-        "hazards.dev-variant" => word == "keep",
+        "hazards.dev-variant" | "hazards.hardened-unknown" => word == "keep",
         // Nothing hardened corresponds to the tags of such builds.
         "hazards.fips-unavailable" => word == "keep" || word == "deny",
         _ => false,

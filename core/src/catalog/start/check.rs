@@ -1,62 +1,63 @@
-//! Checks the facts about starts against the images of the catalog that carries them.
+//! Checks the facts about starts against the images of their catalog.
 
 use std::fmt::Write as _;
 
 use super::{Condition, Start};
 use crate::catalog::Image;
 
-/// What is wrong with the facts about an image's start. They are used for all that: a build that left the catalog makes none wrong.
+/// A mistake in the facts about an image's start. The facts are used nevertheless, since a build that has left the
+/// catalog does not make the other facts wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartProblem {
-    /// A flavor that no build has.
+    /// The facts name a flavor that no build has.
     #[error("`{at}` names the flavor `{flavor}`, which no build has")]
     Flavor {
-        /// Where it stands.
+        /// The field and row of the mistake, such as `folders[2]`.
         at: Box<str>,
         /// The flavor.
         flavor: Box<str>,
     },
-    /// A version that no build has.
+    /// The facts name a version that no build has or had.
     #[error("`{at}` names version {version}, which no build has")]
     Version {
-        /// Where it stands.
+        /// The field and row of the mistake, such as `folders[2]`.
         at: Box<str>,
         /// The version.
         version: Box<str>,
     },
-    /// An operating system that no build has.
+    /// The facts name a distribution that no build is based on.
     #[error("`{at}` names {os}, which no build is made for")]
     Os {
-        /// Where it stands.
+        /// The field and row of the mistake, such as `folders[2]`.
         at: Box<str>,
         /// The distribution.
         os: Box<str>,
     },
-    /// A path that begins with no `/`.
+    /// A path does not begin with `/`.
     #[error("`{at}`: a path begins with `/`: {path}")]
     Path {
-        /// Where it stands.
+        /// The field and row of the mistake, such as `folders[2]`.
         at: Box<str>,
         /// The path.
         path: Box<str>,
     },
-    /// A row that names nothing.
+    /// A row lacks its names, paths, example or texts.
     #[error("`{at}` names nothing")]
     Empty {
-        /// Where it stands.
+        /// The field and row of the mistake, such as `folders[2]`.
         at: Box<str>,
     },
-    /// A row that stands twice.
+    /// A row occurs twice.
     #[error("`{at}` says the same as an earlier row")]
     Twice {
-        /// Where it stands.
+        /// The field and row of the mistake, such as `folders[2]`.
         at: Box<str>,
     },
 }
 
 impl Start {
-    /// What is wrong with the facts by an image that they are about.
+    /// Returns the mistakes in the facts about an image's start.
     pub fn problems(&self, image: &Image) -> Vec<StartProblem> {
         let mut check = Check { image, problems: Vec::new() };
         check.paths("gone", &self.gone);
@@ -135,7 +136,7 @@ impl Check<'_> {
         }
     }
 
-    /// Whether a version, or one of that line, is or was declared.
+    /// Reports whether the catalog declares, or declared earlier, a version or one of its line (`1.31.4` of `1.31`).
     fn has_version(&self, version: &str) -> bool {
         let is = |known: &str| {
             known.strip_prefix(version).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))

@@ -1,4 +1,4 @@
-//! When a fact holds: the condition words of docs/starts.md, read once when a catalog is loaded.
+//! Parses the conditions of facts about starts: the condition words of docs/starts.md, when a catalog is loaded.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,57 +7,57 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::BuildId;
 
-/// One condition. Those about a build are known with the build, the others are asked of a pod.
+/// A condition of a fact about a start: on the hardened build (`versions`, `os`, `flavor`) or on the pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Condition {
-    /// `start:upstream`: the image's own start runs. The container has no command, or upstream's own script.
+    /// `start:upstream`: the image's own start runs, because the container has no command or names upstream's script.
     UpstreamStart,
-    /// `data:new`: only while the data folder is new, which no pod shows. It always holds.
+    /// `data:new`: the fact matters only for a new data folder. No pod shows that, so the condition always holds.
     NewData,
-    /// `args:none`: the container gives its start no arguments.
+    /// `args:none`: the container passes no arguments to the image's start.
     NoArguments,
-    /// `args:has:WORD`: one of the arguments is that word.
+    /// `args:has:WORD`: one of the container's arguments is the word.
     Has(Word),
-    /// `args:lacks:WORD`: none of them is.
+    /// `args:lacks:WORD`: none of the container's arguments is the word.
     Lacks(Word),
-    /// `args:first:WORD`: the first of them is.
+    /// `args:first:WORD`: the container's first argument is the word.
     First(Word),
-    /// `args:file-after:WORD`: what follows that word is no flag.
+    /// `args:file-after:WORD`: the argument after the word is not a flag.
     FileAfter(Box<str>),
-    /// `env:NAME`: the variable is set, and not empty.
+    /// `env:NAME`: the variable is set and not empty.
     Variable(Pattern),
-    /// `env:!NAME`: it is not.
+    /// `env:!NAME`: the variable is not set, or is empty.
     NoVariable(Pattern),
-    /// `env:NAME=VALUE`: it has that value.
+    /// `env:NAME=VALUE`: the variable has the value.
     Value(Box<str>, Box<str>),
     /// `mount:at:PATH`: a volume is mounted at the path or above it.
     MountAt(Box<str>),
-    /// `mount:below:PATH`: one is mounted below it.
+    /// `mount:below:PATH`: a volume is mounted below the path.
     MountBelow(Box<str>),
-    /// `mount:none:PATH`: neither is.
+    /// `mount:none:PATH`: no volume is mounted at the path, above it or below it.
     NoMount(Box<str>),
-    /// `versions:>=VERSION`: the build has that version or a newer one.
+    /// `versions:>=VERSION`: the build has the version or a newer one.
     Since(Box<str>),
-    /// `os:alpine`, `os:debian`: the build is of that distribution.
+    /// `os:alpine`, `os:debian`: the build is based on the distribution.
     Os(Box<str>),
-    /// `flavor:FLAVOR`: it has that flavor; `flavor:` is the plain build.
+    /// `flavor:FLAVOR`: the build has the flavor; `flavor:` means the plain build.
     Flavor(Box<str>),
 }
 
-/// Why a text is no condition.
+/// The error of a text that is not a condition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConditionError {
-    /// No such word.
+    /// The condition word does not exist.
     #[error("`{0}` is no condition; docs/starts.md lists those there are")]
     Unknown(Box<str>),
-    /// A word that needs something behind it.
+    /// The condition word needs a name, word or path behind it.
     #[error("`{0}` lacks a name, word or absolute path at its end")]
     Incomplete(Box<str>),
 }
 
 impl Condition {
-    /// Whether a condition about builds holds for one; None for those that are asked of a pod.
+    /// Reports whether the condition holds for a build; `None` if the condition is on the pod.
     pub fn of_build(&self, build: &BuildId<'_>) -> Option<bool> {
         match self {
             Self::Since(first) => Some(is_since(build.version, first)),
@@ -68,7 +68,7 @@ impl Condition {
     }
 }
 
-/// Whether a version is another one, or newer, as far as its numbers tell.
+/// Reports whether the numbers of a version are equal to or greater than those of `first`.
 fn is_since(version: &str, first: &str) -> bool {
     let numbers = |version: &str| -> Vec<u64> {
         version.split(['.', '-', '+']).map_while(|number| number.parse().ok()).collect()
@@ -151,13 +151,13 @@ impl From<Condition> for String {
     }
 }
 
-/// A word of a command line: a flag also with `=VALUE` behind it, a name also at the end of a path. `^TEXT` is a word that begins
-/// with the text.
+/// A pattern for a word of a command line. `--flag` also matches `--flag=VALUE`, a name also matches an absolute path
+/// that ends in it, and `^TEXT` matches every word that begins with the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Word {
-    /// The whole word.
+    /// The pattern matches a whole word.
     Is(Box<str>),
-    /// What it begins with.
+    /// The pattern matches the beginning of a word.
     Begins(Box<str>),
 }
 
@@ -170,7 +170,7 @@ impl Word {
         (!text.trim_start_matches('^').is_empty()).then_some(word)
     }
 
-    /// Whether a word of a command line is meant.
+    /// Reports whether the pattern matches a word of a command line.
     pub fn is(&self, written: &str) -> bool {
         match self {
             Self::Begins(start) => written.starts_with(&**start),
@@ -182,7 +182,7 @@ impl Word {
     }
 }
 
-/// Whether an absolute path ends in a name.
+/// Reports whether a text is an absolute path whose last component is `name`.
 pub(crate) fn is_path_to(path: &str, name: &str) -> bool {
     path.starts_with('/') && !name.contains('/') && path.rsplit('/').next() == Some(name)
 }
@@ -196,7 +196,7 @@ impl fmt::Display for Word {
     }
 }
 
-/// The name of a variable; one `*` stands for any text.
+/// A pattern for the name of an environment variable; one `*` stands for any text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Pattern {
@@ -205,7 +205,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Whether a variable is meant.
+    /// Reports whether the pattern matches the name of a variable.
     pub fn matches(&self, name: &str) -> bool {
         let Some((before, after)) = self.star.and_then(|at| Some((self.text.get(..at)?, self.text.get(at + 1..)?)))
         else {
@@ -214,7 +214,7 @@ impl Pattern {
         name.strip_prefix(before).is_some_and(|rest| rest.ends_with(after))
     }
 
-    /// The name as it is written; the longest of those that match a variable holds.
+    /// Returns the text of the pattern. Of several patterns that match a variable, the longest text applies.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -232,7 +232,7 @@ impl FromStr for Pattern {
     }
 }
 
-/// Why a text is no name of variables.
+/// The error of a text that is not a pattern for names of variables.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no name of a variable, with at most one `*` in it")]
 pub struct PatternError(Box<str>);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::catalog::{Catalog, CatalogError};
 
-/// The files that people mend, by their images.
+/// Reads the files in `data/starts/`, which people edit, with the names of their images.
 fn files() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/starts");
     let mut files: Vec<(String, String)> = fs::read_dir(folder)
@@ -18,7 +18,7 @@ fn files() -> Vec<(String, String)> {
     files
 }
 
-/// Why a catalog with one image that has these facts is none.
+/// Returns the error of a catalog with one image that has these facts about its start.
 fn refusal(start: &Value) -> String {
     let image = json!({"name": "buoy", "start": start, "variants": [{"os": "debian-13", "lines": [["1.0"]]}]});
     let error = Catalog::parse(&json!({"images": [image]}).to_string()).unwrap_err();
@@ -52,7 +52,7 @@ fn every_file_says_where_its_facts_come_from() {
             file
         })
         .unwrap_or_else(|error| panic!("core/data/starts/{name}.json: {error}"));
-        // What is read is what is written.
+        // Serializing the parsed facts gives the file again.
         let mut written = serde_json::to_value(&start).unwrap();
         written["image"] = file["image"].clone();
         assert_eq!(written, file, "{name}");

@@ -1,40 +1,40 @@
-//! The words of upstream tags that name operating systems and architectures.
+//! Recognizes the words of upstream tags that name operating systems and architectures.
 
 use crate::catalog::{Build, Image};
 
-/// The operating system that a tag names.
+/// The operating system in an upstream tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Distribution<'t> {
-    /// No operating system: the image's default.
+    /// The tag has no operating system, so the image's default is meant.
     Default,
-    /// `debian`.
+    /// Debian without a release: `debian`.
     Debian,
-    /// `debian12`, with the release.
+    /// Debian with its release, `12` in `debian12`.
     DebianRelease(&'t str),
-    /// `bookworm`, with its release.
+    /// Debian by its code name, such as `bookworm`, and the release with that name.
     Codename(&'t str, &'static str),
-    /// `alpine`.
+    /// Alpine without a release: `alpine`.
     Alpine,
-    /// `alpine3.23`, with the release.
+    /// Alpine with its release, `3.23` in `alpine3.23`.
     AlpineRelease(&'t str),
 }
 
-/// The meaning of a word in any image's tags.
+/// The meaning that a word has in the tags of all images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word<'t> {
     Distribution(Distribution<'t>),
-    /// A distribution that no hardened image is built on; the default one is used.
+    /// A distribution that no hardened image is based on; the default operating system is used instead.
     Foreign,
-    /// A word that describes every default build.
+    /// A word that is true of every hardened build, such as `slim`.
     Covered,
-    /// An architecture.
+    /// An architecture, in the catalog's spelling.
     Platform(&'static str),
     Windows,
     Fips,
     Other,
 }
 
-/// The releases of Debian by name.
+/// The code names of Debian's releases.
 const DEBIAN: [(&str, &str); 7] = [
     ("stretch", "9"),
     ("buster", "10"),
@@ -45,11 +45,12 @@ const DEBIAN: [(&str, &str); 7] = [
     ("duke", "15"),
 ];
 
-/// Distributions that hardened images are not built on, with or without a release; then the releases of Ubuntu by name.
+/// Distributions that hardened images are not based on; a release may follow the word, as in `ubuntu24.04`.
 const FOREIGN: [&str; 4] = ["ubuntu", "ubi", "oraclelinux", "oracle"];
+/// The code names of Ubuntu's releases.
 const UBUNTU: [&str; 9] = ["xenial", "bionic", "focal", "jammy", "noble", "oracular", "plucky", "questing", "resolute"];
 
-/// Upstream spellings of architectures, with the catalog's.
+/// Upstream's spellings of architectures, each with the catalog's spelling.
 const PLATFORMS: [(&str, &str); 20] = [
     ("amd64", "amd64"),
     ("x86_64", "amd64"),
@@ -114,7 +115,8 @@ pub(super) fn is_release(text: &str) -> bool {
 }
 
 impl Distribution<'_> {
-    /// Returns the tag suffix of a build for this operating system; `None` if the build is for another one.
+    /// Returns the part of a build's tags that names this operating system, such as `-debian12`; empty if the tags
+    /// leave it out, `None` if the build is for another operating system.
     pub(super) fn suffix<'c>(self, image: &'c Image, build: &'c Build, suffixes: &'c [Box<str>]) -> Option<&'c str> {
         let (family, release) = build.os.split_once('-').unwrap_or((&build.os, ""));
         let written = |suffix: &str| suffixes.iter().find(|known| ***known == *suffix).map(|known| &**known);
@@ -136,7 +138,7 @@ impl Distribution<'_> {
         }
     }
 
-    /// Returns the operating system in the tag's spelling.
+    /// Returns the operating system in the spelling of tags.
     pub(super) fn name(self) -> String {
         match self {
             Self::Default => "default".to_owned(),
@@ -148,7 +150,8 @@ impl Distribution<'_> {
         }
     }
 
-    /// Returns the default if the operating system is the default one: `trixie` where Debian 13 is the default.
+    /// Returns [`Self::Default`] for the code name of the image's default operating system, such as `trixie` if that is
+    /// Debian 13; otherwise `self`.
     pub(super) fn plain(self, image: &Image) -> Self {
         match self {
             Self::Codename(_, asked) if image.default_os().strip_prefix("debian-") == Some(asked) => Self::Default,

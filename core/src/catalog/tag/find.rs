@@ -1,11 +1,11 @@
-//! Finds declared tags by the parts of a tag.
+//! Finds declared tags by stem, operating system and flavor.
 
 use super::distribution::Distribution;
 use super::version::Version;
 use crate::catalog::{Build, Declared, Image};
 
 impl Image {
-    /// Returns the declared tag of a stem, operating system and flavor; of several Alpine releases the newest.
+    /// Returns the declared tag with a stem, operating system and flavor; of several Alpine releases the newest.
     pub(super) fn find<'c>(&'c self, stem: &str, base: Distribution<'_>, flavor: Option<&str>) -> Option<Declared<'c>> {
         self.builds_of(flavor).find_map(|build| {
             let of_line = build.lines.iter().find_map(|line| {
@@ -20,17 +20,17 @@ impl Image {
         })
     }
 
-    /// Returns the declared tag of a stem and flavor on any operating system.
+    /// Returns the declared tag with a stem and flavor on any operating system.
     pub(super) fn find_on_any<'c>(&'c self, stem: &str, flavor: Option<&str>) -> Option<Declared<'c>> {
         self.builds_of(flavor).find_map(|build| self.find_in(build, stem))
     }
 
-    /// Returns the declared tag of a stem with any flavor.
+    /// Returns the declared tag with a stem, any operating system and any flavor.
     pub(super) fn find_flavored<'c>(&'c self, stem: &str) -> Option<Declared<'c>> {
         self.builds.iter().find_map(|build| self.find_in(build, stem))
     }
 
-    /// Returns the full versions for an operating system and flavor.
+    /// Returns the declared tags of full versions for an operating system and flavor.
     pub(super) fn for_base<'c>(
         &'c self,
         base: Distribution<'_>,
@@ -48,7 +48,8 @@ impl Image {
         self.builds.iter().filter(move |build| build.flavor.as_deref() == flavor)
     }
 
-    /// Returns the nearest declared tag: the longest one that the stem begins with.
+    /// Returns the newest declared tag of the stem's line, by its short stem if the line has one; `None` if no version
+    /// of the line is declared.
     pub(super) fn nearest<'c>(
         &'c self,
         stem: &str,

@@ -1,15 +1,15 @@
-//! Recognises versions that are newer than the catalog, most likely released after it.
+//! Recognizes versions that are newer than the catalog, since upstream most likely released them after it was written.
 
 use super::request::Request;
 use super::version::Version;
 use crate::catalog::{Declared, Image};
 
-/// The longest tag (OCI distribution specification).
+/// The longest tag in characters (OCI distribution specification).
 const MAX_TAG: usize = 128;
 
 impl Image {
-    /// Reports whether the stem is written like the image's versions and is newer than every version of its line, or of
-    /// a line newer than every line.
+    /// Reports whether a stem is written like the image's versions and is newer than every declared version of its
+    /// line, or belongs to a line that is newer than every declared line.
     pub(super) fn is_newer(&self, stem: &str, ask: &Request<'_, '_>) -> bool {
         let Some(version) = Version::of(stem) else { return false };
         let (numbers, line) = (version.numbers(), self.line_of(&version));
@@ -30,7 +30,7 @@ impl Image {
             && self.past_versions().filter_map(Version::of).filter(in_line).all(|past| numbers > past.numbers())
     }
 
-    /// Returns the numbers of a version that name its line. A short tag is a line itself.
+    /// Returns the numbers that name a version's line: `[1, 31]` of `1.31.4`. A short tag is a line itself.
     pub(super) fn line_of<'v>(&self, version: &'v Version<'_>) -> &'v [u64] {
         let alike = |known: &str| Version::of(known).is_some_and(|known| known.is_like(version));
         let mut lines = self.builds.iter().flat_map(|build| &build.lines);
@@ -39,7 +39,8 @@ impl Image {
         numbers.get(..if is_full { version.line() } else { numbers.len() }).unwrap_or(numbers)
     }
 
-    /// Returns the build closest to a version: of its line, else the newest for that operating system and flavor.
+    /// Returns the declared build that is closest to a version: one of its line, else the newest for the requested
+    /// operating system and flavor.
     pub(super) fn closest<'c>(&'c self, stem: &str, ask: &Request<'c, '_>) -> Option<Declared<'c>> {
         let builds = || self.for_base(ask.base, ask.flavor);
         let version = Version::of(stem);
@@ -49,7 +50,8 @@ impl Image {
         builds().find(of_line).or_else(|| builds().next())
     }
 
-    /// Returns the tag that a version would have, if the image is built for that operating system and flavor.
+    /// Returns the tag that an undeclared version would have; `None` if the image is not built for the requested
+    /// operating system and flavor, or the tag would be too long.
     pub(super) fn candidate(&self, stem: &str, ask: &Request<'_, '_>) -> Option<String> {
         let suffix = self.for_base(ask.base, ask.flavor).next()?.suffix;
         let flavor = ask.flavor.map(|flavor| format!("-{flavor}")).unwrap_or_default();

@@ -1,33 +1,33 @@
-//! Finds the newest version among the tags of a repository.
+//! Finds the newest version among the tags that a registry lists for a repository.
 
 use std::collections::HashSet;
 
 use super::version::Version;
 use crate::catalog::{Class, Declared};
 
-/// The rule for the newest tag that a candidate stands for: the newest version of a scope, for the operating system and
-/// flavor of the declared build.
+/// A rule for replacing a short or guessed tag by the newest published tag: the newest version of a scope, such as
+/// the line `1.31`, for the operating system and flavor of the declared build.
 ///
-/// Of the tags of that version the shortest is taken, but none shorter than the candidate's own: it moves as that
-/// would, and a shorter one may name another line (`3` of an image whose newest is `3.14` names the one that lasts
-/// longest).
+/// Of the tags of the newest version the shortest is taken, so that the tag moves like the candidate's own; but none
+/// with fewer numbers than the candidate's own, since a shorter tag may point to another line (`3` may point to a
+/// long-term line although `3.14` is the newest).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Newest {
-    /// A full version in the catalog's spelling; other versions must be written alike.
+    /// A full version in the catalog's spelling; only versions with the same form are considered.
     like: Box<str>,
-    /// The beginning of the version; empty for any.
+    /// The beginning that the version must have, such as `1.31`; empty for any version.
     scope: Box<str>,
-    /// The candidate's own version, for its length and its words.
+    /// The stem of the candidate's own tag, for its count of numbers and its words.
     own: Box<str>,
-    /// The part after the version: operating system and flavor.
+    /// The part of the tag after the version: operating system and flavor.
     suffix: Box<str>,
 }
 
 impl Newest {
-    /// Returns the rule for a declared build whose class leaves the version open. `None` if the image's versions do not
-    /// line up with upstream's or cannot be compared.
+    /// Returns the rule for a declared build of the class `line` or `floating`; `None` for other classes, and if the
+    /// image's versions do not correspond to upstream's or cannot be compared.
     ///
-    /// A reference without a version stands for any version, unless the image's default is not its newest.
+    /// A reference without a version allows any version, unless the image's default version is not its newest.
     pub(crate) fn of(class: Class, live: &Declared<'_>) -> Option<Self> {
         let scope = match class {
             Class::Floating if live.is_newest() => "",
@@ -41,7 +41,7 @@ impl Newest {
         Some(Self { like: live.version().into(), scope: scope.into(), own: live.stem.into(), suffix: suffix.into() })
     }
 
-    /// Returns the newest tag among a repository's tags; `None` if it has no such version.
+    /// Returns the newest tag among a repository's tags; `None` if none of them fits the rule.
     pub fn among<'t>(&self, tags: &'t [String]) -> Option<&'t str> {
         let (like, own) = (Version::of(&self.like)?, Version::of(&self.own)?);
         let scope = Version::of(&self.scope);
@@ -67,7 +67,7 @@ impl Newest {
 }
 
 impl Declared<'_> {
-    /// Reports whether no version for its operating system and flavor is newer.
+    /// Reports whether the build's version is the newest for its operating system and flavor.
     fn is_newest(&self) -> bool {
         let Some(own) = Version::of(self.version()) else { return false };
         let others =
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use crate::catalog::Catalog;
 
-    /// What an upstream image stands for by the catalog.
+    /// Returns the rule for the catalog's answer to an upstream image.
     fn newest(image: &str, compat: bool) -> Option<Newest> {
         let catalog = Catalog::embedded();
         let resolution = catalog.resolve(&image.parse().unwrap());
@@ -102,7 +102,7 @@ mod tests {
             ("nginx:1.31", None),
             ("nginx:1.31.99", None),
             ("apache/airflow", Some(["3.3.1-python3.13", "", "3", ""])),
-            // The catalog says that it counts in another way than its upstream.
+            // The image has a `scheme`: its versions do not correspond to upstream's.
             ("influxdb", None),
         ] {
             let parts = parts.map(|[like, scope, own, suffix]| Newest {
@@ -153,7 +153,7 @@ mod tests {
             (&any, "1 1.31.4 2.0 2.0.1", Some("2.0")),
             (&any, "1 1.31.4 2.0.1", Some("2.0.1")),
             (&any, "1.9.1 1.10.0", Some("1.10.0")),
-            // Not what is written in another way, of another series, before a release, for another system or with another flavor.
+            // Ignores versions of another form or series, pre-releases, other operating systems and other flavors.
             (
                 &any,
                 "1 1.31.4 2.0 3 2.0.1-rc1 2.0.1-dev 2.0.1-alpine3.22 2.0.1-compat 20260101.1.1 2026.1.1 2.0.1.1",
@@ -203,7 +203,7 @@ mod tests {
         let found = std::cell::Cell::new(0);
         TestRunner::new_with_rng(config, seed)
             .run(&(strategy), |(tags, newest)| {
-                // By other means: three numbers and the suffix, nothing else.
+                // Computes the newest tag in another way: only tags of three numbers and the suffix count.
                 let numbers = |tag: &str, most: usize| -> Option<Vec<u64>> {
                     let parts: Vec<_> =
                         tag.strip_suffix(&*newest.suffix)?.split('.').map(|part| part.parse().ok()).collect();
@@ -229,7 +229,7 @@ mod tests {
                     tag,
                     best
                 );
-                // Nothing shorter would do.
+                // A shorter tag would not fit the rule.
                 let shorter = (newest.own.split('.').count()..named.len()).map(|count| best[..count].to_vec());
                 prop_assert!(
                     !tags

@@ -1,4 +1,4 @@
-//! Splits an upstream tag by the words of the image that replaces it.
+//! Splits an upstream tag by the words that the tags of its hardened image have.
 
 use std::borrow::Cow;
 
@@ -6,29 +6,29 @@ use super::distribution::{Distribution, Word, is_release};
 use super::version::is_numeric;
 use crate::catalog::{Image, Reason, Upstream};
 
-/// The parts of a tag.
+/// The parts of an upstream tag.
 #[derive(Debug)]
 pub(super) struct Request<'c, 't> {
-    /// The version with its words: `21-jre` has the stem `21`, `11.0.25-jdk25` is a stem as a whole.
+    /// The version with the words that belong to it: `21` of `21-jre`, but the whole of `11.0.25-jdk25`.
     pub(super) stem: Cow<'t, str>,
     pub(super) base: Distribution<'t>,
     pub(super) flavor: Option<&'c str>,
-    /// The distribution, if no hardened image is built on it.
+    /// The distribution in the tag, if no hardened image is based on it.
     pub(super) foreign: Option<&'t str>,
     pub(super) platform: Option<&'static str>,
 }
 
-/// The reason why no hardened tag can correspond, whatever the version.
+/// The reason why no hardened tag can correspond, regardless of the version.
 #[derive(Debug)]
 pub(super) enum Refusal<'t> {
     /// A reason that does not depend on the image's tags.
     Reason(Reason<'static>),
-    /// A word that the image does not have, after this stem.
+    /// The tag has a word after this stem that no tag of the image has.
     Word { word: &'t str, stem: Cow<'t, str> },
 }
 
 impl<'c, 't> Request<'c, 't> {
-    /// Splits a tag, given without its leading `v`.
+    /// Splits a tag, which must be given without a leading `v`.
     pub(super) fn read(tag: &'t str, image: &'c Image, upstream: &'c Upstream) -> Result<Self, Refusal<'t>> {
         let words = &image.vocabulary;
         let (head, mut rest) = split(tag);
@@ -78,7 +78,7 @@ impl<'c, 't> Request<'c, 't> {
                 Word::Windows => return Err(Refusal::Reason(Reason::Windows)),
                 Word::Fips => return Err(Refusal::Reason(Reason::Fips)),
                 Word::Other if word == "linux" && rest.is_some_and(|rest| is_platform(split(rest).0)) => {}
-                // Upstream's first build of a version, if the image does not count builds.
+                // `0` is upstream's first build of a version. The hardened image does not count builds.
                 Word::Other if word == "0" => {}
                 Word::Other if word == "jre" && image.is_runtime_of("jdk") => {}
                 Word::Foreign | Word::Other => return Err(ask.unknown(word)),
@@ -100,7 +100,7 @@ impl<'c, 't> Request<'c, 't> {
         Ok(())
     }
 
-    /// Adds a word to the stem: a longer part of the tag if it directly follows the stem.
+    /// Adds a word to the stem. The stem stays a part of the tag if the word directly follows it there.
     fn lengthen(&mut self, tag: &'t str, word: &'t str) {
         let end = self.stem.len();
         let next = tag.get(end..).and_then(|rest| rest.strip_prefix('-')).is_some_and(|rest| split(rest).0 == word);
@@ -110,8 +110,8 @@ impl<'c, 't> Request<'c, 't> {
         };
     }
 
-    /// Adds the word that upstream puts into the repository's name and the catalog after the version: `dotnet/sdk:10.0`
-    /// is `10.0-sdk`.
+    /// Adds the word that upstream writes in the repository's name and the catalog after the version: `dotnet/sdk:10.0`
+    /// becomes `10.0-sdk`.
     fn add_kind(&mut self, upstream: &'c Upstream) -> Result<(), Refusal<'t>> {
         let Some(kind) = upstream.flavor().filter(|kind| self.flavor != Some(kind)) else { return Ok(()) };
         if self.flavor.is_some() {
@@ -125,7 +125,7 @@ impl<'c, 't> Request<'c, 't> {
 }
 
 impl Image {
-    /// Reports whether a current or past stem begins with the word.
+    /// Reports whether the first word of a declared stem or past version is the word.
     fn knows_stem(&self, head: &str) -> bool {
         let stems = self
             .builds
@@ -134,12 +134,12 @@ impl Image {
         stems.map(|stem| &**stem).chain(self.past_versions()).any(|stem| split(stem).0 == head)
     }
 
-    /// Reports whether versions end with a build number: `26.6.0-0`.
+    /// Reports whether the image's versions end with a build number, as in `26.6.0-0`.
     fn numbers_builds(&self) -> bool {
         self.vocabulary.stem.iter().any(|word| is_numeric(word))
     }
 
-    /// Reports whether the image without a word is the runtime for builds with that word, such as a development kit.
+    /// Reports whether the image has builds with the word `kit`, such as `jdk`, so that its other builds are runtimes.
     fn is_runtime_of(&self, kit: &str) -> bool {
         let words = &self.vocabulary;
         let has = |words: &[Box<str>]| words.iter().any(|word| **word == *kit);
@@ -147,12 +147,12 @@ impl Image {
     }
 }
 
-/// Returns the first word and the text after its dash.
+/// Returns the first word of a tag and the text after its dash; `None` if there is no dash.
 fn split(text: &str) -> (&str, Option<&str>) {
     text.split_once('-').map_or((text, None), |(word, rest)| (word, Some(rest)))
 }
 
-/// Reports whether a text begins with a flavor, which may have dashes.
+/// Reports whether the first words of a text are a flavor, which may contain dashes.
 fn begins_with(text: &str, flavor: &str) -> bool {
     text.strip_prefix(flavor).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
@@ -161,8 +161,8 @@ fn is_platform(word: &str) -> bool {
     matches!(Word::of(word), Word::Platform(_))
 }
 
-/// Respells a build number that upstream writes with another character: `21.0.12_8` is `21.0.12.8`, and `8u502-b07` is
-/// `8u502.b07` if the image has that.
+/// Rewrites a build number that upstream separates by another character: `21.0.12_8` becomes `21.0.12.8`, and
+/// `8u502-b07` becomes `8u502.b07` if the image has such a stem. `None` if the tag has no such build number.
 fn respelt<'t>(head: &str, rest: Option<&'t str>, image: &Image) -> Option<(String, Option<&'t str>)> {
     if head.contains('_') {
         let dotted = head.replace('_', ".");
@@ -174,7 +174,7 @@ fn respelt<'t>(head: &str, rest: Option<&'t str>, image: &Image) -> Option<(Stri
     image.knows_stem(&dotted).then_some((dotted, after))
 }
 
-/// Returns the reason why a tag names no version.
+/// Returns the reason why a tag has no version.
 fn nameless(tag: &str, head: &str) -> Reason<'static> {
     let mut words = tag.split('-').map(Word::of);
     if words.any(|word| word == Word::Windows) {

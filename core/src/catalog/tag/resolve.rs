@@ -1,4 +1,4 @@
-//! Resolves an upstream reference to a declared hardened tag.
+//! Resolves upstream references to hardened tags.
 
 use std::borrow::Cow;
 
@@ -9,10 +9,10 @@ use crate::catalog::{Catalog, Class, Declared, Image, Reason, Resolution, Role, 
 use crate::reference::Reference;
 
 impl Catalog {
-    /// Resolves an upstream reference.
+    /// Returns the hardened tag that corresponds to an upstream reference, with its certainty and the reason.
     ///
-    /// The data alone decides; no image's name is in the code. A digest is ignored, since it names an upstream image. A
-    /// hardened reference has no answer here.
+    /// Only the catalog's data decides; the code has no image names. A digest beside a tag is ignored, since it is
+    /// upstream's. Hardened references are not resolved.
     ///
     /// ```
     /// use quench_core::catalog::{Catalog, Class};
@@ -80,7 +80,8 @@ impl Image {
         }
     }
 
-    /// Tries the classes in order. A version newer than its line comes before the line, whose tag would be a downgrade.
+    /// Tries the classes in order. A version that is newer than its declared line is `unlisted` rather than `line`,
+    /// because the line's tag would be a downgrade.
     fn answer<'c>(&'c self, ask: &Request<'c, '_>) -> Resolution<'c> {
         let stem = &*ask.stem;
         if let Some(declared) = self.find(stem, ask.base, ask.flavor) {
@@ -115,8 +116,8 @@ impl Image {
         }
     }
 
-    /// Answers for a version that exists on another operating system only. The line may replace it if no operating
-    /// system was asked for: the version is never changed to keep an operating system.
+    /// Resolves a version that exists on another operating system only. The tag of its line is used only if the
+    /// reference has no operating system: the version is never changed to keep a requested operating system.
     fn elsewhere<'c>(&'c self, ask: &Request<'c, '_>, other: Declared<'c>) -> Resolution<'c> {
         let stem = &*ask.stem;
         if ask.base != Distribution::Default {
@@ -139,7 +140,8 @@ impl Image {
         }
     }
 
-    /// Returns the tag of the minor line. A major version alone is never used: its meaning differs between images.
+    /// Returns the tag of the requested version's minor line. A major version alone is never used, because its meaning
+    /// differs between images.
     fn line<'c>(&'c self, ask: &Request<'c, '_>) -> Option<Declared<'c>> {
         let version = Version::of(&ask.stem)?;
         let mut shorter = version.shorter().map(|short| match version.rest() {
@@ -159,8 +161,9 @@ impl Image {
         Resolution { class: Class::Unlisted, image: Some(self), tag: Some(tag), build, reason }
     }
 
-    /// Reports whether an earlier revision declared the version, or one that begins with it while no current one does.
-    /// Past versions have no operating system or flavor, so a request for one is not past.
+    /// Reports whether an earlier revision of the catalog declared the requested version, or one that begins with it
+    /// while no declared version does. Past versions are listed without operating system and flavor, so a request with
+    /// either is never past.
     fn is_past(&self, ask: &Request<'_, '_>) -> bool {
         let stem = &*ask.stem;
         let below = |version: &str| version.strip_prefix(stem).is_some_and(|rest| rest.starts_with(['.', '-']));
@@ -172,7 +175,7 @@ impl Image {
                 || self.past_versions().any(below) && !live.any(|line| line.stems.iter().any(|stem| below(stem))))
     }
 
-    /// Answers with the newest line's shortest tag of the default build.
+    /// Resolves a reference without a version to the shortest tag of the newest line, on the default operating system.
     fn floating<'c>(&'c self, upstream: &'c Upstream) -> Resolution<'c> {
         let flavor = upstream.flavor();
         let is_flavor = flavor.is_some_and(|flavor| self.vocabulary.flavors.iter().any(|known| **known == *flavor));
@@ -183,7 +186,7 @@ impl Image {
         let newest = builds.max_by(|a, b| {
             let rank = |live: &Declared<'_>| live.version() == self.default_version();
             let numbers = |live: &Declared<'c>| Version::of(live.version()).map(|version| version.numbers().to_vec());
-            // Of equal lines the first wins, as everywhere.
+            // The first of equal lines is wanted, so the earlier one counts as greater.
             rank(a).cmp(&rank(b)).then_with(|| numbers(a).cmp(&numbers(b))).then(std::cmp::Ordering::Greater)
         });
         let Some(newest) = newest else {
@@ -196,7 +199,7 @@ impl Image {
         found(Class::Floating, live, Reason::NewestLine { live })
     }
 
-    /// Returns the reason why no version corresponds.
+    /// Returns the reason why the catalog has no tag for the request.
     fn missing<'c>(&'c self, ask: &Request<'c, '_>) -> Reason<'c> {
         let stem = || Box::from(&*ask.stem);
         let newest = self.newest_version();
@@ -218,7 +221,7 @@ impl Image {
         }
     }
 
-    /// Returns the reason for a tag with an unknown word.
+    /// Returns the reason for a tag that could not be split.
     fn refuse<'c>(&'c self, refusal: Refusal<'_>) -> Reason<'c> {
         match refusal {
             Refusal::Reason(reason) => reason,

@@ -1,20 +1,20 @@
-//! Compares versions by their numbers.
+//! Parses the numbers of versions and compares versions by them.
 
-/// The most numbers of a version that is compared.
+/// The most numbers of a version; versions with more are not compared.
 const MOST: usize = 8;
-/// The most digits that fit into 64 bits.
+/// The most digits of a number; 18 digits always fit into 64 bits.
 const MOST_DIGITS: u32 = 18;
 
-/// The numbers at the beginning of a stem: `[9, 6, 0, 1]` of `9.6.0-1`, `[3, 9, 16]` of `3.9.16-jdk25`.
+/// A stem with the numbers at its beginning: `[9, 6, 0, 1]` of `9.6.0-1`, `[3, 9, 16]` of `3.9.16-jdk25`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Version<'t> {
     numbers: [u64; MOST],
     count: usize,
-    /// The count of numbers in each dash-separated group, one digit a group: 31 for `9.6.0-1`.
+    /// The count of numbers in each dash-separated group, one decimal digit for each group: 31 for `9.6.0-1`.
     shape: u32,
-    /// The first group as it is written.
+    /// The text of the first group: `9.6.0` of `9.6.0-1`.
     head: &'t str,
-    /// The text after the numbers, with its dash.
+    /// The text after the numbers, with its dash: `-jdk25` of `3.9.16-jdk25`.
     rest: &'t str,
 }
 
@@ -35,7 +35,8 @@ impl<'t> Version<'t> {
         (version.shape > 0).then_some(version)
     }
 
-    /// Reads dot-separated numbers up to a dash or the end; returns the position there.
+    /// Reads dot-separated numbers up to a dash or the end, and returns that position; `None` if the group has anything
+    /// else.
     fn read_group(&mut self, group: &str) -> Option<usize> {
         let (mut count, mut digits, mut end) = (self.count, 0, group.len());
         let mut number: u64 = 0;
@@ -73,18 +74,19 @@ impl<'t> Version<'t> {
         self.rest
     }
 
-    /// Reports whether two versions are written alike.
+    /// Reports whether two versions have the same form: the same counts of numbers and the same text after them.
     pub(crate) fn is_like(&self, other: &Version<'_>) -> bool {
         self.shape == other.shape && self.rest == other.rest
     }
 
-    /// Returns how many numbers name the line: all but the patch, at most two: one of `18.6`, none of `484`.
+    /// Returns how many numbers name the version's line: all but the last of the first group, at most two. One for
+    /// `18.6`, none for `484`.
     pub(crate) fn line(&self) -> usize {
         (self.head.split('.').count() - 1).min(2)
     }
 
-    /// Reports whether the first numbers can belong to one series; a year or a million does not belong to the series of
-    /// `1.31.4`.
+    /// Reports whether the first numbers of two versions can belong to one series. A year or a number in the millions
+    /// does not belong to the series of `1.31.4`.
     pub(super) fn is_of_a_series_with(&self, newest: &Version<'_>) -> bool {
         let first = |version: &Version<'_>| version.numbers().first().copied().unwrap_or_default();
         let is_year = |number: u64| (1990..2100).contains(&number) || (19_900_101..21_000_101).contains(&number);
@@ -100,17 +102,18 @@ impl<'t> Version<'t> {
         cut.chain([head]).zip(1..)
     }
 
-    /// Yields shorter stems of the same line, the longest first: `1.18` of `1.18.4`, but never the major version alone.
+    /// Yields the shorter stems of the same line, the longest first: `1.18` of `1.18.4`, but never the major version
+    /// alone.
     pub(super) fn shorter(&self) -> impl Iterator<Item = &'t str> {
         let head = self.head;
-        // A revision after a dash is dropped first: `9.6.0` of `9.6.0-1`.
+        // The first shorter stem lacks the revision after the dash: `9.6.0` of `9.6.0-1`.
         let whole = (self.shape > 9).then_some(head);
         let cut = head.rmatch_indices('.').filter_map(move |(at, _)| head.get(..at));
         whole.into_iter().chain(cut).filter(|stem| stem.contains('.'))
     }
 }
 
-/// Reports whether a text is numbers and dots, small enough to compare.
+/// Reports whether a text consists of dot-separated numbers of at most 18 digits.
 pub(super) fn is_numeric(text: &str) -> bool {
     text.split('.').all(|number| (1..=18).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()))
 }

@@ -11,7 +11,11 @@ use crate::reference::{ParseError, Reference};
 pub(super) enum Why<'c> {
     Placeholder,
     Unparsable(ParseError),
-    Hardened,
+    /// The image is in hardened form already.
+    Hardened {
+        /// Whether the catalog knows such a name and tag.
+        may_exist: bool,
+    },
     /// The image is a misspelt reference to a hardened image.
     Misspelt(Meant<'c>),
     Mirrored,
@@ -99,7 +103,7 @@ impl Because<'_, '_> {
         match why {
             Why::Placeholder => f.write_str("a placeholder, not an image reference"),
             Why::Unparsable(error) => write!(f, "not an image reference: {error}"),
-            Why::Hardened => f.write_str("hardened already"),
+            Why::Hardened { .. } => f.write_str("hardened already"),
             Why::Misspelt(meant) => {
                 write!(f, "nobody publishes it; `{}` is meant", meant.image.name())?;
                 match (&meant.tag, rewrites) {

@@ -104,7 +104,7 @@ impl<'p> Plan<'p> {
     }
 }
 
-impl<'p> Item<'p> {
+impl Item<'_> {
     /// Returns the names of volumes that other containers may write, and [`PROCESSES`] if the pod's containers see each other's.
     fn shares(&self, pod: &PodSpec<'_>) -> HashSet<String> {
         let Some(container) = self.image.container else { return HashSet::new() };

@@ -138,3 +138,28 @@ fn images_of_operators() {
         assert_fits(&Hazard::OperatorManaged { setting: row.setting });
     }
 }
+
+#[test]
+fn hardened_images_that_the_catalog_does_not_have() {
+    for (image, speaks) in [
+        ("dhi.io/nginx", true),
+        ("dhi.io/nosuch:1", true),
+        ("dhi.io/dhi/calico-node:v3.31.7", true),
+        ("dhi.io/nginx:1.31.4-nosuch", true),
+        ("dhi.io/nginx:0.1.2", true),
+        ("dhi.io/nginx:1.31.4", false),
+        ("dhi.io/nginx:1", false),
+        ("dhi.io/nginx:1.31.4-dev", false),
+        ("dhi.io/nginx:1.31.99", false),
+        ("dhi.io/nginx:2.1.0", false),
+        ("dhi.io/nginx@sha256:0000000000000000000000000000000000000000000000000000000000000000", false),
+        ("registry.example.com/nosuch:1", false),
+        ("nginx:1.31.4", false),
+    ] {
+        let object = format!(r#"{{"spec":{{"containers":[{{"name":"c","image":"{image}"}}]}}}}"#);
+        let (warnings, _, _) = settled(Kind::Pod, &object, "ports-differ: ignore");
+        let found = warnings.iter().any(|line| line.ends_with("[hardened-unknown]"));
+        assert_eq!(found, speaks, "{image} {warnings:?}");
+    }
+    assert_fits(&Hazard::HardenedUnknown);
+}

@@ -35,7 +35,7 @@ fn every_key_is_read() {
     assert_eq!(parse("mode: 'off'").unwrap().mode, Mode::Off);
 }
 
-/// The messages are in `tests/policies/broken.snap`.
+/// The messages of the errors are in `tests/policies/broken.snap`.
 #[test]
 fn an_error_says_where_it_is() {
     let error = Policy::parse("apiVersion: v1\nkind: Policy\n", "p").unwrap_err();

@@ -1,11 +1,11 @@
-//! The facts about an image's start, as text.
+//! Prints the facts about an image's start as text.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 
 use quench_core::catalog::{Condition, Effect, Form, Pattern, Root, Start, Sure};
 
-/// Writes what upstream's start does and the hardened one does not, a line a row; JSON has all of it.
+/// Writes the differences between the start of the upstream image and of the hardened one; JSON output has more.
 pub(super) fn write(start: &Start, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "upstream's start")?;
     let mut field = |name: &str, value: &dyn Display| writeln!(out, "  {name:<12} {value}");
@@ -51,14 +51,14 @@ pub(super) fn write(start: &Start, out: &mut dyn Write) -> io::Result<()> {
         field("defaults", &format_args!("{}{unless}", row_of(&text, row.effect, row.sure, &row.conditions)))?;
     }
     if let Some(user) = &start.user {
-        let root = match user.root {
-            Some(Root::Refused) => " not as root",
-            Some(Root::Required) => " as root only",
-            None => "",
-        };
-        let listed = if user.listed { " as a user of /etc/passwd" } else { "" };
-        let writes = if user.writes.is_empty() { String::new() } else { format!(" writes {}", user.writes.join(" ")) };
-        field("user", &format_args!("starts{root}{listed}{writes}"))?;
+        let mut needs = Vec::new();
+        needs.extend(user.root.map(|root| match root {
+            Root::Refused => "must not be root".to_owned(),
+            Root::Required => "must be root".to_owned(),
+        }));
+        needs.extend(user.listed.then(|| "must be in /etc/passwd".to_owned()));
+        needs.extend((!user.writes.is_empty()).then(|| format!("writes {}", user.writes.join(" "))));
+        field("user", &needs.join("; "))?;
     }
     for row in &start.data {
         let moved = row.moved_to.as_deref().map(|to| format!(", hardened {to}")).unwrap_or_default();
@@ -68,7 +68,7 @@ pub(super) fn write(start: &Start, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A row: what it names, what is lost, how sure that is and when it is so.
+/// Formats a row: its subject, what is lost, how certain this is, and the conditions.
 fn row_of(what: &str, effect: Effect, sure: Sure, conditions: &[Condition]) -> String {
     let sure = if sure == Sure::Likely { ", likely" } else { "" };
     let conditions: Vec<String> = conditions.iter().map(ToString::to_string).collect();
