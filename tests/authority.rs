@@ -70,7 +70,7 @@ async fn without_an_api_server_it_lives_waits_and_says_why() {
         serving.signal("-TERM");
         let (code, said) = serving.ended();
         assert_eq!(code, Some(0), "{said}");
-        assert_eq!(said.matches("in trouble").count(), 1, "said once: {said}");
+        assert_eq!(said.matches("could not maintain").count(), 1, "said once: {said}");
         assert!(!said.contains("secret-token"), "{said}");
     }
 }
