@@ -1,4 +1,4 @@
-//! Serves the endpoint that the API server calls: read, plan, ask registries, settle, reply.
+//! Answers admission reviews: reads the review, plans, asks registries, settles the plan, and replies.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -27,27 +27,27 @@ use crate::live::{InForce, Live};
 use crate::registry::{Registry, Trust};
 use crate::telemetry::{Metrics, ReviewResult};
 
-/// Two objects of at most 3 MiB each, plus 2 MiB for the rest of the review.
+/// The largest review in bytes: two objects of at most 3 MiB each, plus 2 MiB for the rest of the review.
 pub const MAX_REVIEW: usize = 8 << 20;
-/// The longest name or namespace that a log line repeats (Kubernetes' longest names).
+/// The longest name or namespace in a log line: the longest name of a Kubernetes object.
 const MAX_LOGGED: usize = 253;
 
-/// The state that reviews share.
+/// The state that all reviews share.
 #[derive(Debug)]
 pub struct Admission {
-    /// The policy and the catalog.
+    /// The policy and catalog in use.
     pub live: Arc<Live>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// quench's own namespace, which it leaves alone.
+    /// The namespace of quench, whose objects are never changed.
     pub own_namespace: Option<String>,
     /// The registry client, for policies with `verify`.
     pub registry: Arc<Registry>,
-    /// The pull secrets that namespaces are known to lack.
+    /// The pull secrets that are known to be missing from namespaces.
     pub pull_secrets: Arc<Known>,
 }
 
-/// Returns the routes of the webhook. The path carries the mode of the namespace's label.
+/// Returns the routes of the webhook. The path selects the mode, since each webhook entry is for one mode label.
 pub fn router(admission: Admission) -> Router {
     let by_path = |mode: Option<Mode>| {
         post(move |State(admission): State<Arc<Admission>>, request: Request| async move {
@@ -63,7 +63,7 @@ pub fn router(admission: Admission) -> Router {
         .with_state(Arc::new(admission))
 }
 
-/// Reads the body of a request whose headers promise a review.
+/// Reads the body of a request, if its headers announce an uncompressed JSON body.
 async fn read(request: Request) -> Result<Bytes, Refusal> {
     check_media_type(request.headers())?;
     to_bytes(request.into_body(), MAX_REVIEW).await.map_err(|error| Refusal::from_body(&error))
@@ -86,12 +86,12 @@ impl Admission {
 
     async fn review(&self, path_mode: Option<Mode>, body: &[u8], started: Instant) -> Result<Response, Refusal> {
         let review = review::Request::parse(body).map_err(|error| Refusal::from_review(&error))?;
-        // Loaded once, so that one policy decides the whole review.
+        // Loaded once, so that the whole review is decided by the same policy.
         let in_force = self.live.load();
         let absences = self.pull_secrets.load();
         if in_force.policy.verify.is_some() {
-            // A guard must not be held across an await, so it is exchanged for a reference count. Boxed, so that
-            // reviews without questions do not carry it.
+            // A guard must not be held across an await, so it is converted to an `Arc`. Boxed, so that the future of a
+            // review without a lookup stays small.
             let (in_force, absences) = (Guard::into_inner(in_force), Guard::into_inner(absences));
             return Ok(Box::pin(self.ask(path_mode, review, in_force, absences, started)).await);
         }
@@ -102,7 +102,7 @@ impl Admission {
         Ok(self.reply(&review, &outcome, started))
     }
 
-    /// Answers a review by a policy with `verify`.
+    /// Answers a review under a policy with `verify`, which may ask registries.
     async fn ask(
         &self,
         path_mode: Option<Mode>,
@@ -124,7 +124,7 @@ impl Admission {
         self.reply(&review, &outcome, started)
     }
 
-    /// Returns the object to decide about; `None` for objects without pods.
+    /// Returns the object to decide about; `None` if it has no pod or pod template.
     fn request<'r>(
         &self,
         path_mode: Option<Mode>,
@@ -148,7 +148,7 @@ impl Admission {
         response
     }
 
-    /// Asks registries about the plan's candidates.
+    /// Asks registries about the candidates of the plan.
     fn existing<'a>(&'a self, plan: &Plan<'_>, policy: &'a Policy) -> impl Future<Output = Existing> + use<'a> {
         let asked = policy.verify.as_ref().map(|verify| (verify, plan.candidates().cloned().collect::<Vec<Inquiry>>()));
         async move {
@@ -161,7 +161,7 @@ impl Admission {
         }
     }
 
-    /// Writes the log line and the metrics of a review.
+    /// Writes the log line of a review and counts it.
     fn tell(&self, review: &review::Request<'_>, outcome: &Outcome<'_>, started: Instant) {
         let (kind, operation) = (review.kind.map_or("Other", |kind| kind.name()), review.operation.name());
         let result = match (outcome.denial(), outcome.changes()) {
@@ -217,7 +217,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The answer to a request that is not a review: the status, and what to send instead.
+/// The answer to a request that is not a valid review: the status, and what to send instead.
 #[derive(Debug, Clone)]
 struct Refusal(StatusCode, String);
 
@@ -226,7 +226,7 @@ impl Refusal {
         if anyhow::Chain::new(error).any(<dyn Error>::is::<LengthLimitError>) {
             return Self(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {} MiB", MAX_REVIEW >> 20));
         }
-        Self(StatusCode::BAD_REQUEST, format!("the body did not arrive whole: {error}"))
+        Self(StatusCode::BAD_REQUEST, format!("the body is incomplete: {error}"))
     }
 
     fn from_review(error: &review::ReviewError) -> Self {

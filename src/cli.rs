@@ -1,4 +1,4 @@
-//! The command line: one file per command.
+//! Defines the command line, with one file per command.
 
 mod catalog;
 mod certs;
@@ -22,8 +22,8 @@ use crate::telemetry::{self, LogFormat};
 
 /// The help text about output and exit codes, for scripts.
 const EXIT_CODES: &str = "\
-Data goes to stdout, everything else to stderr.
-Exit codes: 0 done; 1 the answer is no; 2 usage or IO error.";
+Data goes to stdout, messages go to stderr.
+Exit codes: 0 success; 1 negative result, as the command's help says; 2 usage or IO error.";
 
 /// Moves a Kubernetes cluster to hardened or mirrored container images.
 #[derive(Debug, Parser)]
@@ -50,16 +50,16 @@ enum Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Log lines")]
 struct Logs {
-    /// How log lines are written; without it, text on a terminal and JSON elsewhere
+    /// Format of log lines. Default: text on a terminal, JSON elsewhere
     #[arg(long, global = true, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
-    /// Which log lines are written: a level, or a filter such as `info,quench=debug`
+    /// Log lines to write: a level such as `debug`, or a filter such as `info,quench=debug`
     #[arg(long, global = true, value_name = "FILTER", env = "QUENCH_LOG", default_value = "info")]
     log_level: String,
 }
 
 impl Quench {
-    /// Runs the command; errors are written to stderr.
+    /// Runs the command and returns its exit code. An error is written to stderr and gives exit code 2.
     pub fn run(self) -> ExitCode {
         self.execute().unwrap_or_else(|error| {
             eprintln!("error: {error:#}");
@@ -80,13 +80,13 @@ impl Quench {
     }
 }
 
-/// The flags for policy and catalog.
+/// The flags `--policy` and `--catalog`.
 #[derive(Debug, Args)]
 struct RuleFiles {
-    /// The policy file; without it, the built-in default
+    /// Policy file (YAML). Default: the built-in policy, as printed by `quench policy default`
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// A catalog file; without it, the embedded one
+    /// Catalog file (JSON). Default: the catalog that is built into quench
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
 }
@@ -97,7 +97,7 @@ impl RuleFiles {
     }
 }
 
-/// Checks a DNS label (RFC 1123), as names of Services and Namespaces are.
+/// Checks that a name is a DNS label (RFC 1123), as the names of Services and Namespaces must be.
 fn dns_label(name: &str) -> Result<String, String> {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let outer = !name.starts_with('-') && !name.ends_with('-');

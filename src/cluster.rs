@@ -1,4 +1,4 @@
-//! Talks to the Kubernetes API: registration, self-managed certificates and pull secrets. No review waits for it.
+//! Calls the Kubernetes API for registration, self-managed certificates and pull secrets. Reviews never wait for it.
 
 pub mod authority;
 mod call;

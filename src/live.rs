@@ -1,13 +1,13 @@
 //! Holds the policy, catalog and certificates in use, and reloads their files.
 //!
-//! Kubernetes swaps the files of a volume by a symbolic link, which a watch on the file does not notice. So files are
-//! read every few seconds and compared. A refused file changes nothing.
+//! Kubernetes replaces the files of a volume through a symbolic link, which a watch on the file does not notice. So
+//! the files are read every few seconds and compared. An invalid file is rejected, and the last valid one stays active.
 //!
 //! ```text
-//! every few seconds -> Files -> Rules        -> Live               one load a review
-//!                            -> Certificates -> Identity, Acceptor one load a handshake
+//! every few seconds -> Files -> Rules        -> Live               loaded once per review
+//!                            -> Certificates -> Identity, Acceptor loaded once per handshake
 //!                            -> RegistryAuth, RegistryAuthorities -> Registry
-//!                                                                  one load a request to a registry
+//!                                                                  loaded once per request to a registry
 //! ```
 
 mod absences;
@@ -36,7 +36,7 @@ pub use registry_authorities::RegistryAuthorities;
 pub use rules::Rules;
 pub use status::{SelfManaged, Standing};
 
-/// The policy and catalog in use.
+/// A policy and a catalog that are in use together.
 #[derive(Debug, Clone)]
 pub struct InForce {
     /// The policy.
@@ -45,7 +45,7 @@ pub struct InForce {
     pub catalog: Arc<Catalog>,
 }
 
-/// The policy and catalog in use, swapped together, so that a review never mixes two versions.
+/// Holds the policy and catalog in use. They are replaced together, so that a review never mixes two versions.
 ///
 /// ```
 /// use quench::live::Live;
@@ -63,12 +63,12 @@ pub struct InForce {
 pub struct Live(ArcSwap<InForce>);
 
 impl Live {
-    /// Creates the value with a policy and a catalog.
+    /// Starts with a policy and a catalog.
     pub fn new(policy: Policy, catalog: Catalog) -> Self {
         Self(ArcSwap::from_pointee(InForce { policy: Arc::new(policy), catalog: Arc::new(catalog) }))
     }
 
-    /// Returns the current policy and catalog without a lock. Call it once per review.
+    /// Returns the current policy and catalog without taking a lock. Call it once per review.
     pub fn load(&self) -> Guard<Arc<InForce>> {
         self.0.load()
     }
@@ -83,12 +83,12 @@ impl Live {
     }
 }
 
-/// Reads the policy file; without one, returns the built-in default.
+/// Reads and parses the policy file; without a file, returns the built-in policy.
 pub fn policy(file: Option<&Path>) -> Result<Policy> {
     file.map_or_else(|| Ok(Policy::default()), |file| parse_policy(&read(file, "policy")?, file))
 }
 
-/// Reads the catalog file; without one, returns the embedded snapshot.
+/// Reads and parses the catalog file; without a file, returns the built-in catalog.
 pub fn catalog(file: Option<&Path>) -> Result<Catalog> {
     file.map_or_else(|| Ok(Catalog::embedded()), |file| parse_catalog(&read(file, "catalog")?, file))
 }

@@ -1,4 +1,4 @@
-//! The program `quench`.
+//! Runs the program `quench`.
 
 use std::process::ExitCode;
 

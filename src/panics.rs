@@ -1,11 +1,11 @@
-//! Contains panics, so that one task does not end others.
+//! Catches panics, so that the panic of one task does not end other tasks.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-/// Returns the output of `work`, or `None` if it panicked; the panic hook has written the reason.
+/// Returns the output of `work`; `None` if it panicked. The panic hook logs the reason.
 pub(crate) async fn unwinding<F: Future>(work: F) -> Option<F::Output> {
     let mut work = pin!(work);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {

@@ -1,15 +1,15 @@
 //! Asks registries whether an image exists, for which platforms and with which digest, within a review's deadline.
 //!
 //! ```text
-//! review -> Cache ------------------------------------------------> Existing     no request, no wait
-//!             | not cached: one question per reference
+//! review -> Cache ------------------------------------------------> Existing     no request, no waiting
+//!             | not cached: one lookup per reference, shared by all reviews
 //!             v
 //!           Breaker -> Distribution -> Client -> registry, token service
-//!             ^ in time: the answer; else the last one, or Unknown. The question continues and fills the cache
+//!             ^ in time: the answer; else the last answer, or Unknown. The lookup continues and fills the cache
 //! keep_warm --+   before an answer that reviews use expires
 //! ```
 //!
-//! The policy says which hosts the client may contact ([`Trust`]); nothing in a pod or an answer adds to that.
+//! Only the policy decides which hosts the client may contact ([`Trust`]), not a pod and not an answer.
 
 mod breaker;
 mod cache;
@@ -53,17 +53,17 @@ pub use self::options::{Options, Proxies};
 pub use self::tags::TagsError;
 pub use self::trust::Trust;
 
-/// The most questions in progress or waiting, which bounds the memory of a burst.
+/// The most lookups in progress or waiting, which bounds the memory of a burst.
 const MAX_FLIGHTS: usize = 512;
-/// The most questions of one review, so that a pod with made-up images does not use all of them.
+/// The most lookups of one review, so that a pod with made-up images cannot use up [`MAX_FLIGHTS`].
 const MAX_ASKED: usize = 64;
-/// The most answers that are refreshed at a time.
+/// The most answers that are refreshed at the same time.
 const MAX_REFRESHES: usize = 8;
 
 /// The registry client with its cache.
 pub struct Registry {
     shared: Arc<Shared>,
-    /// The questions in progress; dropped with the registry.
+    /// The lookups in progress; they end when the registry client is dropped.
     flights: Mutex<JoinSet<()>>,
 }
 
@@ -100,21 +100,21 @@ impl Registry {
         Ok(Self { shared: Arc::new(shared), flights: Mutex::default() })
     }
 
-    /// Replaces the credentials.
+    /// Replaces the credentials for all registries.
     pub fn replace_credentials(&self, credentials: Credentials) {
         self.shared.credentials.store(Arc::new(credentials));
     }
 
-    /// Replaces the authorities that may sign registries' certificates, besides the webpki roots. Open connections are
-    /// not used any more.
+    /// Replaces the certificate authorities that may sign registries' certificates, besides the webpki roots. Open
+    /// connections are not used any more.
     pub fn replace_authorities(&self, authorities: Vec<CertificateDer<'static>>) -> Result<(), rustls::Error> {
         let client = Client::new(authorities, self.shared.options.proxies.into())?;
         self.shared.client.store(Arc::new(client));
         Ok(())
     }
 
-    /// Returns the answers about candidates, after `timeout` at the latest. If all are cached, nothing is awaited and
-    /// `trust` is not called.
+    /// Returns the answers about the candidates, at the latest after `timeout`. If all answers are cached, it returns
+    /// at once and does not call `trust`.
     pub async fn look_up(
         &self,
         candidates: impl IntoIterator<Item = Inquiry>,
@@ -126,14 +126,14 @@ impl Registry {
         if missing.is_empty() {
             return Existing::of(known);
         }
-        // Boxed, so that reviews with cached answers do not carry it.
+        // Boxed, so that the future of a review with cached answers stays small.
         Existing::of(Box::pin(self.find(known, missing, now, timeout, trust())).await)
     }
 
-    /// Returns the current tags of a repository in the registry's order; `None` if it does not exist. Nothing is
-    /// cached, and [`look_up`](Self::look_up) is not affected; a frequent caller waits as [`Trouble::Limited`] says.
+    /// Returns the current tags of a repository in the registry's order; `None` if the repository does not exist. The
+    /// tags are not cached. If the error is [`Trouble::Limited`], the caller must wait before it asks again.
     ///
-    /// The tag and digest of `repository` are ignored. Each page has the timeout in [`Options`].
+    /// The tag and digest of `repository` are ignored. The timeout of each page is `patience` of [`Options`].
     pub async fn tags(&self, repository: &Reference, trust: &Trust) -> Result<Option<Vec<String>>, TagsError> {
         let Shared { distribution, options, .. } = &*self.shared;
         let listed = distribution.tags(repository, trust, options.patience).await;
@@ -156,7 +156,7 @@ impl Registry {
         (known, missing)
     }
 
-    /// Asks the missing questions at once, and waits.
+    /// Starts the lookups of all missing candidates at the same time, and waits for their answers.
     async fn find(&self, mut known: Known, missing: Vec<Inquiry>, now: Instant, wait: Duration, trust: Trust) -> Known {
         let trust = Arc::new(trust);
         let ask = |(count, inquiry): (usize, Inquiry)| {
@@ -178,7 +178,7 @@ impl Registry {
         known
     }
 
-    /// Returns the question in progress; starts one if there is none and the registry may be asked.
+    /// Returns the lookup in progress, or starts one; `None` if no lookup can be started now.
     fn ask(&self, inquiry: &Inquiry, trust: &Arc<Trust>, now: Instant) -> Option<Flight> {
         let shared = &self.shared;
         let mut cache = lock(&shared.cache);
@@ -190,7 +190,7 @@ impl Registry {
         if flights.len() >= MAX_FLIGHTS {
             return None;
         }
-        // Nothing is stored about registries that the policy does not name.
+        // Registries that the policy does not name get no entry in `hosts`.
         trust.origin(inquiry.reference.registry())?;
         let host = shared.hosts.of(inquiry.reference.registry());
         if !host.admits(now, shared.options.patience) {
@@ -207,8 +207,8 @@ impl Registry {
         Some(flight)
     }
 
-    /// Refreshes answers that reviews use before they expire, until it is dropped. `trust` is the current policy's;
-    /// `None` asks nothing.
+    /// Refreshes the answers that reviews use before they expire, until the future is dropped. `trust` returns the
+    /// hosts that the current policy allows, or `None` to ask no registry.
     pub async fn keep_warm(self: Arc<Self>, trust: impl Fn() -> Option<Trust>) {
         loop {
             sleep(self.shared.options.present / 30).await;
@@ -219,7 +219,7 @@ impl Registry {
         }
     }
 
-    /// Refreshes some answers that expire soon, and waits; returns their number.
+    /// Refreshes some answers that expire soon, and waits for them; returns their number.
     async fn refresh(&self, trust: &Arc<Trust>) -> usize {
         let options = &self.shared.options;
         let now = Instant::now();
@@ -237,7 +237,7 @@ impl Registry {
 
 type Known = Vec<(Inquiry, Arc<Presence>)>;
 
-/// A question and its registry.
+/// A lookup to start: the image, the allowed hosts, the facts known from an earlier answer, and the registry.
 struct Question {
     inquiry: Inquiry,
     trust: Arc<Trust>,
@@ -246,7 +246,7 @@ struct Question {
 }
 
 impl Flight {
-    /// Returns the answer if it arrives in time.
+    /// Returns the answer of the lookup; `None` if it does not arrive before the deadline.
     async fn answer_until(&self, deadline: Instant) -> Option<Presence> {
         let mut answer = self.answer.clone();
         let answered = timeout_at(deadline, answer.wait_for(Option::is_some)).await;
@@ -261,14 +261,14 @@ impl Shared {
         published.cloned().map_or(Presence::Unknown, Presence::Present)
     }
 
-    /// Asks one question, and publishes the answer to all who wait.
+    /// Asks the registry about one image, and gives the answer to all reviews that wait for it.
     async fn fly(self: Arc<Self>, question: Question, sender: watch::Sender<Option<Presence>>) {
         let Question { inquiry, trust, known, host } = question;
         let patience = self.options.patience;
         let result = match timeout(patience, host.turn()).await {
-            Err(_) => Err(Trouble::Refused("too many other images are being asked for".to_owned())),
+            Err(_) => Err(Trouble::Refused("too many other lookups are in progress".to_owned())),
             Ok(_turn) if host.is_left_alone(Instant::now()) => {
-                Err(Trouble::Refused("it has come to be left alone".to_owned()))
+                Err(Trouble::Refused("requests to it were paused meanwhile".to_owned()))
             }
             Ok(_turn) => {
                 let asked = Instant::now();
@@ -283,7 +283,7 @@ impl Shared {
             }
         };
         let presence = self.keep(&inquiry, result);
-        // Maybe nobody waits any more.
+        // No review may be waiting any more.
         let _ = sender.send(Some(presence));
     }
 
@@ -302,7 +302,7 @@ impl Shared {
     }
 }
 
-/// Returns a factor near one, so that simultaneous pauses do not end together.
+/// Returns a factor from 0.9 to 1.1, so that pauses that began together do not end together.
 fn jitter() -> f64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     let random = u32::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap_or_default();

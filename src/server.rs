@@ -1,7 +1,7 @@
-//! Runs two listeners, TLS for reviews and plain HTTP for probes and metrics, with limits, readiness and a graceful
-//! stop.
+//! Runs two listeners with limits, readiness and a graceful stop: one for reviews (TLS), one for probes and metrics
+//! (plain HTTP).
 //!
-//! Any axum [`Router`] can be served, so tests and benches measure the same stack.
+//! It serves any axum [`Router`], so that tests and benchmarks measure the same stack.
 
 mod activity;
 mod admin;
@@ -26,32 +26,32 @@ use crate::telemetry::Metrics;
 use crate::tls::Acceptor;
 use connection::Service;
 
-/// The first and longest pause after the system refused a connection (no file descriptors, no memory).
+/// The first and the longest pause after the system could not accept a connection (no file descriptors, no memory).
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
-/// The most connections for probes and metrics: a kubelet and a few collectors.
+/// The most connections for probes and metrics: enough for a kubelet and a few collectors.
 const MAX_ADMIN_CONNECTIONS: usize = 64;
 
-/// The limits and the timing of the stop.
+/// The limits of the server, and the timing of its stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// The timeout from the connection to the end of the TLS handshake.
+    /// The time from the accepted connection to the end of the TLS handshake.
     pub handshake_timeout: Duration,
-    /// The timeout from the first byte of a request to the end of its headers.
+    /// The time from the first byte of a request to the end of its headers.
     pub header_timeout: Duration,
-    /// The timeout from the headers of a request to its answer.
+    /// The time from the headers of a request to its answer.
     pub request_timeout: Duration,
-    /// The idle time between requests. Longer than the API server's 90 s, so that the API server closes first: a server
-    /// that closes an idle connection may cross a request on its way.
+    /// How long a connection may be idle between requests. It is longer than the API server's 90 s, so that the API
+    /// server closes first: a server that closes an idle connection may miss a request on its way.
     pub idle_timeout: Duration,
-    /// The most connections for reviews; further ones wait in the system's queue.
+    /// The most connections for reviews; further ones wait in the queue of the system.
     pub max_connections: usize,
-    /// The most concurrent requests of one HTTP/2 connection.
+    /// The most concurrent requests on one HTTP/2 connection.
     pub max_streams: u32,
     /// The most bytes of large request bodies in memory; further bodies wait.
     pub body_budget: usize,
-    /// How long a stopping server accepts new connections, so that clients can leave by themselves.
+    /// How long a stopping server still accepts connections, so that clients can move to other replicas.
     pub drain: Duration,
-    /// How long requests may take to finish after that.
+    /// How long requests may take to finish after `drain`.
     pub stop_timeout: Duration,
 }
 
@@ -71,11 +71,11 @@ impl Default for Options {
     }
 }
 
-/// The reason why the server does not start.
+/// The reason why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The address is in use, or not an address of this machine.
+    /// The address is in use, or does not belong to this machine.
     #[error("cannot listen on {address}")]
     Bind {
         /// The address.
@@ -85,7 +85,7 @@ pub enum Error {
     },
 }
 
-/// A server that listens but does not answer yet.
+/// A server that listens, but does not accept connections yet.
 #[derive(Debug)]
 pub struct Server {
     reviews: TcpListener,
@@ -95,14 +95,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on both addresses; port 0 takes a free one.
+    /// Listens on both addresses; port 0 chooses a free port.
     pub async fn bind(reviews: SocketAddr, admin: SocketAddr) -> Result<Self, Error> {
         let (reviews, address) = listen(reviews).await?;
         let (admin, admin_address) = listen(admin).await?;
         Ok(Self { reviews, admin, addresses: (address, admin_address), standing: None })
     }
 
-    /// Adds the state of files to `/readyz`.
+    /// Shows the state of reloaded files in `/readyz`.
     #[must_use]
     pub fn telling(self, standing: Arc<Standing>) -> Self {
         Self { standing: Some(standing), ..self }
@@ -118,7 +118,7 @@ impl Server {
         self.addresses.1
     }
 
-    /// Answers by `router`, in tasks of the current runtime. Dropping the result ends all of them at once.
+    /// Answers requests with `router`, in tasks of the current runtime. Dropping the result ends all of them at once.
     pub fn start(self, options: Options, router: Router, tls: Arc<Acceptor>, metrics: Arc<Metrics>) -> Running {
         let ready = Arc::new(AtomicBool::new(true));
         let admin = admin::router(ready.clone(), self.standing, metrics.clone());
@@ -135,7 +135,7 @@ impl Server {
     }
 }
 
-/// A running server.
+/// A running server. Dropping it closes all connections at once.
 #[derive(Debug)]
 pub struct Running {
     addresses: (SocketAddr, SocketAddr),
@@ -157,31 +157,31 @@ impl Running {
         self.addresses.1
     }
 
-    /// Makes `/readyz` answer 503; everything else continues.
+    /// Makes `/readyz` answer 503; reviews are still answered.
     pub fn fail_readiness(&self) {
         self.ready.store(false, Ordering::Relaxed);
     }
 
-    /// Stops without losing a request.
+    /// Stops the server without losing a request.
     ///
-    /// 1. Readiness fails. For the drain period connections are still taken, and each HTTP/1.1 answer says
-    ///    `connection: close`, so that busy clients go elsewhere by themselves. (HTTP/2 needs no such hint: its GOAWAY in
-    ///    the next step tells the client which requests were taken.)
-    /// 2. No connection is taken any more, idle ones are closed, requests in progress end.
-    /// 3. What is still there after the stop timeout is cut off.
+    /// 1. Readiness fails. During `drain`, connections are still accepted, and each HTTP/1.1 answer has
+    ///    `connection: close`, so that busy clients reconnect elsewhere. (HTTP/2 needs no such hint: its GOAWAY in the
+    ///    next step tells the client which requests were accepted.)
+    /// 2. No more connections are accepted, idle connections are closed, and requests in progress are finished.
+    /// 3. Connections that are still open after `stop_timeout` are closed.
     pub async fn stop(self) {
         self.fail_readiness();
         self.reviews.leave();
-        info!(drain = ?self.drain, "stopping: took itself out of service");
+        info!(drain = ?self.drain, "stopping: readiness fails from now on");
         sleep(self.drain).await;
         let cut = self.reviews.close(Instant::now() + self.stop_timeout).await;
-        // Probes and metrics were answered until here.
+        // Probes and metrics are answered until here.
         self.admin.leave();
         self.admin.close(Instant::now()).await;
         if cut == 0 {
             info!("stopped");
         } else {
-            warn!(cut, "stopped: cut off connections that did not end in time");
+            warn!(cut, "stopped, and cut off connections that did not end in time");
         }
     }
 }
@@ -193,12 +193,12 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error>
     Ok((listener, bound))
 }
 
-/// A listener with its connections.
+/// A listener with its open connections.
 #[derive(Debug)]
 struct Listening {
     service: Arc<Service>,
     closing: watch::Sender<bool>,
-    /// The accepting task, which ends with the connections that it leaves.
+    /// The task that accepts connections; it returns those that are still open when it ends.
     accepting: JoinSet<JoinSet<()>>,
 }
 
@@ -211,12 +211,12 @@ impl Listening {
         Self { service, closing, accepting }
     }
 
-    /// Asks clients to leave.
+    /// Asks the clients to disconnect.
     fn leave(&self) {
         self.service.leave();
     }
 
-    /// Stops accepting, lets connections end until `deadline`, and returns how many had to be cut off.
+    /// Stops accepting, waits for connections until `deadline`, and returns the number of connections that it cut off.
     async fn close(mut self, deadline: Instant) -> usize {
         let _ = self.closing.send(true);
         let Some(Ok(mut connections)) = self.accepting.join_next().await else { return 0 };
@@ -236,7 +236,7 @@ async fn accept(listener: TcpListener, service: Arc<Service>, closed: watch::Rec
     loop {
         let slot = select! {
             _ = &mut closing => break,
-            // Cancel-safe: it only loses its place in the queue.
+            // Cancel-safe: only the place in the queue is lost.
             slot = slots.clone().acquire_owned() => slot,
         };
         let accepted = select! {
@@ -260,7 +260,7 @@ async fn accept(listener: TcpListener, service: Arc<Service>, closed: watch::Rec
                 warn!(%error, "could not accept a connection");
                 select! {
                     _ = &mut closing => break,
-                    // Cancel-safe: a timer.
+                    // Cancel-safe: a timer holds no state.
                     () = sleep_until(Instant::now() + backoff) => {}
                 }
                 backoff = (backoff * 2).min(BACKOFF.1);
@@ -274,13 +274,13 @@ async fn accept(listener: TcpListener, service: Arc<Service>, closed: watch::Rec
     connections
 }
 
-/// Reports whether a client left before it was accepted, so that no pause is needed.
+/// Reports whether the client disconnected before its connection was accepted, so that no pause is needed.
 fn is_of_the_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// Closes the listener, and returns the connections that the system had accepted: their clients are about to send.
+/// Closes the listener; returns the connections in the system's queue, since their clients are about to send requests.
 fn last(listener: TcpListener) -> Vec<TcpStream> {
     let Ok(listener) = listener.into_std() else { return Vec::new() };
     let waiting: Vec<_> = accepted(&listener).collect();

@@ -21,7 +21,7 @@ pub use metrics::{Handshake, Metrics, ReviewResult};
 pub(crate) use pull_secrets::CopyCounts;
 pub(crate) use registry::Source;
 
-/// The format of log lines.
+/// The format of log lines, for `--log-format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// Text for people.
@@ -30,9 +30,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sends log lines that pass `filter` to stderr: in `format`, or as text on a terminal and JSON elsewhere.
+/// Sends log lines that pass `filter` to stderr: in `format`, or else as text on a terminal and JSON elsewhere.
 ///
-/// Panics become log lines as well. Call it once.
+/// Panics are logged too. It must be called only once.
 pub fn init(format: Option<LogFormat>, filter: &str) -> Result<()> {
     let filter = EnvFilter::try_new(filter).with_context(|| format!("--log-level is not a filter: {filter}"))?;
     let terminal = io::stderr().is_terminal();

@@ -1,4 +1,4 @@
-//! Serves TLS: the server's certificate, and the acceptor of connections.
+//! Provides TLS for the server: its certificate, and the acceptor of connections.
 
 mod acceptor;
 mod certificate;
@@ -15,7 +15,7 @@ use rustls::pki_types::pem::{self, PemObject};
 pub use acceptor::{Acceptor, ClientAuthorities, Identity, acceptor};
 pub use certificate::{Certificate, Pair, Unfit};
 
-/// The reason why there is no certificate to serve with.
+/// The reason why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -27,41 +27,41 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
-    /// The file is damaged.
+    /// The file is not valid PEM.
     #[error("{path} is not a PEM file")]
     Pem {
         /// The file.
         path: PathBuf,
-        /// The place of the damage.
+        /// The position and kind of the error.
         source: pem::Error,
     },
-    /// The file has no certificate; maybe the key's file was named.
+    /// The file has no certificate; it may be the file of the key.
     #[error("no certificate (`BEGIN CERTIFICATE`) is in {path}")]
     NoCertificate {
         /// The file.
         path: PathBuf,
     },
-    /// The file has no key; maybe the certificate's file was named, or the key is encrypted.
+    /// The file has no key; it may be the file of the certificate, or the key may be encrypted.
     #[error("no unencrypted private key (`BEGIN PRIVATE KEY`) is in {path}")]
     NoKey {
         /// The file.
         path: PathBuf,
     },
-    /// A PEM block is not a certificate.
+    /// The first certificate in the file cannot be parsed.
     #[error("the first certificate in {path} is damaged")]
     Certificate {
         /// The file.
         path: PathBuf,
     },
-    /// The key is damaged, or of a kind that TLS does not use.
+    /// The key is damaged, or of a kind that TLS cannot use.
     #[error("the private key in {path} cannot be used")]
     Key {
         /// The file.
         path: PathBuf,
-        /// The library's error.
+        /// The error of rustls.
         source: rustls::Error,
     },
-    /// The files belong to different pairs.
+    /// The key does not belong to the certificate.
     #[error(
         "the private key in {key} does not belong to the first certificate in {certificate}; name the two files of one pair"
     )]
@@ -71,29 +71,29 @@ pub enum Error {
         /// The key's file.
         key: PathBuf,
     },
-    /// No client could be verified with these authorities.
+    /// The file has no authority that clients can be verified with.
     #[error("{path} has no certificate authority that clients can be verified with")]
     ClientAuthority {
         /// The file.
         path: PathBuf,
     },
-    /// The development certificate could not be made.
+    /// The development certificate could not be created.
     #[error("no development certificate could be made")]
     Development(#[from] quench_certs::Error),
-    /// The library does not accept a setting.
+    /// rustls does not accept a setting.
     #[error("TLS cannot be set up")]
     Rustls(#[from] rustls::Error),
 }
 
-/// Returns the cryptography provider. It is named everywhere, so that a second one in the dependencies cannot confuse
-/// rustls.
+/// Returns the cryptography provider. Every use of rustls names it, so that a second provider among the dependencies
+/// makes no difference.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// Makes [`provider`] the default for libraries that name none. Call it first in the program.
+/// Makes [`provider`] the default for libraries that do not name one. It must be called first in the program.
 pub fn install_provider() {
-    // Only a second call can fail; it leaves the first provider in place.
+    // Only a second call can fail; the first provider then stays.
     let _ = aws_lc_rs::default_provider().install_default();
 }
 

@@ -1,4 +1,4 @@
-//! A certificate authority with its key, and the leaves that it signs.
+//! Creates a certificate authority with its key, and the serving certificates (leaves) that it signs.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use crate::{BACKDATED, Bundle, Error, MAX_LIFETIME, Trusted};
 
-/// A self-signed certificate authority with its key in memory. It signs leaves, and no other authorities.
+/// A self-signed certificate authority with its key in memory. It can sign leaves, but no other authorities.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -29,7 +29,7 @@ pub struct Authority {
     trusted: Trusted,
 }
 
-/// A serving certificate and its key.
+/// A serving certificate with its key.
 #[derive(Debug)]
 pub struct Leaf {
     certificate: rcgen::Certificate,
@@ -38,7 +38,7 @@ pub struct Leaf {
 }
 
 impl Authority {
-    /// Creates an authority with a new key, valid from a little before `now`.
+    /// Creates an authority with a new key. It is valid from 5 minutes before `now`, for clients whose clock is slow.
     pub fn new(name: &str, now: SystemTime, lifetime: Duration) -> Result<Self, Error> {
         let mut params = params(name, now, lifetime)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -49,8 +49,8 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(params, key), trusted })
     }
 
-    /// Reads an authority from the texts of [`Self::certificate_pem`] and [`Self::key_pem`]; takes the first of several
-    /// certificates.
+    /// Reads an authority from the PEM texts of [`Self::certificate_pem`] and [`Self::key_pem`]. Of several
+    /// certificates the first one is used.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -70,8 +70,7 @@ impl Authority {
         Ok(Self { issuer: Issuer::from_ca_cert_der(trusted.der(), key)?, trusted })
     }
 
-    /// Issues a server's certificate for `names`, which are host names or IP addresses. It never outlives the
-    /// authority.
+    /// Issues a serving certificate for `names` (host names or IP addresses). It expires no later than the authority.
     pub fn issue<'a>(
         &self,
         names: impl IntoIterator<Item = &'a str>,
@@ -93,39 +92,39 @@ impl Authority {
         Ok(Leaf { certificate: params.signed_by(&key, &self.issuer)?, key, validity })
     }
 
-    /// Returns the certificate that clients trust.
+    /// Returns the certificate of the authority, which clients trust.
     pub fn trusted(&self) -> &Trusted {
         &self.trusted
     }
 
-    /// Returns the certificate that clients trust, as PEM.
+    /// Returns the certificate of the authority as PEM.
     pub fn certificate_pem(&self) -> String {
         self.trusted.pem()
     }
 
-    /// Returns the certificate that clients trust, as DER.
+    /// Returns the certificate of the authority as DER.
     pub fn certificate_der(&self) -> &CertificateDer<'static> {
         self.trusted.der()
     }
 
-    /// Returns the signing key, as PKCS #8.
+    /// Returns the signing key as PKCS #8 in PEM.
     pub fn key_pem(&self) -> String {
         self.issuer.key().serialize_pem()
     }
 }
 
 impl Leaf {
-    /// Returns the certificate that the server shows, as PEM.
+    /// Returns the serving certificate as PEM.
     pub fn certificate_pem(&self) -> String {
         self.certificate.pem()
     }
 
-    /// Returns the certificate that the server shows, as DER.
+    /// Returns the serving certificate as DER.
     pub fn certificate_der(&self) -> &CertificateDer<'static> {
         self.certificate.der()
     }
 
-    /// Returns the start of validity: a little before it was made.
+    /// Returns the start of validity: 5 minutes before the certificate was made.
     pub fn not_before(&self) -> SystemTime {
         self.validity.0
     }
@@ -135,12 +134,12 @@ impl Leaf {
         self.validity.1
     }
 
-    /// Returns the server's key, as PKCS #8 in PEM.
+    /// Returns the key of the serving certificate as PKCS #8 in PEM.
     pub fn key_pem(&self) -> String {
         self.key.serialize_pem()
     }
 
-    /// Returns the server's key, as PKCS #8 in DER.
+    /// Returns the key of the serving certificate as PKCS #8 in DER.
     pub fn key_der(&self) -> PrivateKeyDer<'static> {
         PrivatePkcs8KeyDer::from(self.key.serialize_der()).into()
     }
@@ -180,7 +179,7 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(86_400);
 
-    /// A fixed time: 2026-11-21.
+    /// Returns a fixed time: 2026-11-21.
     fn now() -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(1_795_219_200)
     }
@@ -295,7 +294,7 @@ mod tests {
         let mut serials: Vec<_> =
             leaves.iter().map(|leaf| parse(leaf.certificate_der()).raw_serial().to_vec()).collect();
         serials.push(parse(authority.certificate_der()).raw_serial().to_vec());
-        // RFC 5280, 4.1.2.2: positive, at most 20 octets.
+        // RFC 5280, section 4.1.2.2: a serial number is positive and has at most 20 octets.
         assert!(serials.iter().all(|serial| serial.len() <= 20 && serial[0] & 0x80 == 0), "{serials:?}");
         serials.sort();
         serials.dedup();

@@ -1,4 +1,4 @@
-//! The certificates of authorities without their keys, for clients to trust.
+//! Reads and writes bundles: the certificates of authorities, without keys, that clients trust.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,7 +19,7 @@ pub struct Trusted {
     not_after: SystemTime,
 }
 
-/// Compares certificates byte by byte.
+/// Two certificates are equal if their bytes are.
 impl PartialEq for Trusted {
     fn eq(&self, other: &Self) -> bool {
         self.der == other.der
@@ -29,7 +29,7 @@ impl PartialEq for Trusted {
 impl Eq for Trusted {}
 
 impl Trusted {
-    /// Reads a certificate; `None` if it is not one of an authority.
+    /// Reads a certificate; `None` if it is not the certificate of an authority.
     pub(crate) fn read(der: CertificateDer<'static>) -> Option<Self> {
         let (rest, certificate) = X509Certificate::from_der(&der).ok()?;
         if !rest.is_empty() || !certificate.is_ca() {
@@ -56,17 +56,17 @@ impl Trusted {
         pem::encode_config(&block, EncodeConfig::new().set_line_ending(LineEnding::LF))
     }
 
-    /// Returns the authority's name.
+    /// Returns the common name of the authority; empty if it has none.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns when this crate made the certificate.
+    /// Returns the time when this crate made the certificate, which is later than the start of its validity.
     pub fn made(&self) -> SystemTime {
         self.not_before + BACKDATED
     }
 
-    /// Returns when the authority and all that it signed expire.
+    /// Returns the time when the authority expires, and with it all certificates that it signed.
     pub fn not_after(&self) -> SystemTime {
         self.not_after
     }
@@ -81,7 +81,7 @@ impl Trusted {
     }
 }
 
-/// Authorities that clients trust, without duplicates.
+/// The authorities that clients trust, without duplicates.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -96,7 +96,7 @@ impl Trusted {
 pub struct Bundle(Vec<Trusted>);
 
 impl Bundle {
-    /// Reads the authorities in a PEM text; other blocks are skipped.
+    /// Reads the authorities in a PEM text. Other blocks and damaged certificates are skipped.
     pub fn read(text: &[u8]) -> Self {
         CertificateDer::pem_slice_iter(text).flatten().filter_map(Trusted::read).collect()
     }
@@ -106,7 +106,7 @@ impl Bundle {
         self.0.iter().map(Trusted::pem).collect()
     }
 
-    /// Returns the authorities in order.
+    /// Returns an iterator over the authorities, in the order of the bundle.
     pub fn iter(&self) -> std::slice::Iter<'_, Trusted> {
         self.0.iter()
     }

@@ -1,4 +1,4 @@
-//! The certificates of quench: a certificate authority and the leaves that it signs.
+//! Makes the certificates of quench: a certificate authority, and the serving certificates (leaves) that it signs.
 //!
 //! All keys are ECDSA P-256: the API server resumes no TLS session, and an RSA handshake costs four times as much.
 
@@ -10,34 +10,34 @@ use std::time::Duration;
 pub use authority::{Authority, Leaf};
 pub use bundle::{Bundle, Trusted};
 
-/// How long before its making a certificate is valid, for clients whose clock is slow.
+/// How long before it is made a certificate becomes valid, for clients whose clock is slow.
 const BACKDATED: Duration = Duration::from_secs(5 * 60);
 /// The longest lifetime: 100 years, so that no date format overflows.
 const MAX_LIFETIME: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
 
-/// The reason why no certificate was made.
+/// The reason why a certificate could not be made or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A leaf needs a name.
+    /// No name was given for a leaf.
     #[error("a certificate needs at least one host name or IP address")]
     NoName,
     /// A name is neither a host name nor an IP address.
     #[error("not a host name or IP address: {name}")]
     Name {
-        /// The given name.
+        /// The name that was given.
         name: String,
     },
-    /// The lifetime is zero or longer than 100 years, or ends at a time that certificates cannot state.
+    /// The lifetime is less than a second or longer than 100 years, or outside the years 1970 to 9999.
     #[error("a certificate lasts at least a second and at most 36500 days, between 1970 and 9999")]
     Lifetime,
-    /// The certificate is missing, or not one of an authority.
+    /// The text has no certificate of an authority.
     #[error("no certificate of an authority")]
     NoAuthority,
-    /// The key is missing, or of a kind that cannot sign.
+    /// The text has no private key, or one that cannot sign.
     #[error("no private key that can sign")]
     Key(#[source] rcgen::Error),
-    /// Certificate and key belong to different pairs.
+    /// The private key does not belong to the certificate.
     #[error("the private key does not belong to the certificate")]
     Mismatch,
     /// The library could not make or sign the certificate.

@@ -1,4 +1,4 @@
-//! `quench catalog`: shows the hardened images, or makes a new catalog file.
+//! Implements `quench catalog`: shows the hardened images, or makes a new catalog file.
 
 mod file;
 mod import;
@@ -14,12 +14,12 @@ use anyhow::Result;
 use quench_core::catalog::{Image, Role, Upstream};
 use serde::Serialize;
 
-/// The most names in a message.
+/// The number of names that a message lists before it says "and N more".
 const MOST_NAMES: usize = 10;
 
-/// Show what is published as hardened, or make a fresh catalog file
+/// Show the hardened images that the catalog knows, or make a new catalog file
 ///
-/// What the catalog is made of is in docs/catalog.md.
+/// docs/catalog.md describes the content of a catalog and where it comes from.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Catalog {
     List(list::List),
@@ -31,10 +31,10 @@ pub(super) enum Catalog {
 /// The flags of commands that show a catalog.
 #[derive(Debug, clap::Args)]
 struct Shown {
-    /// A catalog file; without it, the embedded one
+    /// Catalog file (JSON). Default: the catalog that is built into quench
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
-    /// How the answer is written
+    /// Format of the output
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: Output,
 }
@@ -56,9 +56,9 @@ impl Catalog {
     }
 }
 
-/// Returns the upstream repository that most people use.
+/// Returns the upstream repository of an image that most people use; `None` if the catalog knows none.
 fn primary(image: &Image) -> Option<&Upstream> {
-    // Another program is not an upstream.
+    // A substitute is another program, not an upstream of this image.
     image
         .upstreams()
         .iter()
@@ -66,7 +66,7 @@ fn primary(image: &Image) -> Option<&Upstream> {
         .min_by_key(|upstream| upstream.role())
 }
 
-/// Returns the different operating systems or flavors of all runtime builds, in the catalog's order.
+/// Returns the words without duplicates, in the order of their first appearance.
 fn distinct<'c>(words: impl Iterator<Item = &'c str>) -> Vec<&'c str> {
     let mut distinct = Vec::new();
     for word in words {
@@ -83,7 +83,7 @@ fn or_none(words: &[impl ToString]) -> String {
 }
 
 impl Output {
-    /// Writes the text or the JSON lines to stdout. A reader such as `head` may close the pipe early.
+    /// Writes the text or the JSON lines to stdout. A closed pipe (as of `head`) is not an error.
     fn write<L: Serialize>(
         self,
         text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -108,7 +108,7 @@ fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-/// Returns the first names, and the number of further ones.
+/// Returns the first names, joined by commas, and the number of further ones.
 fn names(all: &[Box<str>]) -> String {
     let first: Vec<&str> = all.iter().take(MOST_NAMES).map(|name| &**name).collect();
     let more = all.len() - first.len();

@@ -1,4 +1,4 @@
-//! `quench certs`: writes a certificate authority and a serving certificate to files.
+//! Implements `quench certs`: writes a certificate authority and a serving certificate to files.
 
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -17,22 +17,22 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const CERTIFICATE_MODE: u32 = 0o644;
 const KEY_MODE: u32 = 0o600;
 
-/// Make a certificate authority and a serving certificate: ca.crt, ca.key, tls.crt and tls.key
+/// Make a certificate authority and a serving certificate, and write ca.crt, ca.key, tls.crt and tls.key (PEM)
 #[derive(Debug, clap::Args)]
 pub(super) struct Certs {
-    /// The directory for the files; made where it is missing
+    /// Directory for the files; it is created if missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// The Service that the API server calls
+    /// Name of the Service that the API server calls; the certificate is valid for its DNS names
     #[arg(long, value_name = "NAME", default_value = "quench", value_parser = dns_label)]
     service: String,
-    /// The namespace of that Service
+    /// Namespace of that Service
     #[arg(long, value_name = "NAME", default_value = "quench", value_parser = dns_label)]
     namespace: String,
-    /// How long the certificates are valid
+    /// Lifetime of both certificates, in days
     #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     days: u32,
-    /// Replace files that exist
+    /// Replace existing files
     #[arg(long)]
     force: bool,
 }
@@ -43,7 +43,7 @@ impl Certs {
         self.check(&names)?;
         fs::create_dir_all(&self.out).with_context(|| format!("cannot make the directory {}", self.out.display()))?;
         let contents = self.make()?;
-        // All files are written before the first gets its name, so that a full disk leaves no half set.
+        // All files are written under temporary names before the first is renamed: a full disk leaves no half set.
         let files: Vec<_> = names.iter().zip(contents).collect();
         let written: Vec<_> = files
             .into_iter()
@@ -57,7 +57,7 @@ impl Certs {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Refuses to overwrite existing files.
+    /// Fails if a file exists and `--force` is not given, or if one of the paths is a directory.
     fn check(&self, paths: &[PathBuf]) -> Result<()> {
         for path in paths {
             match fs::symlink_metadata(path) {
@@ -91,7 +91,7 @@ impl Certs {
     }
 }
 
-/// Writes a file that has no name yet.
+/// Writes a temporary file into the directory; the caller gives it its final name.
 fn write(directory: &Path, text: &str, mode: u32) -> Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     let unnamed = builder.prefix(".quench-").permissions(Permissions::from_mode(mode)).tempfile_in(directory);

@@ -1,4 +1,4 @@
-//! `quench explain`: says what happens to an image and why.
+//! Implements `quench explain`: prints the decision about an image and its reason.
 
 use std::ffi::OsString;
 use std::fmt::{self, Display};
@@ -17,18 +17,18 @@ use serde::Serialize;
 use super::RuleFiles;
 use super::verification::Verifying;
 
-/// The longest image that text output repeats.
+/// The longest image that text output repeats, in characters.
 const MAX_SHOWN: usize = 512;
 
-/// Say what happens to an image, and why
+/// Print the decision about images (rewrite or keep), and the reason
 ///
-/// What a pod around the image says (hazards) is not known here.
+/// Only the image reference is considered. Hazards need the pod around it: `quench rewrite` reports them.
 #[derive(Debug, clap::Args)]
 pub(super) struct Explain {
-    /// Image references, as a manifest would have them
+    /// Image references as a manifest has them, such as `nginx:1.31`
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<OsString>,
-    /// How the answer is written; JSON is one line an image
+    /// Format of the output; JSON is one line per image
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     output: Output,
     #[command(flatten)]
@@ -71,31 +71,31 @@ impl Explain {
     }
 }
 
-/// The stable JSON form; fields may be added.
+/// The stable JSON form of an answer. Fields may be added, but not renamed or removed.
 #[derive(Debug, Serialize)]
 struct Line<'a> {
     image: &'a str,
     decision: &'static str,
     #[serde(rename = "match")]
     matched: Match,
-    /// The target; null if the image is a target already, a rule keeps it, or nothing corresponds.
+    /// The target; null if the image already is a target, if a rule keeps it, or if no hardened image corresponds.
     target: Option<&'a Reference>,
     /// The catalog's name of the hardened image.
     name: Option<&'a str>,
     reason: String,
-    /// The registry's answer about the target, with `--verify`; null if it was not asked.
+    /// The registry's answer about the target, with `--verify`; null if the registry was not asked.
     registry: Option<Answer<'a>>,
 }
 
-/// A registry's answer.
+/// A registry's answer about one image.
 #[derive(Debug, Serialize)]
 #[serde(tag = "presence", rename_all = "lowercase")]
 enum Answer<'a> {
     Present {
-        /// The newest tag, if the target stands for another one; else null.
+        /// The newest tag of the image, if the target's tag was replaced by it; null otherwise.
         tag: Option<&'a str>,
         digest: &'a str,
-        /// The platforms; empty if unknown.
+        /// The platforms, such as `linux/amd64`; empty if unknown.
         platforms: &'a [Box<str>],
         /// The user in the image's configuration; null if unknown.
         user: Option<&'a str>,
@@ -149,7 +149,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Writes the answer as text: what happens, and the facts of the hardened image.
+/// Writes the answer as text: the decision, and the facts of the hardened image.
 fn write_text(out: &mut impl Write, line: &Line<'_>, decision: &Decision<'_>, policy: &Policy) -> io::Result<()> {
     let image = line.image;
     writeln!(out, "{}", printable(image, MAX_SHOWN))?;

@@ -1,4 +1,4 @@
-//! `quench policy`: checks policy files, and prints the default policy and the schema.
+//! Implements `quench policy`: checks policy files, and prints the default policy and the schema.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
@@ -9,18 +9,18 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use quench_core::policy::{self, Checked};
 
-/// The name of the standard input.
+/// The file argument that means the standard input.
 const STDIN: &str = "-";
 
-/// Check policy files, or print the default one or the format
+/// Check policy files, or print the default policy or the JSON Schema
 ///
-/// What each key does is in docs/policy.md.
+/// docs/policy.md describes every key.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Policy {
-    /// Say whether policy files are valid, and where not, what to write instead
+    /// Check policy files and report mistakes with their position
     ///
-    /// A valid file gives a line `FILE: valid`, then a line `note: FILE:LINE:COLUMN: ...` for what may not do what was meant.
-    /// A mistake goes to stderr as `error: FILE:LINE:COLUMN: ...`.
+    /// Prints `FILE: valid` for a valid file, then one line `note: FILE:LINE:COLUMN: ...` for each entry that may not
+    /// have the effect it seems to have. A mistake goes to stderr as `error: FILE:LINE:COLUMN: ...`.
     #[command(after_help = "\
 Exit codes: 0 all are valid; 1 one is not; 2 usage, or one cannot be read. All files are checked; the highest code counts.
 
@@ -32,11 +32,11 @@ Examples:
         #[arg(required = true, value_name = "FILE")]
         files: Vec<OsString>,
     },
-    /// Print the policy that holds without a file, with a remark for each key: a start for one's own
+    /// Print the default policy, which applies without --policy, with a comment for each key
     Default,
     /// Print the JSON Schema of policy files, for editors
     ///
-    /// An editor with the YAML language server takes it by a first line such as
+    /// An editor with the YAML language server uses the schema if the policy file begins with
     /// `# yaml-language-server: $schema=policy.schema.json`.
     Schema,
 }
@@ -54,7 +54,7 @@ impl Policy {
     }
 }
 
-/// The result for one file, in the order of exit codes.
+/// The result for one file; the values are exit codes, and the highest one counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
     Valid = 0,
@@ -103,7 +103,7 @@ fn complain(error: &dyn Display) {
     eprintln!("error: {error}");
 }
 
-/// Ignores a closed pipe, as of `head`: the exit code still tells the result.
+/// Ignores the error of a closed pipe, as of `head`: the exit code still tells the result.
 fn unless_closed(written: io::Result<()>) -> io::Result<()> {
     written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }

@@ -1,4 +1,4 @@
-//! The flags of the registry client.
+//! Defines the flags of the registry client.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::telemetry::Metrics;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Registries {
-    /// Their logins, as `docker login` or a pull secret keeps them (config.json); `serve` reads it again when it changes
+    /// File with registry logins, in the format of docker's config.json; `serve` reloads it when it changes
     #[arg(long, value_name = "FILE")]
     registry_auth: Option<PathBuf>,
-    /// Further authorities that may sign their certificates, PEM; `serve` reads them again when they change
+    /// File with further certificate authorities of registries (PEM); `serve` reloads it when it changes
     #[arg(long, value_name = "FILE")]
     registry_ca: Option<PathBuf>,
 }
@@ -26,7 +26,7 @@ impl Registries {
         self.registry_auth.is_some() || self.registry_ca.is_some()
     }
 
-    /// Creates the client and the watched files of its credentials and authorities.
+    /// Creates the registry client, and its files of credentials and authorities; `None` for a flag that was not given.
     pub(super) fn start(
         &self,
         options: Options,
@@ -42,7 +42,7 @@ impl Registries {
         Ok((registry, auth, authorities))
     }
 
-    /// Creates the client for one command, which reads the files once.
+    /// Creates the registry client for a single command, which reads both files once.
     pub(super) fn once(&self, options: Options) -> Result<Arc<Registry>> {
         let metrics = Arc::new(Metrics::new());
         let standing = Arc::new(Standing::new(metrics.clone()));

@@ -1,4 +1,4 @@
-//! `quench rewrite`: rewrites the images in manifests.
+//! Implements `quench rewrite`: rewrites the images in manifests.
 
 mod file;
 pub(super) mod input;
@@ -20,41 +20,43 @@ use self::input::Source;
 use super::verification::Verifying;
 use super::{RuleFiles, dns_label};
 
-/// The longest name that a message repeats (Kubernetes' longest names).
+/// The longest name that a message repeats: the longest name of a Kubernetes object.
 const MAX_NAME: usize = 253;
-/// The number of unchanged lines around a difference.
+/// The number of unchanged lines that `--diff` shows around a difference.
 const CONTEXT: usize = 3;
 
-/// Rewrite the images in manifests
+/// Rewrite the images in manifests (YAML or JSON)
 ///
-/// Takes YAML and JSON: files, folders (every .yaml, .yml and .json below them but what is linked or hidden) or stdin, as a Helm post-renderer or in a pipe.
-/// What is not changed stays as it is, comments and order too. Every kind of workload that the policy does not turn off is
-/// rewritten, also in mode warn.
+/// Reads files, folders or stdin (as a Helm post-renderer or in a pipe). In folders, all .yaml, .yml and .json files
+/// are read at any depth, except symbolic links and names that begin with a dot. Everything but images stays unchanged,
+/// including comments and order. Images are rewritten in every workload kind that the policy does not turn off, also in
+/// mode `warn`.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct Rewrite {
-    /// Files or folders; `-` or nothing is stdin
+    /// Files or folders; `-` or no argument is stdin
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Write the files anew, each of them wholly or not at all
+    /// Replace the files; each is replaced as a whole or not at all
     #[arg(long, conflicts_with_all = ["diff", "check", "output"])]
     in_place: bool,
-    /// Show the differences instead of the manifests
+    /// Print a unified diff instead of the manifests
     #[arg(long, conflicts_with = "output")]
     diff: bool,
-    /// Name the files that would change, and exit with 1 if there are any
+    /// Print the names of files that would change, and exit with 1 if there are any
     #[arg(long, conflicts_with = "output")]
     check: bool,
-    /// What is written; `patch` is a JSON Patch for each changed object, one line each
+    /// Output to write: whole manifests, or one JSON Patch per changed object, one line each
     #[arg(long, value_name = "FORMAT", default_value = "manifest")]
     output: Output,
-    /// The namespace of objects that name none
+    /// Namespace of objects that do not name one
     #[arg(long, value_name = "NAMESPACE", default_value = "default", value_parser = dns_label)]
     namespace: String,
-    /// Add the pull secrets that images need to pods and templates as well
+    /// Also add the pull secrets that the new images need to pods and pod templates
     ///
-    /// A pod that names any goes without those of its service account: they are written in front, where the account is among the
-    /// manifests. Where it is not, none is added, and the object is named.
+    /// A pod with `imagePullSecrets` does not get those of its service account. quench therefore writes the account's
+    /// pull secrets first, if the ServiceAccount is among the manifests. If it is not, no pull secret is added, and a
+    /// warning names the object.
     #[arg(long)]
     pull_secrets: bool,
     #[command(flatten)]
@@ -63,7 +65,7 @@ pub(super) struct Rewrite {
     verifying: Verifying,
 }
 
-/// The output.
+/// The kinds of output of `--output`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Output {
     Manifest,
@@ -78,7 +80,7 @@ struct Tally {
     images: usize,
     broken: usize,
     denied: usize,
-    /// The images whose registry could not say whether they exist.
+    /// The number of images whose registry could not tell whether they exist.
     unsaid: usize,
 }
 
@@ -87,7 +89,7 @@ impl Rewrite {
         let (policy, catalog) = self.rules.load()?;
         if self.verifying.is_left_out(&policy) {
             eprintln!(
-                "note: registries are not asked without --verify: only what the catalog declares is used, and `verify` counts for nothing"
+                "note: registries are not asked without --verify: the policy's `verify` is ignored, and only tags of the catalog are used"
             );
         }
         let sources = input::sources(&self.files)?;
@@ -117,14 +119,14 @@ impl Rewrite {
         let mut boundary = Boundary::default();
         for (source, before) in read {
             let mut rewritten = file::rewrite(&before, &rewriter);
-            // With `--in-place`, a file with a broken document is left alone.
+            // With `--in-place`, a file with a broken document is not changed at all.
             let whole = self.in_place && !rewritten.broken.is_empty();
             if whole {
                 rewritten.text = None;
             }
             tell(&source, &rewritten, whole, &mut tally);
             match self.put(&mut out, &mut boundary, &source, &before, &rewritten) {
-                // A reader such as `head` may close the pipe early.
+                // A reader such as `head` may close the pipe early; the remaining files are then not written.
                 Err(error) if is_broken_pipe(&error) => break,
                 put => put?,
             }
@@ -183,7 +185,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Writes the messages about a file to stderr. `whole`: the file is left alone because a document is broken.
+/// Writes the messages about a file to stderr. `whole`: no document of the file is changed, because one is broken.
 fn tell(source: &Source, rewritten: &RewrittenFile, whole: bool, tally: &mut Tally) {
     let name = source.name();
     for object in &rewritten.objects {
@@ -201,7 +203,7 @@ fn tell(source: &Source, rewritten: &RewrittenFile, whole: bool, tally: &mut Tal
         tally.images += object.patch.0.iter().filter(|operation| !whole && is_image(operation)).count();
     }
     for broken in &rewritten.broken {
-        let left = if whole { "the whole file is left as it is" } else { "left as it is" };
+        let left = if whole { "the whole file is left unchanged" } else { "the document is left unchanged" };
         eprintln!("error: {name}: {}; {left}", broken.problem);
         tally.broken += 1;
     }
@@ -212,13 +214,13 @@ fn is_image(operation: &json_patch::PatchOperation) -> bool {
     matches!(operation, json_patch::PatchOperation::Replace(_))
 }
 
-/// Returns the name of an object in messages: `Deployment shop/web`.
+/// Returns the name of an object for messages, such as `Deployment shop/web`.
 fn who(object: &RewrittenObject) -> String {
     let name = if object.name.is_empty() { "(no name)" } else { &object.name };
     format!("{} {}/{}", object.kind.name(), printable(&object.namespace, MAX_NAME), printable(name, MAX_NAME))
 }
 
-/// The stable form of `--output patch`; fields may be added.
+/// The stable JSON form of `--output patch`. Fields may be added, but not renamed or removed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -243,14 +245,14 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The separator between two files in one stream.
+/// Separates the documents of two files in one output stream.
 #[derive(Debug, Default)]
 struct Boundary {
     last: Option<u8>,
 }
 
 impl Boundary {
-    /// Writes the bytes of one file, so that a document never runs on into the next file.
+    /// Writes the bytes of one file, after `---` if needed, so that its first document does not join the previous file.
     fn put(&mut self, out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
         if let Some(last) = self.last.filter(|_| !bytes.is_empty()) {
             if last != b'\n' {

@@ -1,4 +1,4 @@
-//! `quench serve`: serves the webhook.
+//! Implements `quench serve`: runs the admission webhook.
 
 mod self_managed;
 mod webhook_url;
@@ -37,66 +37,66 @@ use crate::server::{self, Server};
 use crate::telemetry::Metrics;
 use crate::tls::{Certificate, ClientAuthorities, Pair};
 
-/// The file with the name of a pod's namespace.
+/// The file with the namespace of the pod that quench runs in.
 const SERVICE_ACCOUNT_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
-/// How long a stopping server accepts new connections in a cluster, where endpoints take time to update.
+/// How long a stopping server in a cluster still accepts connections, since endpoints take time to update.
 const DRAIN_IN_CLUSTER: Duration = Duration::from_secs(5);
-/// The pause before a failed registration is tried again.
+/// The pause before a failed renewal of the registration is tried again.
 const RENEW_AGAIN: Duration = Duration::from_secs(10);
 
-/// Serve the admission webhook
+/// Run the admission webhook
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
-    /// The policy file; without it, the built-in default
+    /// Policy file (YAML). Default: the built-in policy, as printed by `quench policy default`
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// The mode, whatever the policy's `mode` says: `warn` for a first look
+    /// Mode to use instead of the policy's `mode`: enforce, warn or off
     ///
-    /// Namespaces whose label or entry in the policy names a mode have that one.
+    /// Namespaces with a mode of their own, from a label or from the policy, keep that mode.
     #[arg(long, value_name = "MODE", value_parser = mode)]
     mode: Option<Mode>,
-    /// A catalog file; without it, the embedded one
+    /// Catalog file (JSON). Default: the catalog that is built into quench
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
-    /// Where reviews are taken, by TLS; port 0 takes a free one
+    /// Address for admission reviews (HTTPS); port 0 chooses a free port
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
     listen: SocketAddr,
-    /// Where /livez, /readyz and /metrics are answered, without TLS
+    /// Address for /livez, /readyz and /metrics (plain HTTP)
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     admin: SocketAddr,
-    /// The certificate chain, PEM; outside a cluster, without it, a development certificate in memory
+    /// Certificate chain (PEM). Default: a development certificate in memory, which a cluster does not allow
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// The key of the certificate, PEM
+    /// Private key of the certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Take only clients whose certificate these authorities signed, PEM
+    /// Accept only clients with a certificate of these authorities (PEM)
     #[arg(long, value_name = "FILE")]
     client_ca: Option<PathBuf>,
-    /// The namespace to leave alone; without it, the one that the pod runs in
+    /// Namespace whose pods are never changed. Default: the namespace that quench runs in
     #[arg(long, value_name = "NAMESPACE", value_parser = dns_label)]
     own_namespace: Option<String>,
-    /// Print the webhook configuration for `kubectl apply -f -`, and serve on
+    /// Print the MutatingWebhookConfiguration for `kubectl apply -f -`, and continue to serve
     #[arg(long)]
     print_webhook_config: bool,
-    /// Register with the cluster of the kubeconfig, and unregister at the stop
+    /// Register the webhook in the cluster of the current kubeconfig, and remove it when the server stops
     #[arg(long)]
     register: bool,
-    /// Where the API server reaches this server; without it, https://127.0.0.1:PORT
+    /// URL at which the API server reaches this server. Default: https://127.0.0.1:PORT
     #[arg(long, value_name = "URL")]
     webhook_url: Option<WebhookUrl>,
-    /// How often the files of policy, catalog and certificates are read again
+    /// Interval at which the policy, catalog and certificate files are checked for changes, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..))]
     reload_seconds: u16,
-    /// How long to take connections after SIGTERM; without it, 5 in a cluster and 1 elsewhere
+    /// How long to accept new connections after SIGTERM, in seconds. Default: 5 in a cluster, 1 elsewhere
     #[arg(long, value_name = "SECONDS")]
     drain_seconds: Option<u16>,
-    /// How long copies of pull secrets that are not wanted stay: shorter in tests of ours
+    /// How long unneeded copies of pull secrets are kept, in seconds; tests shorten it
     #[arg(long, value_name = "SECONDS", default_value_t = pull_secrets::PATIENCE.as_secs(), hide = true)]
     pull_secret_patience_seconds: u64,
     #[command(flatten, next_help_heading = "Registries, for a policy with `verify`")]
     registries: Registries,
-    // Last, because its heading is that of all flags after it.
+    // These flags come last, because their heading applies to all flags after it.
     #[command(flatten)]
     self_managed: SelfManaged,
 }
@@ -160,7 +160,7 @@ impl Serve {
         }));
         let files = Files { rules, certificates, registry_auth, registry_ca };
         polling.spawn(files.poll(Duration::from_secs(self.reload_seconds.into())));
-        // Not interrupted by a signal: a configuration that was applied must be removed.
+        // A signal does not interrupt this: a configuration that was applied must be removed.
         let registration =
             if self.register { Some(Registration::apply(first, SystemTime::now()).await?) } else { None };
 
@@ -169,18 +169,18 @@ impl Serve {
             None => signals.next().await,
         };
         info!(signal, "asked to stop");
-        // Copies must not be restored while somebody who stops quench deletes them.
+        // Copies of pull secrets must not be restored while an operator who uninstalls quench deletes them.
         for keeping in keeping.into_iter().chain([copying]) {
             keeping.abort();
         }
         running.fail_readiness();
-        // Removed while quench still answers; afterwards nobody calls it.
+        // The webhook is unregistered while quench still answers; afterwards the API server does not call it.
         if let Some(registration) = registration {
             registration.remove().await;
         }
         select! {
             () = running.stop() => {}
-            // Cancel-safe: dropping `stop` closes all connections, as a second signal asks.
+            // Cancel-safe: dropping `stop` closes all connections, as a second signal demands.
             signal = signals.next() => warn!(signal, "asked again: stopping at once"),
         }
         polling.shutdown().await;
@@ -194,8 +194,8 @@ impl Serve {
         self.own_namespace.clone().or_else(of_the_pod).or_else(of_the_account)
     }
 
-    /// Returns the certificates: from the named files, a development certificate outside a cluster, or none yet if they
-    /// are self-managed.
+    /// Returns the certificates: from the named files; a development certificate outside a cluster; or none yet, if
+    /// they are self-managed.
     fn certificates(&self, url: &WebhookUrl, standing: &Arc<Standing>) -> Result<Certificates> {
         let now = SystemTime::now();
         let clients = self.client_ca.as_deref().map(ClientAuthorities::read).transpose()?;
@@ -213,7 +213,7 @@ impl Serve {
         if let Some(pair) = &pair
             && certificate.not_after() < now
         {
-            warn!(file = %pair.path().display(), "the certificate has expired: the API server will refuse it");
+            warn!(file = %pair.path().display(), "the certificate has expired: the API server will reject it");
         }
         Ok(Certificates::new(certificate, pair, clients, standing, now)?)
     }
@@ -221,7 +221,7 @@ impl Serve {
     fn development_certificate(&self, url: &WebhookUrl, now: SystemTime) -> Result<Certificate> {
         if in_cluster() {
             bail!(
-                "in a cluster a certificate is needed: --self-managed, or --tls-cert FILE --tls-key FILE (`quench certs` makes one)"
+                "in a cluster a certificate is required: use --self-managed, or --tls-cert FILE and --tls-key FILE (`quench certs` makes them)"
             );
         }
         let own = self.listen.ip().to_string();
@@ -238,20 +238,20 @@ impl Serve {
         server::Options { drain: chosen.unwrap_or(drain), ..defaults }
     }
 
-    /// Checks that the configuration leads to this server: with `failurePolicy: Ignore` nobody would notice.
+    /// Checks that the webhook URL leads to this server: with `failurePolicy: Ignore` a wrong URL goes unnoticed.
     fn check_reachable(&self, url: &WebhookUrl, certificate: Option<&Certificate>) -> Result<()> {
         if self.webhook_url.is_none() && in_cluster() {
             bail!("in a cluster the API server cannot reach {}: name --webhook-url https://HOST[:PORT]", url.text);
         }
         if certificate.is_some_and(|certificate| !certificate.covers(&url.host)) {
-            warn!(host = url.host, "the certificate is not made out to the host of the webhook url: calls will fail");
+            warn!(host = url.host, "the certificate does not name the host of the webhook url: calls will fail");
         }
         Ok(())
     }
 }
 
-/// Renews the registration whenever the certificate's authorities change, until a signal comes. A renewal in progress
-/// is not interrupted, since an applied configuration must be removed.
+/// Applies the webhook configuration again whenever the certificate authorities change; returns the name of the signal
+/// that ends it. A signal does not interrupt a renewal, since an applied configuration must be removed.
 async fn renew_until_asked(
     registration: &Registration,
     configuration: impl Fn(&str) -> MutatingWebhookConfiguration,
@@ -261,10 +261,10 @@ async fn renew_until_asked(
     let mut renewal = Renewal::Done;
     loop {
         select! {
-            // Cancel-safe, both (tokio's documentation). Without a sender nothing changes any more.
+            // Both are cancel-safe (tokio's documentation). Without a sender the authorities do not change any more.
             signal = signals.next() => return signal,
             Ok(()) = authorities.changed() => {}
-            // Cancel-safe: a timer.
+            // Cancel-safe: a timer holds no state.
             () = sleep(RENEW_AGAIN), if renewal == Renewal::Failed => {}
         }
         let renewed = configuration(&authorities.borrow_and_update());
@@ -280,8 +280,8 @@ fn in_cluster() -> bool {
     env::var_os("KUBERNETES_SERVICE_HOST").is_some_and(|host| !host.is_empty())
 }
 
-/// Prints the configuration and closes stdout, so that `quench serve --print-webhook-config | kubectl apply -f -`
-/// continues.
+/// Prints the configuration and closes stdout, so that `kubectl` in `quench serve --print-webhook-config | kubectl
+/// apply -f -` sees the end of its input.
 fn print(configuration: &MutatingWebhookConfiguration) -> Result<()> {
     let text = registration::yaml(configuration)?;
     let mut stdout = io::stdout().lock();

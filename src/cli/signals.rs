@@ -1,10 +1,10 @@
-//! Receives the signals that end long work.
+//! Receives the signals that stop a long command.
 
 use anyhow::{Context, Result};
 use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that ask a process to stop.
+/// Listens for SIGTERM and SIGINT, which ask the process to stop.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -18,7 +18,7 @@ impl Signals {
 
     pub(super) async fn next(&mut self) -> &'static str {
         select! {
-            // Cancel-safe, both (tokio's documentation).
+            // Both are cancel-safe (tokio's documentation).
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }

@@ -1,4 +1,4 @@
-//! Asks registries for `--verify`, as the webhook does.
+//! Asks registries about images for `--verify`, as the webhook does.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -13,17 +13,17 @@ use tokio::time::sleep;
 use super::registries::Registries;
 use crate::registry::{Options, Registry, Trust};
 
-/// The timeout of a question; longer than a review's, since no pod waits.
+/// The timeout of one lookup; longer than a review's, since no pod waits.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The number of concurrent questions.
+/// The number of concurrent lookups.
 const AT_ONCE: usize = 8;
-/// The pauses before registries that could not say are asked again; longer than usual rate limits.
+/// The pauses before images without an answer are looked up again; together longer than usual rate limits.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
-/// The flags of `--verify`.
+/// The flag `--verify` and the flags of registries.
 #[derive(Debug, clap::Args)]
 pub(super) struct Verifying {
-    /// Ask registries which targets exist, as the webhook does by the policy's `verify`
+    /// Ask registries whether the new images exist, as the policy's `verify` says
     #[arg(long)]
     verify: bool,
     #[command(flatten, next_help_heading = "Registries, with --verify")]
@@ -31,8 +31,8 @@ pub(super) struct Verifying {
 }
 
 impl Verifying {
-    /// Returns the answers about the candidates and the number of unknown ones. Asks nobody without the flag; fails if
-    /// the policy has no `verify`.
+    /// Returns the registries' answers about the candidates, and the number of candidates without an answer. Without
+    /// `--verify` no registry is asked. Fails if the policy has no `verify`.
     pub(super) fn existing(
         &self,
         policy: &Policy,
@@ -49,7 +49,7 @@ impl Verifying {
         }
         let mut seen = HashSet::new();
         let candidates: Vec<_> = candidates().into_iter().filter(|candidate| seen.insert(candidate.clone())).collect();
-        // A registry that could not say is asked again soon.
+        // An unknown answer is not cached, because the lookup is repeated soon.
         let options = Options {
             patience: PATIENCE,
             unknown: Duration::ZERO,
@@ -64,7 +64,7 @@ impl Verifying {
         Ok((existing, unsaid))
     }
 
-    /// Reports whether the policy has `verify` but the command lacks the flag.
+    /// Reports whether the policy has `verify`, but the command line lacks `--verify`.
     pub(super) fn is_left_out(&self, policy: &Policy) -> bool {
         !self.verify && policy.verify.is_some()
     }
@@ -102,7 +102,7 @@ async fn ask(registry: &Registry, candidates: &[Inquiry], policy: &Policy) -> Ex
     Existing::of(answers)
 }
 
-/// Reports absent and unknown candidates; returns the number of unknown ones.
+/// Prints the absent and unknown candidates to stderr; returns the number of unknown ones.
 fn tell(candidates: &[Inquiry], existing: &Existing) -> usize {
     let mut unsaid = 0;
     for asked in candidates {

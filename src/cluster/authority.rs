@@ -1,12 +1,12 @@
-//! Self-managed certificates: one authority in a Secret that all replicas share, a certificate of each replica in its memory, and the
-//! webhook configuration's `caBundle` kept right.
+//! Manages certificates without cert-manager: one certificate authority in a Secret that all replicas share, a
+//! certificate of each replica in its memory, and the `caBundle` of the webhook configuration.
 //!
-//! There is no leader. Every replica looks at both objects every few seconds, decides what they should say, and writes
-//! what differs over what it read, never over what somebody else wrote in between:
+//! There is no leader. Every replica reads both objects every few seconds, decides what they should contain, and
+//! writes the differences. A write applies only to the version that was read, so it never overwrites another writer:
 //!
 //! ```text
-//! webhook configuration -> Spread  since when everybody trusts whom
-//! Secret                -> Found   the authority in force, its successor, the bundle
+//! webhook configuration -> Spread  since when all webhook entries trust which authority
+//! Secret                -> Found   the current authority, its successor, the bundle
 //!    -> verdict -> wanted -> Secret -> caBundle of every entry -> certificate to show
 //! ```
 
@@ -38,9 +38,9 @@ use crate::panics::unwinding;
 use crate::telemetry::Metrics;
 use crate::tls::{Certificate, Identity};
 
-/// The shortest lifetime of an authority: its successor must reach all clients within a third of it.
+/// The shortest lifetime of an authority. A third of it must suffice to publish its successor to all API servers.
 pub const MIN_AUTHORITY_LIFETIME: Duration = Duration::from_secs(10);
-/// The shortest lifetime of a replica's certificate, which is checked a few times a second at most.
+/// The shortest lifetime of a replica's certificate, since the certificate is checked only a few times per second.
 pub const MIN_LEAF_LIFETIME: Duration = Duration::from_secs(5);
 
 /// The settings of self-managed certificates.
@@ -48,19 +48,19 @@ pub const MIN_LEAF_LIFETIME: Duration = Duration::from_secs(5);
 pub struct Settings {
     /// The namespace of the Secret.
     pub namespace: String,
-    /// The name of the authority's Secret.
+    /// The name of the Secret of the certificate authority.
     pub secret: String,
-    /// The `MutatingWebhookConfiguration` whose entries call this server.
+    /// The name of the `MutatingWebhookConfiguration` whose entries call this server.
     pub webhook_configuration: String,
-    /// The hosts in the certificates.
+    /// The host names and IP addresses in the certificates.
     pub hosts: Vec<String>,
-    /// The lifetime of an authority.
+    /// The lifetime of a certificate authority.
     pub authority_lifetime: Duration,
     /// The lifetime of a replica's certificate.
     pub leaf_lifetime: Duration,
 }
 
-/// Keeps this replica's certificate and, with the other replicas, the authority and the `caBundle`.
+/// Keeps the certificate of this replica current, and, together with the other replicas, the Secret and the `caBundle`.
 pub struct Keeper {
     settings: Settings,
     pace: Pace,
@@ -69,10 +69,10 @@ pub struct Keeper {
     identity: Arc<Identity>,
     standing: Arc<Standing>,
     metrics: Arc<Metrics>,
-    /// The contents of the Secret when it was last valid.
+    /// The contents of the Secret when it was last valid; `None` until then.
     remembered: Option<Kept>,
     spread: Spread,
-    /// The bundle, as PEM, when every entry last had the same.
+    /// The bundle (PEM) that all entries had when they last had the same one.
     told: Option<String>,
     shown: Option<Shown>,
     is_ready: bool,
@@ -86,8 +86,8 @@ impl fmt::Debug for Keeper {
 }
 
 impl Keeper {
-    /// Creates a keeper that puts certificates into `identity`. `standing` reports not ready until the first one is
-    /// trusted. No call is made yet.
+    /// Creates a keeper that puts certificates into `identity`. Until the API server trusts the first one, `standing`
+    /// reports that quench is not ready. It does not call the API server yet.
     pub async fn new(
         settings: Settings,
         identity: Arc<Identity>,
@@ -115,7 +115,7 @@ impl Keeper {
         Ok(keeper)
     }
 
-    /// Checks and repairs again and again, until it is dropped.
+    /// Checks and repairs the objects and the certificate in rounds, until the future is dropped.
     pub async fn run(mut self) {
         let mut failures = 0;
         loop {
@@ -126,15 +126,15 @@ impl Keeper {
         }
     }
 
-    /// Checks and repairs everything once.
+    /// Checks and repairs the Secret, the certificate and the `caBundle` once.
     async fn round(&mut self) -> Result<(), Problem> {
-        // This needs no call, so it succeeds whatever the API server answers.
+        // A due certificate is issued first, which needs no call and so works while the API server is away.
         self.show()?;
-        // Read before the Secret, so that the Secret is at least as new and no entry gets an outdated bundle.
+        // Read before the Secret, so that the Secret is at least as new, and no entry gets an outdated bundle.
         let webhooks = self.objects.webhooks().await;
         let entries = match &webhooks {
             Ok(seen) => seen.says.as_slice(),
-            // The authority can be made without a webhook configuration.
+            // Without a webhook configuration, the authority can be made nevertheless.
             Err(Problem::NoWebhooks { .. }) => &[],
             Err(_) => return webhooks.map(drop),
         };
@@ -174,12 +174,12 @@ impl Keeper {
         Ok(bundle)
     }
 
-    /// Returns authorities that signed certificates in use, whether the Secret has them or not: ours, and after a loss
-    /// those that the entries trust.
+    /// Returns authorities that signed certificates in use, which the Secret may have lost: that of this replica's
+    /// certificate, and, if the Secret has no usable one, those that the webhook entries trust.
     fn in_use(&self, entries: &[Entry], verdict: Verdict) -> Bundle {
         let own = self.shown.iter().map(|shown| shown.issuer.clone());
         let of_entries = entries.iter().filter(|_| verdict == Verdict::Replace).flat_map(|entry| entry.bundle.clone());
-        // Authorities that others put there are left out.
+        // Authorities that other tools put into the entries are left out.
         own.chain(of_entries.filter(|authority| authority.name() == NAME)).collect()
     }
 
@@ -187,13 +187,13 @@ impl Keeper {
         let secret = self.settings.secret.as_str();
         let expires = format_rfc3339_seconds(kept.current.trusted().not_after());
         match (verdict, &seen.says) {
-            (Verdict::Keep, _) => info!(secret, "brought the bundle of authorities up to date"),
+            (Verdict::Keep, _) => info!(secret, "updated the bundle of authorities"),
             (Verdict::Prepare, _) => info!(secret, "made the next certificate authority"),
-            (Verdict::Promote, _) => info!(secret, %expires, "the next certificate authority came into force"),
+            (Verdict::Promote, _) => info!(secret, %expires, "switched to the next certificate authority"),
             (Verdict::Restore, Found::Garbage { reason, .. }) => warn!(secret, reason, "restored the authority"),
-            (Verdict::Restore, _) => warn!(secret, "restored the authority: the Secret had lost it"),
+            (Verdict::Restore, _) => warn!(secret, "restored the authority: it was missing from the Secret"),
             (Verdict::Replace, Found::Garbage { reason, .. }) => {
-                warn!(secret, reason, %expires, "replaced the authority: the Secret has none that can be used");
+                warn!(secret, reason, %expires, "replaced the authority: the Secret has no usable one");
             }
             (Verdict::Replace, Found::Kept(_)) => {
                 warn!(secret, %expires, "replaced the authority: it is not valid at this time");
@@ -207,7 +207,7 @@ impl Keeper {
         }
     }
 
-    /// Makes every entry trust `bundle`.
+    /// Writes `bundle` into the webhook entries that have another `caBundle`.
     async fn keep_webhooks(&mut self, seen: Seen<Vec<Entry>>, bundle: Bundle) -> Result<(), Problem> {
         let text = bundle.pem();
         let wrong: Vec<_> = seen.says.iter().filter(|entry| entry.text != text.as_bytes()).collect();
@@ -216,7 +216,7 @@ impl Keeper {
             let written = self.objects.write_webhooks(&seen, &names, &bundle).await?;
             let (name, entries) = (self.settings.webhook_configuration.as_str(), names.len());
             if self.told.as_ref() == Some(&text) {
-                warn!(name, entries, "restored the caBundle: somebody else had changed it");
+                warn!(name, entries, "restored the caBundle: another client had changed it");
                 self.metrics.authority.repaired("webhooks");
             } else {
                 info!(name, entries, authorities = bundle.iter().count(), "wrote the caBundle");
@@ -227,7 +227,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Shows a new certificate if one is due.
+    /// Issues a new certificate and shows it in handshakes, if one is due.
     fn show(&mut self) -> Result<(), Problem> {
         let Some(kept) = &self.remembered else { return Ok(()) };
         let (now, authority) = (self.clock.now(), kept.current.trusted());
@@ -245,18 +245,18 @@ impl Keeper {
         Ok(())
     }
 
-    /// Reports the state after a round.
+    /// Records the result of a round in the log and in `/readyz`.
     fn take_note(&mut self, done: Result<(), Problem>) {
         let trouble = match done {
             Ok(()) => None,
-            // Another replica was faster; the next look follows at once.
+            // Another replica was faster; the next round follows at once.
             Err(Problem::Lost { .. }) => return,
             Err(problem) => Some(problem.to_string()),
         };
         match (trouble, &self.trouble) {
             (Some(error), Some((_, known))) if error == *known => {}
             (Some(error), _) => {
-                warn!(error, "self-managed certificates are in trouble");
+                warn!(error, "could not maintain the self-managed certificates");
                 self.trouble = Some((self.clock.now(), error));
             }
             (None, Some(_)) => {
@@ -288,7 +288,7 @@ impl Keeper {
         let waits_for = match (self.is_ready, trouble) {
             (true, _) => None,
             (false, Some((_, error))) => Some(error.clone()),
-            (false, None) => Some("the API server has yet to see the certificate authority".to_owned()),
+            (false, None) => Some("the API server does not trust the certificate authority yet".to_owned()),
         };
         self.standing.self_managed(SelfManaged { waits_for, line });
     }

@@ -1,14 +1,14 @@
-//! Makes calls to the API server, each with a deadline and a one-line error.
+//! Limits each call to the API server by a deadline, and reports its error in one line.
 
 use std::error::Error;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-/// The deadline of each call; the API server usually answers in milliseconds.
+/// The deadline of a call. The API server usually answers in milliseconds.
 pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 
-/// The error of a call to the API server.
+/// The reason why a call to the API server failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
     #[error("the API server did not answer within {DEADLINE:?}")]
@@ -18,7 +18,7 @@ pub(super) enum CallError {
 }
 
 impl CallError {
-    /// Returns the HTTP status, if the API server answered.
+    /// Returns the HTTP status of the API server's answer; `None` if it did not answer.
     pub(super) fn status(&self) -> Option<u16> {
         match self {
             Self::Kube(kube::Error::Api(status)) => Some(status.code),
@@ -27,7 +27,7 @@ impl CallError {
     }
 }
 
-/// Returns the message of the API server or of the client.
+/// Returns the error message of the API server, or else of the client.
 pub(super) fn said(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
@@ -35,7 +35,7 @@ pub(super) fn said(error: &kube::Error) -> String {
     }
 }
 
-/// Joins an error with its causes, which some of the client's errors repeat in their own text.
+/// Joins an error with its causes, without causes that its own text has already.
 fn in_one_line(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();

@@ -1,13 +1,13 @@
-//! Pull secrets that exist where pods need them: copies of a source, and the knowledge of who lacks one.
+//! Copies pull secrets to the namespaces that need them, and tracks which namespaces lack one.
 //!
-//! There is no leader. Every replica watches the namespaces and the Secrets of the names that the policy copies or checks, decides what each
-//! copy should be, and writes what differs: after a wait of its own, so that it sees what another replica wrote first, and only
-//! over what it saw.
+//! There is no leader. Every replica watches the namespaces, and the Secrets with the names in the policy; it decides
+//! what each copy should be, and writes the differences. A write waits for a random time, so that a replica sees what
+//! another one wrote first, and applies only to the version that was seen.
 //!
 //! ```text
-//! policy, watches -> Ledger  what is wanted, what there is -> verdict of each namespace
-//!    -> Schedule  when -> copies  create, update, delete, by preconditions
-//!    -> Known     who lacks what, as a snapshot -> reviews
+//! policy, watches -> Ledger  wanted and existing copies -> verdict for each namespace
+//!    -> Schedule  when to write -> copies  create, update, delete, with preconditions
+//!    -> Known     which namespaces lack which pull secret, as a snapshot -> reviews
 //! ```
 
 mod copies;
@@ -45,20 +45,20 @@ use crate::live::Live;
 use crate::panics::unwinding;
 use crate::telemetry::Metrics;
 
-/// How often the policy is checked for changes.
+/// The interval at which the policy is checked for changes.
 const TICK: Duration = Duration::from_secs(1);
-/// The pause between two writes of this replica: twenty writes a second.
+/// The pause between two writes of this replica, which allows twenty writes per second.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// The silence after which a connection is taken to be dead; longer than an idle watch lasts.
+/// The time without data after which a connection counts as dead; longer than an idle watch lasts.
 const SILENCE: Duration = Duration::from_secs(75);
-/// How long a watch is in doubt after its last error; longer than a silent watch takes to fail again.
+/// How long a watch is in doubt after its last error; longer than a watch without an answer takes to fail again.
 const DOUBT: Duration = Duration::from_secs(120);
-/// The pause after no cluster was found.
+/// The pause before the client looks for a cluster again, after it found none.
 const CONNECT_AGAIN: Duration = Duration::from_secs(30);
-/// The most different write errors that are logged until all writes succeed.
+/// The most different errors of writes that are logged before all writes succeed again.
 const MAX_TOLD: usize = 20;
 
-/// Keeps the pull secrets of namespaces, together with the other replicas, as the policy says.
+/// Keeps the copies of pull secrets as the policy says, together with the other replicas.
 pub struct Keeper {
     live: Arc<Live>,
     own: Option<String>,
@@ -66,16 +66,16 @@ pub struct Keeper {
     metrics: Arc<Metrics>,
     /// The policy that was applied last.
     policy: Option<Arc<Policy>>,
-    /// How long an unwanted copy is left in place.
+    /// How long an unwanted copy is kept before it is deleted.
     patience: Duration,
     client: Option<Client>,
     connect_at: Instant,
     ledger: Ledger,
     schedule: Schedule,
     watches: Watches,
-    /// The earliest time of the next write.
+    /// The earliest time of the next write of this replica.
     not_before: Instant,
-    /// Whether reviews and metrics need an update.
+    /// Whether the snapshot for reviews and the metrics are outdated.
     is_behind: bool,
     told: Told,
 }
@@ -87,8 +87,8 @@ impl fmt::Debug for Keeper {
 }
 
 impl Keeper {
-    /// Creates a keeper that copies Secrets of the namespace `own` as the policy in `live` says, and tells `known`
-    /// which namespaces lack which secret. No call is made yet.
+    /// Creates a keeper that copies Secrets of the namespace `own` as the policy in `live` says, and publishes in
+    /// `known` which namespaces lack which pull secret. It does not call the API server yet.
     pub fn new(live: Arc<Live>, own: Option<String>, known: Arc<Known>, metrics: Arc<Metrics>) -> Self {
         let now = Instant::now();
         Self {
@@ -109,16 +109,16 @@ impl Keeper {
         }
     }
 
-    /// Sets how long unwanted copies are left in place, instead of [`PATIENCE`].
+    /// Sets how long unwanted copies are kept before they are deleted, instead of [`PATIENCE`].
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// Keeps pull secrets until it is dropped.
+    /// Watches and writes until the future is dropped.
     pub async fn run(mut self) {
         loop {
-            // A turn that panicked is repeated from what was seen so far.
+            // After a panic, the next turn continues with the events that were applied so far.
             if unwinding(self.turn()).await.is_none() {
                 sleep(TICK).await;
             }
@@ -127,7 +127,7 @@ impl Keeper {
 
     async fn turn(&mut self) {
         self.follow_policy().await;
-        // All pending events are read before anything is written.
+        // All pending events are applied before a copy is written.
         while let Some(seen) = self.watches.next_now() {
             self.take(seen);
         }
@@ -138,7 +138,7 @@ impl Keeper {
             biased;
             // Cancel-safe (tokio's documentation).
             Some(seen) = self.watches.next() => self.take(seen),
-            // Cancel-safe: a timer.
+            // Cancel-safe: a timer holds no state.
             () = sleep(wait) => self.write_what_is_due().await,
         }
     }
@@ -152,11 +152,11 @@ impl Keeper {
                 self.tell_original(&secret);
             }
             self.policy = Some(policy.clone());
-            // Also if nothing is left to plan.
+            // The metrics change even if no copy is left to plan.
             self.is_behind = true;
         }
         for secret in self.ledger.retire(&policy) {
-            info!(secret, "took all copies away: the policy does not copy it any more");
+            info!(secret, "took all copies away: the policy no longer copies this pull secret");
             self.schedule.forget(&secret);
             self.told.originals.remove(&secret);
             self.told.foreign.retain(|(known, _)| *known != secret);
@@ -165,7 +165,7 @@ impl Keeper {
         self.keep_watches().await;
     }
 
-    /// Starts and ends watches as the policy requires.
+    /// Starts and ends watches, so that those that the policy needs are running.
     async fn keep_watches(&mut self) {
         let (secrets, with_namespaces) = self.ledger.watched();
         let namespaces = Some(Subject::Namespaces).filter(|_| with_namespaces);
@@ -180,7 +180,7 @@ impl Keeper {
         let Some(own) = self.own.clone() else {
             if !self.told.no_cluster {
                 self.told.no_cluster = true;
-                warn!("pull secrets are neither copied nor checked: outside a cluster, name --own-namespace");
+                warn!("pull secrets are neither copied nor checked: outside a cluster, set --own-namespace");
             }
             return;
         };
@@ -192,7 +192,7 @@ impl Keeper {
         }
     }
 
-    /// Returns the client, once there is a cluster.
+    /// Returns the client for the API server; `None` while there is no cluster.
     async fn connected(&mut self) -> Option<Client> {
         let now = Instant::now();
         if self.client.is_none() && now >= self.connect_at {
@@ -208,7 +208,7 @@ impl Keeper {
                 Ok(client) => self.client = Some(client),
                 Err(error) if !self.told.no_cluster => {
                     self.told.no_cluster = true;
-                    warn!(error, "pull secrets are neither copied nor checked: no Kubernetes cluster");
+                    warn!(error, "pull secrets are neither copied nor checked: no Kubernetes cluster was found");
                 }
                 Err(_) => {}
             }
@@ -216,7 +216,7 @@ impl Keeper {
         self.client.clone()
     }
 
-    /// Applies an event of a watch.
+    /// Applies an event of a watch to the ledger, and plans the writes that it causes.
     fn take(&mut self, seen: Seen) {
         let is_progress = match &seen {
             Seen::Namespace(event) => watches::is_progress(event),
@@ -232,7 +232,7 @@ impl Keeper {
             }
             Seen::Trouble(subject, reason) => return self.trouble(subject, reason),
         };
-        // The watch may be behind, so it is in doubt for a while.
+        // The watch may still lag behind, so it stays in doubt for a while.
         if let Some((_, reason)) = self.told.troubles.get_mut(&subject)
             && is_progress
             && !reason.is_empty()
@@ -252,33 +252,35 @@ impl Keeper {
             if reason.contains("is forbidden") {
                 warn!(%subject, error = reason, "cannot watch: {advice}");
             } else {
-                warn!(%subject, error = reason, "cannot watch; it is tried again");
+                warn!(%subject, error = reason, "cannot watch: retrying");
             }
         }
         self.told.troubles.insert(subject, (Instant::now(), reason));
     }
 
-    /// Logs the state of the source when it changes.
+    /// Logs the state of the source of a pull secret when it changes.
     fn tell_original(&mut self, secret: &str) {
         let Some(original) = self.ledger.original(secret).filter(|_| self.ledger.copies(secret)) else { return };
         let before = self.told.originals.insert(secret.to_owned(), original);
         let namespace = self.own.as_deref();
         match (original, before) {
             (Original::Usable(now), Some(Original::Usable(before))) if now == before => {}
-            (Original::Usable(_), Some(Original::Usable(_))) => info!(secret, "the source changed: copying it"),
-            (Original::Usable(_), _) => info!(secret, "the source is there: copying it"),
+            (Original::Usable(_), Some(Original::Usable(_))) => {
+                info!(secret, "the source changed: updating the copies")
+            }
+            (Original::Usable(_), _) => info!(secret, "the source exists: copying it"),
             (Original::Missing, Some(Original::Missing)) | (Original::Unusable, Some(Original::Unusable)) => {}
-            (Original::Missing, Some(_)) => warn!(secret, namespace, "the source is gone: its copies stay as they are"),
+            (Original::Missing, Some(_)) => warn!(secret, namespace, "the source is gone: its copies stay unchanged"),
             (Original::Missing, None) => {
-                warn!(secret, namespace, "the source does not exist: make it to have it copied");
+                warn!(secret, namespace, "the source does not exist: create it to have it copied");
             }
             (Original::Unusable, _) => {
-                warn!(secret, namespace, "the source is no {}: it is not copied, and copies stay", objects::TYPE);
+                warn!(secret, namespace, "the source is not of type {}: copies stay unchanged", objects::TYPE);
             }
         }
     }
 
-    /// Updates the schedule for some copies.
+    /// Updates the schedule of some copies after a change.
     fn plan(&mut self, keys: Vec<Key>) {
         let now = Instant::now();
         for key in keys {
@@ -287,7 +289,7 @@ impl Keeper {
             if verdict != Verdict::Stands(State::Foreign) {
                 self.told.foreign.remove(&key);
             } else if self.told.foreign.insert(key.clone()) {
-                warn!(secret, namespace, "left alone a Secret of this name that quench did not make");
+                warn!(secret, namespace, "left alone a Secret of this name, because quench did not make it");
             }
             match verdict {
                 Verdict::Stands(_) => self.schedule.rests(&key),
@@ -300,7 +302,7 @@ impl Keeper {
         }
     }
 
-    /// Writes the copy that is due first, if any.
+    /// Writes the copy that is due first; does nothing if none is due.
     async fn write_what_is_due(&mut self) {
         let now = Instant::now();
         let due = self.schedule.next().filter(|(due, _)| *due <= now && self.not_before <= now);
@@ -330,8 +332,8 @@ impl Keeper {
                 let (secret, namespace) = &key;
                 match write {
                     Write::Create => info!(secret, namespace, "copied a pull secret"),
-                    Write::Update => info!(secret, namespace, "brought a pull secret up to date"),
-                    Write::Delete => info!(secret, namespace, "took a pull secret away"),
+                    Write::Update => info!(secret, namespace, "updated a copy of a pull secret"),
+                    Write::Delete => info!(secret, namespace, "deleted a copy of a pull secret"),
                 }
             }
             Done::Lost => self.schedule.lost(&key, now, random()),
@@ -343,18 +345,18 @@ impl Keeper {
         self.is_behind = true;
     }
 
-    /// Logs why a copy could not be written; the same reason in many namespaces is logged once.
+    /// Logs why a copy could not be written. The same reason in many namespaces is a warning only once.
     fn tell_failure(&mut self, (secret, namespace): &Key, write: Write, error: &str) {
         let write = write.name();
         let has_room = self.told.failures.len() < MAX_TOLD;
         if has_room && self.told.failures.insert(format!("{write} {}", error.replace(namespace, ""))) {
-            warn!(secret, namespace, write, error, "could not write a pull secret; it is tried again");
+            warn!(secret, namespace, write, error, "could not write a pull secret: retrying");
         } else {
-            debug!(secret, namespace, write, error, "could not write a pull secret; it is tried again");
+            debug!(secret, namespace, write, error, "could not write a pull secret: retrying");
         }
     }
 
-    /// Publishes the current state to reviews and metrics.
+    /// Publishes the current state to reviews and in the metrics.
     fn publish(&mut self) {
         let now = Instant::now();
         let doubts = self.told.troubles.len();
@@ -370,7 +372,7 @@ impl Keeper {
         if **self.known.load() != absences {
             self.known.replace(absences);
         }
-        // Without a client there was nothing to count.
+        // Without a client there is nothing to count.
         if self.client.is_some() {
             let counts = self.ledger.counts(&self.schedule);
             self.metrics.pull_secret_copies.stand(&counts);

@@ -1,4 +1,4 @@
-//! Builds and applies the webhook configuration.
+//! Builds the webhook configuration, and applies it for `--register`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,24 +20,24 @@ use tracing::{info, warn};
 
 use super::call::{CallError, DEADLINE, within_deadline};
 
-/// The name of the configuration, and its field manager.
+/// The name of the webhook configuration and of its field manager.
 const NAME: &str = "quench";
-/// The label of a namespace that selects its mode.
+/// The label of a namespace that selects its mode: `enforce`, `warn` or `off`.
 const MODE: &str = "quench.dev/mode";
-/// The label with a namespace's name, set by the API server.
+/// The label with the name of a namespace, which the API server sets.
 const NAMESPACE: &str = "kubernetes.io/metadata.name";
-/// The label of configurations that `--register` made: only these are replaced and removed.
+/// The label of configurations that `--register` made; only these are replaced and removed.
 const REGISTERED: &str = "quench.dev/registered-by";
 const REGISTERED_BY: &str = "serve";
-/// The label with the process that made a configuration, so that a stopping process leaves its successor's alone.
+/// The label with the process that made a configuration: a stopping process leaves that of its successor in place.
 const INSTANCE: &str = "quench.dev/instance";
-/// How long the API server waits for an answer.
+/// How long the API server waits for the webhook's answer, in seconds.
 const TIMEOUT_SECONDS: i32 = 3;
 
-/// Returns the configuration that makes the API server call `url`.
+/// Returns the webhook configuration that makes the API server call `url`.
 ///
-/// It has one entry for each mode that a namespace's label can select, since a path cannot contain a label. A namespace
-/// that is `off` has no entry, and neither has `own_namespace`.
+/// It has one webhook entry for each mode that the label of a namespace can select, since a path cannot contain a
+/// label. No entry covers namespaces with the label `off` or the namespace `own_namespace`.
 pub fn configuration(
     url: &str,
     authorities: &str,
@@ -83,12 +83,12 @@ pub fn configuration(
 
 /// Returns the configuration as one YAML document for `kubectl apply -f -`.
 pub fn yaml(configuration: &MutatingWebhookConfiguration) -> Result<String> {
-    // Plain scalars: a folded certificate would look as if it had line breaks.
+    // Plain scalars: a folded certificate would read as if it had line breaks.
     let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
     Ok(serde_saphyr::to_string_with_options(configuration, options)?)
 }
 
-/// Returns the rules for the kinds that are not off, in version `v1` or convertible to it.
+/// Returns the rules for the workload kinds that the policy does not turn off, in version `v1` or convertible to it.
 fn rules(workloads: &Workloads) -> Vec<RuleWithOperations> {
     let rule = |group: &str, resources: Vec<&str>, operations: &[&str]| RuleWithOperations {
         api_groups: Some(owned(&[group])),
@@ -120,27 +120,27 @@ fn rules(workloads: &Workloads) -> Vec<RuleWithOperations> {
     rules.into_iter().filter(|rule| rule.resources.as_ref().is_some_and(|resources| !resources.is_empty())).collect()
 }
 
-/// Returns the match conditions, which spare requests. All conditions are evaluated for all kinds, and an error refuses
-/// the request under `failurePolicy: Fail`, so each optional field is tested with `has`.
+/// Returns the match conditions, which avoid needless calls. All conditions are evaluated for all kinds, and an error
+/// would reject the object under `failurePolicy: Fail`, so each optional field is tested with `has`.
 fn conditions() -> Vec<MatchCondition> {
     let condition = |name: &str, expression: String| MatchCondition { name: name.to_owned(), expression };
     vec![
-        // The kubelet refuses to run a mirror pod that differs from its file.
+        // The kubelet does not run a mirror pod that differs from its file.
         condition(
             "not-a-mirror-pod",
             "request.resource.resource != 'pods' || !has(object.metadata.annotations) || \
              !('kubernetes.io/config.mirror' in object.metadata.annotations)"
                 .to_owned(),
         ),
-        // The Job of a CronJob and the ReplicaSet of a Deployment: the template was reviewed where a person wrote it,
-        // and the pods will be.
+        // The Job of a CronJob and the ReplicaSet of a Deployment are skipped: the template that a person wrote was
+        // reviewed, and their pods will be.
         condition(
             "not-made-by-a-controller",
             "!(request.resource.resource in ['jobs', 'replicasets']) || !has(object.metadata.ownerReferences) || \
              !object.metadata.ownerReferences.exists(owner, has(owner.controller) && owner.controller)"
                 .to_owned(),
         ),
-        // Labels, annotations and finalizers of running pods change often, their images hardly ever.
+        // Labels, annotations and finalizers of running pods change often, but their images hardly ever.
         condition(
             "not-a-pod-with-the-same-images",
             format!(
@@ -153,7 +153,7 @@ fn conditions() -> Vec<MatchCondition> {
     ]
 }
 
-/// Returns a CEL expression for the list of images of the pod `object`.
+/// Returns a CEL expression for the list of all images of the pod in the variable `object`.
 fn images(object: &str) -> String {
     let list = |field: &str, map: &str| {
         let field = format!("{object}.spec.{field}");
@@ -164,7 +164,7 @@ fn images(object: &str) -> String {
     format!("{} + {} + {}", list("containers", image), list("initContainers", image), list("volumes", volume))
 }
 
-/// A configuration of this process in a cluster.
+/// A webhook configuration that this process applied to a cluster.
 pub struct Registration {
     api: Api<MutatingWebhookConfiguration>,
     instance: String,
@@ -176,20 +176,20 @@ impl fmt::Debug for Registration {
     }
 }
 
-/// The result of a renewal.
+/// The result of [`Registration::renew`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewal {
-    /// The registration is up to date, or belongs to another process.
+    /// The configuration is up to date, or belongs to another process.
     Done,
-    /// The renewal should be tried again.
+    /// The configuration could not be written; try again.
     Failed,
 }
 
 impl Registration {
-    /// Applies `configuration` with the client of the kubeconfig or, in a pod, of the service account.
+    /// Applies `configuration`, with the kubeconfig or, in a pod, the service account.
     ///
-    /// Replaces a configuration that an earlier process left, for example after `kill -9`. A configuration that was
-    /// made otherwise (by the chart or `kubectl`) is left alone, and gives an error.
+    /// A configuration that an earlier process left (for example after `kill -9`) is replaced. A configuration that was
+    /// made otherwise (by the chart or `kubectl`) stays, and gives an error.
     pub async fn apply(mut configuration: MutatingWebhookConfiguration, now: SystemTime) -> Result<Self> {
         let client = within_deadline(Client::try_default()).await.context("no Kubernetes cluster to register with")?;
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
@@ -203,7 +203,7 @@ impl Registration {
             );
         }
         if let Err(error) = registration.put(&mut configuration).await {
-            // The call may have arrived nevertheless.
+            // The failed call may have reached the API server nevertheless.
             let _ = registration.delete().await;
             return Err(error).context(format!("cannot apply MutatingWebhookConfiguration `{NAME}`"));
         }
@@ -211,7 +211,7 @@ impl Registration {
         Ok(registration)
     }
 
-    /// Replaces the configuration that this process applied; leaves others alone.
+    /// Replaces the configuration if this process applied it; leaves any other in place.
     pub async fn renew(&self, mut configuration: MutatingWebhookConfiguration) -> Renewal {
         match self.replace(&mut configuration).await {
             Ok(true) => {
@@ -219,23 +219,23 @@ impl Registration {
                 Renewal::Done
             }
             Ok(false) => {
-                warn!(name = NAME, "left the registration alone: it is gone or somebody else's by now");
+                warn!(name = NAME, "left the registration alone: it is gone, or belongs to another process");
                 Renewal::Done
             }
             Err(error) => {
-                warn!(%error, "could not renew the registration: the API server may refuse the new certificate");
+                warn!(%error, "could not renew the registration: the API server may reject the new certificate");
                 Renewal::Failed
             }
         }
     }
 
-    /// Returns false if there is nothing of this process.
+    /// Replaces the configuration; returns false if this process has none in the cluster.
     async fn replace(&self, configuration: &mut MutatingWebhookConfiguration) -> Result<bool, CallError> {
         let Some(existing) = within_deadline(self.api.get_opt(NAME)).await? else { return Ok(false) };
         if label(&existing, INSTANCE) != Some(&self.instance) {
             return Ok(false);
         }
-        // Only this version is replaced: a successor may take over between the two calls.
+        // Only the version that was read is replaced: a successor may take over between the two calls.
         configuration.metadata.uid = existing.metadata.uid;
         configuration.metadata.resource_version = existing.metadata.resource_version;
         self.put(configuration).await.map(|()| true)
@@ -248,30 +248,30 @@ impl Registration {
         within_deadline(self.api.patch(NAME, &params, &patch)).await.map(drop)
     }
 
-    /// Removes the configuration, if it is still this process's.
+    /// Removes the configuration if this process applied it.
     pub async fn remove(self) {
-        // The whole removal has one deadline, so that the stop has time for the rest.
+        // The whole removal has one deadline, so that time is left for the rest of the stop.
         match timeout(DEADLINE, self.delete()).await.unwrap_or(Err(CallError::Deadline)) {
             Ok(true) => info!(name = NAME, "unregistered from the API server"),
-            Ok(false) => info!(name = NAME, "left the registration alone: it is gone or somebody else's by now"),
+            Ok(false) => info!(name = NAME, "left the registration alone: it is gone, or belongs to another process"),
             Err(error) => warn!(
                 %error,
-                "could not unregister; to do so: kubectl delete mutatingwebhookconfiguration {NAME}"
+                "could not unregister: run kubectl delete mutatingwebhookconfiguration {NAME}"
             ),
         }
     }
 
-    /// Returns false if there is nothing of this process.
+    /// Deletes the configuration; returns false if this process has none in the cluster.
     async fn delete(&self) -> Result<bool, CallError> {
         let Some(existing) = within_deadline(self.api.get_opt(NAME)).await? else { return Ok(false) };
         if label(&existing, INSTANCE) != Some(&self.instance) {
             return Ok(false);
         }
-        // Only this version is deleted: a successor may take over between the two calls.
+        // Only the version that was read is deleted: a successor may take over between the two calls.
         let ObjectMeta { uid, resource_version, .. } = existing.metadata;
         let params = DeleteParams::default().preconditions(Preconditions { uid, resource_version });
         match within_deadline(self.api.delete(NAME, &params)).await {
-            // The object is gone or was changed.
+            // The configuration is gone, or was changed meanwhile.
             Err(error) if matches!(error.status(), Some(404 | 409)) => Ok(false),
             done => done.map(|_| true),
         }

@@ -1,16 +1,16 @@
-//! Holds which namespaces lack which pull secret, as a snapshot that no review waits for.
+//! Holds which namespaces lack which pull secrets, as a snapshot that reviews read without waiting.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 
-/// The current snapshot; empty until a watch is complete, and while it fails.
+/// The current snapshot. It is empty until the watches of Secrets are complete, and while they fail.
 #[derive(Debug, Default)]
 pub struct Known(ArcSwap<Absences>);
 
 impl Known {
-    /// Returns the snapshot without a lock. Call it once per review.
+    /// Returns the snapshot without taking a lock. Call it once per review.
     pub fn load(&self) -> Guard<Arc<Absences>> {
         self.0.load()
     }
@@ -21,7 +21,7 @@ impl Known {
     }
 }
 
-/// The pull secrets that namespaces lack.
+/// The pull secrets that are missing from namespaces.
 ///
 /// ```
 /// use quench::live::{Absences, Where};
@@ -33,17 +33,17 @@ impl Known {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Absences(BTreeMap<String, Where>);
 
-/// The namespaces that have a pull secret.
+/// The namespaces that have, or do not have, a pull secret.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Where {
-    /// All namespaces but these have it.
+    /// All namespaces have the pull secret, except for these.
     Lacking(HashSet<String>),
-    /// Only these namespaces have it.
+    /// Only these namespaces have the pull secret.
     Having(HashSet<String>),
 }
 
 impl Absences {
-    /// Returns the pull secrets that a namespace is known to lack.
+    /// Returns the names of the pull secrets that are known to be missing from a namespace.
     pub fn of(&self, namespace: &str) -> Vec<&str> {
         let lacks = |place: &Where| match place {
             Where::Lacking(namespaces) => namespaces.contains(namespace),

@@ -1,4 +1,4 @@
-//! Reloads the server's certificate and the authorities of its clients.
+//! Reloads the server's certificate and the certificate authorities of its clients.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,7 +11,7 @@ use super::reload::{Refusal, Watched, at_rest};
 use crate::telemetry::File;
 use crate::tls::{self, Acceptor, Certificate, ClientAuthorities, Error, Identity, Pair};
 
-/// The certificate, the client authorities, and their files.
+/// Holds the server's certificate and the client authorities, and reloads their files.
 #[derive(Debug)]
 pub struct Certificates {
     pair: Option<Watched<Pair>>,
@@ -24,8 +24,8 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Creates the value with `certificate`, which is from the files of `pair` if given; with `clients`, accepts only
-    /// clients whose certificates these authorities signed.
+    /// Starts with `certificate`, which was read from the files of `pair` if given. With `clients`, only clients with a
+    /// certificate of these authorities are accepted.
     pub fn new(
         certificate: Certificate,
         pair: Option<Pair>,
@@ -41,7 +41,7 @@ impl Certificates {
         Ok(Self { pair, certificate: Some(certificate), ..started })
     }
 
-    /// Creates the value without a certificate: the caller will put one into [`Self::identity`].
+    /// Starts without a certificate: the caller puts one into [`Self::identity`] later.
     pub fn unknown(
         clients: Option<ClientAuthorities>,
         standing: &Arc<Standing>,
@@ -60,17 +60,17 @@ impl Certificates {
         self.acceptor.clone()
     }
 
-    /// Returns the identity that handshakes show.
+    /// Returns the identity, which has the certificate that handshakes show.
     pub fn identity(&self) -> Arc<Identity> {
         self.identity.clone()
     }
 
-    /// Returns the current certificate, if it is from files or was made at the start.
+    /// Returns the current certificate; `None` if it is self-managed.
     pub fn certificate(&self) -> Option<&Certificate> {
         self.certificate.as_ref()
     }
 
-    /// Returns the authorities that clients must trust, as PEM, with later changes.
+    /// Returns the certificate authorities that clients must trust (PEM), and notifies of changes.
     pub fn authorities(&self) -> watch::Receiver<String> {
         self.authorities.subscribe()
     }
@@ -80,7 +80,7 @@ impl Certificates {
         self.pair.is_some() || self.clients.is_some()
     }
 
-    /// Reloads the files; new and valid ones apply to later connections.
+    /// Checks the files; new and valid content applies to later connections.
     pub fn check(&mut self, now: SystemTime) {
         self.check_pair(now);
         self.check_clients(now);
@@ -95,7 +95,7 @@ impl Certificates {
         let Some(found) = found else { return };
         let new = pair.look(found, now, |pair| {
             let certificate = pair.certificate().map_err(|error| match error {
-                // The other file of the pair may be about to change.
+                // The other file of the pair may change in a moment.
                 Error::Mismatch { .. } => Refusal::Passing(in_one_line(&error)),
                 error => Refusal::Final(in_one_line(&error)),
             })?;
@@ -130,7 +130,7 @@ impl Certificates {
     }
 }
 
-/// Joins an error with its causes.
+/// Joins an error with its causes, separated by colons.
 fn in_one_line(error: &Error) -> String {
     Chain::new(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

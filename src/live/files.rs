@@ -1,4 +1,4 @@
-//! Polls the files.
+//! Polls the files that are reloaded.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,21 +8,21 @@ use tracing::error;
 
 use super::{Certificates, RegistryAuth, RegistryAuthorities, Rules};
 
-/// All files that are reloaded.
+/// All files that are reloaded while the program runs.
 #[derive(Debug)]
 pub struct Files {
-    /// The policy and catalog.
+    /// The files of the policy and the catalog.
     pub rules: Rules,
-    /// The files for TLS.
+    /// The files of the server's certificate and the client authorities.
     pub certificates: Certificates,
-    /// The credentials of registries, if a file is given.
+    /// The file of registry credentials, if one is given.
     pub registry_auth: Option<RegistryAuth>,
-    /// The authorities of registries, if a file is given.
+    /// The file of registry certificate authorities, if one is given.
     pub registry_ca: Option<RegistryAuthorities>,
 }
 
 impl Files {
-    /// Checks all files once.
+    /// Checks all files once, and uses new and valid content.
     pub fn check(&mut self, now: SystemTime) {
         self.rules.check(now);
         self.certificates.check(now);
@@ -41,9 +41,9 @@ impl Files {
             || self.registry_ca.as_ref().is_some_and(RegistryAuthorities::watch_something)
     }
 
-    /// Checks all files again and again, with `pause` in between, until it is dropped. Returns at once without files.
+    /// Checks all files with `pause` in between, until the future is dropped. Returns at once if there is no file.
     ///
-    /// Files are read and parsed on other threads than reviews.
+    /// The files are read and parsed on a blocking thread, so that reviews do not wait.
     pub async fn poll(mut self, pause: Duration) {
         while self.watch_something() {
             sleep(pause).await;
@@ -54,7 +54,7 @@ impl Files {
             self = match checked.await {
                 Ok(files) => files,
                 Err(error) => {
-                    error!(%error, "files are not read again any more");
+                    error!(%error, "stopped reloading files");
                     return;
                 }
             };

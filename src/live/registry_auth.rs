@@ -14,17 +14,17 @@ use super::{Standing, read};
 use crate::registry::{Credentials, Registry};
 use crate::telemetry::File;
 
-/// The longest name of a registry in a log line.
+/// The longest name of a registry in a log line, in characters.
 const MAX_NAME: usize = 255;
 
-/// The registry client and its file of credentials.
+/// Gives the registry client the credentials of a file, and reloads the file.
 #[derive(Debug)]
 pub struct RegistryAuth {
     file: Option<Watched<Secret>>,
     registry: Arc<Registry>,
 }
 
-/// The contents of the file, which are never displayed.
+/// The content of the file. It is never printed.
 #[derive(PartialEq, Eq)]
 struct Secret(String);
 
@@ -35,7 +35,7 @@ impl fmt::Debug for Secret {
 }
 
 impl RegistryAuth {
-    /// Gives `registry` the credentials in the file `path`, now and whenever it changes.
+    /// Reads the file and gives its credentials to `registry`.
     pub fn load(path: &Path, registry: Arc<Registry>, standing: &Arc<Standing>, now: SystemTime) -> Result<Self> {
         let text = Secret(read(path, "registry credentials")?);
         let credentials = parse(&text).with_context(|| format!("{} cannot be used", path.display()))?;
@@ -49,7 +49,7 @@ impl RegistryAuth {
         self.file.is_some()
     }
 
-    /// Reloads the file; new and valid credentials are used.
+    /// Checks the file; new and valid credentials are used.
     pub fn check(&mut self, now: SystemTime) {
         let Some(file) = &mut self.file else { return };
         let found = at_rest(
@@ -66,15 +66,15 @@ impl RegistryAuth {
     }
 }
 
-/// Warns about credential helpers: they are programs, which the container image does not have, so their logins are
-/// missing.
+/// Warns about logins that a credential helper keeps. Helpers are programs, which the container image does not have,
+/// so these logins are missing.
 fn warn_of_helpers(credentials: &Credentials, path: &Path) {
     for registry in credentials.helped() {
         let registry = &*printable(registry, MAX_NAME);
         warn!(
             file = %path.display(),
             registry,
-            "a credential helper keeps this login, and none is called: write a name and password, or an identity token, into the file"
+            "a credential helper keeps this login, and quench runs none: write a name and password, or an identity token, into the file"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Reloads the file of registry certificate authorities.
+//! Reloads the file of certificate authorities for registries.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::registry::Registry;
 use crate::telemetry::File;
 use crate::tls;
 
-/// The registry client and its file of authorities.
+/// Gives the registry client the certificate authorities of a file, and reloads the file.
 #[derive(Debug)]
 pub struct RegistryAuthorities {
     file: Option<Watched<Vec<u8>>>,
@@ -20,7 +20,7 @@ pub struct RegistryAuthorities {
 }
 
 impl RegistryAuthorities {
-    /// Makes `registry` trust the authorities in the PEM file `path`, now and whenever it changes.
+    /// Reads the PEM file and makes `registry` trust its authorities.
     pub fn load(path: &Path, registry: Arc<Registry>, standing: &Arc<Standing>, now: SystemTime) -> Result<Self> {
         let text = tls::read(path)?;
         trust(&registry, path, &text)?;
@@ -32,7 +32,7 @@ impl RegistryAuthorities {
         self.file.is_some()
     }
 
-    /// Reloads the file; new and valid authorities replace earlier ones.
+    /// Checks the file; new and valid authorities replace the earlier ones.
     pub fn check(&mut self, now: SystemTime) {
         let Some(file) = &mut self.file else { return };
         let path = file.path.clone();
@@ -51,6 +51,6 @@ impl RegistryAuthorities {
 }
 
 fn trust(registry: &Registry, path: &Path, text: &[u8]) -> Result<()> {
-    let unusable = || format!("{} has what is no certificate authority", path.display());
+    let unusable = || format!("{} has a certificate that is not usable as an authority", path.display());
     registry.replace_authorities(tls::certificates(path, text)?).with_context(unusable)
 }

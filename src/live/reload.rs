@@ -1,4 +1,4 @@
-//! Tracks one file or a set of files: its last content, and whether that is in use.
+//! Tracks the last content of one file (or a set of files), and whether that content is in use.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ use tracing::info;
 use super::Standing;
 use crate::telemetry::File;
 
-/// A file with its last content of type `S`.
+/// A file with its last content, of type `S`.
 #[derive(Debug)]
 pub(super) struct Watched<S> {
     file: File,
@@ -21,31 +21,31 @@ pub(super) struct Watched<S> {
     standing: Arc<Standing>,
 }
 
-/// The verdict on the last content.
+/// The verdict on the last content of the file.
 #[derive(Debug)]
 enum Verdict {
     InForce,
     Refused(String),
-    /// The content is checked again even if it does not change.
+    /// The content is parsed again at the next check, even if it does not change.
     Open,
 }
 
-/// The reason why a content is not used.
+/// The reason why the content of a file is not used.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// The content is refused until somebody changes it.
+    /// The content is invalid until somebody changes the file.
     Final(String),
-    /// The content may become valid by itself: its other file is about to change, or its time will come. Reported only
-    /// if found twice.
+    /// The content may become valid without a change: the other file of a pair is about to change, or its validity
+    /// begins later. It is reported only if two checks in a row find it.
     Passing(String),
 }
 
 impl<S: PartialEq> Watched<S> {
-    /// Starts to track a file whose content is in use. Returns `None` for files that can be read once only, such as
-    /// pipes.
+    /// Starts to track a file whose content is in use. Returns `None` for a file that can be read only once, such as a
+    /// pipe.
     pub(super) fn start(file: File, path: PathBuf, seen: S, standing: &Arc<Standing>, now: SystemTime) -> Option<Self> {
         if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
-            info!(file = %path.display(), "{} is not read again: it is no regular file", file.name());
+            info!(file = %path.display(), "{} is not read again: it is not a regular file", file.name());
             return None;
         }
         standing.started(file, &path, now);
@@ -56,9 +56,10 @@ impl<S: PartialEq> Watched<S> {
         &self.seen
     }
 
-    /// Judges the content on disk. Returns a content that should be used; it counts as used after [`Self::taken`].
+    /// Compares the content on disk with the last one. Returns a new valid content; it is recorded as used by
+    /// [`Self::taken`].
     ///
-    /// `parse` is called only for a content that differs from the last one, or that was refused for now.
+    /// It calls `parse` only for a content that differs from the last one, or that was not valid yet.
     pub(super) fn look<T>(
         &mut self,
         found: Result<S, String>,
@@ -85,7 +86,7 @@ impl<S: PartialEq> Watched<S> {
             _ => self.seen = found,
         }
         self.verdict = Verdict::Open;
-        // A panic in a parser must not end the polling.
+        // A panic in the parser must not end the polling of files.
         let parsed = catch_unwind(AssertUnwindSafe(|| parse(&self.seen)));
         match parsed.unwrap_or_else(|_| Err(Refusal::Final("a bug: the log says where it panicked".to_owned()))) {
             Ok(new) => return Some(new),
@@ -106,8 +107,8 @@ impl<S: PartialEq> Watched<S> {
     }
 }
 
-/// Reads a set of files at rest: a changed set is read twice, because it may be swapped meanwhile. Returns `None` if
-/// the two differ; the next look will find it.
+/// Reads a set of files that may be replaced at any time: changed content is read twice. Returns `None` if the two
+/// readings differ; the next check finds the result.
 pub(super) fn at_rest<S: PartialEq>(read: impl Fn() -> S, is_known: impl Fn(&S) -> bool) -> Option<S> {
     let found = read();
     (is_known(&found) || found == read()).then_some(found)
@@ -128,7 +129,8 @@ mod tests {
         (watched, standing, metrics)
     }
 
-    /// How often it was asked to parse, and how it stands after a look at each content.
+    /// Returns the number of calls of the parser, the metrics, and the error in `/readyz`, after a check of each
+    /// content.
     fn looks(contents: &[Result<&'static str, &str>]) -> (usize, String, String) {
         let (mut watched, standing, metrics) = watched();
         let parsed = Cell::new(0);

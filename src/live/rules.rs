@@ -12,18 +12,18 @@ use super::reload::{Refusal, Watched, at_rest};
 use super::{Live, Standing, parse_catalog, parse_policy, read};
 use crate::telemetry::File;
 
-/// The policy, the catalog, and their files.
+/// Loads the policy and the catalog, and reloads their files.
 #[derive(Debug)]
 pub struct Rules {
     policy: Option<Watched<String>>,
     catalog: Option<Watched<String>>,
-    /// The mode that overrides every policy's.
+    /// The mode that replaces the policy's `mode`, from `--mode`.
     mode: Option<Mode>,
     live: Arc<Live>,
 }
 
 impl Rules {
-    /// Loads the files; without one, the built-in value is used.
+    /// Loads the files; without a file, the built-in policy or catalog is used.
     pub fn load(
         policy: Option<&Path>,
         catalog: Option<&Path>,
@@ -48,7 +48,7 @@ impl Rules {
         Ok(Self { policy: policy_file, catalog: catalog_file, mode: None, live })
     }
 
-    /// Overrides the policy's mode, also after a reload.
+    /// Replaces the policy's mode by `mode`, also after a reload; `None` keeps the policy's.
     #[must_use]
     pub fn in_mode(mut self, mode: Option<Mode>) -> Self {
         self.mode = mode;
@@ -62,7 +62,7 @@ impl Rules {
         policy
     }
 
-    /// Returns the policy and catalog in use.
+    /// Returns the holder of the policy and catalog in use.
     pub fn live(&self) -> Arc<Live> {
         self.live.clone()
     }
@@ -72,7 +72,7 @@ impl Rules {
         self.policy.is_some() || self.catalog.is_some()
     }
 
-    /// Reloads the files; new and valid ones are used, both at once if they changed together.
+    /// Checks the files; new and valid content is used, of both files at once if they changed together.
     pub fn check(&mut self, now: SystemTime) {
         let found = at_rest(
             || [read_again(self.policy.as_ref(), "policy"), read_again(self.catalog.as_ref(), "catalog")],
@@ -93,7 +93,7 @@ impl Rules {
     }
 }
 
-/// The content of a file, or the reason why it cannot be read.
+/// The content of a file, or the reason why it cannot be read; `None` if there is no file.
 type Found = Option<Result<String, String>>;
 
 fn read_again(file: Option<&Watched<String>>, what: &str) -> Found {
@@ -118,7 +118,7 @@ fn look<T>(
     file.look(found?, now, |text| parse(text, &path).map_err(|error| Refusal::Final(in_one_line(&error))))
 }
 
-/// Joins an error with its causes.
+/// Joins an error with its causes, separated by colons.
 fn in_one_line(error: &anyhow::Error) -> String {
     format!("{error:#}")
 }

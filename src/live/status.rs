@@ -1,4 +1,5 @@
-//! Reports the state of each file (in use since when, or refused and why), and of the self-managed certificate.
+//! Reports the state of each reloaded file (in use since when, or rejected and why) and of the self-managed
+//! certificate.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,10 +13,10 @@ use tracing::{info, warn};
 
 use crate::telemetry::{File, Metrics};
 
-/// The longest error in `/readyz` and in log lines.
+/// The longest error in `/readyz` and in log lines, in characters.
 const MAX_ERROR: usize = 500;
 
-/// Reports the state of files in log lines, metrics and the text of `/readyz`.
+/// Reports the state of files in log lines, in metrics and in the text of `/readyz`.
 #[derive(Debug)]
 pub struct Standing {
     metrics: Arc<Metrics>,
@@ -26,9 +27,9 @@ pub struct Standing {
 /// The state of the self-managed certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelfManaged {
-    /// The reason why quench is not ready; `None` if it is.
+    /// The reason why quench is not ready; `None` if it is ready.
     pub waits_for: Option<String>,
-    /// The line in `/readyz`.
+    /// The line about the certificate in `/readyz`.
     pub line: String,
 }
 
@@ -41,12 +42,12 @@ struct Entry {
 }
 
 impl Standing {
-    /// Creates the value without files.
+    /// Starts without files.
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self { metrics, files: Mutex::default(), self_managed: Mutex::default() }
     }
 
-    /// Returns one line per file; empty if everything is built in.
+    /// Returns the text of `/readyz`: one line per file; empty if all content is built in.
     pub fn text(&self) -> String {
         let mut text = String::new();
         for (file, entry) in &*self.files() {
@@ -67,7 +68,7 @@ impl Standing {
         text
     }
 
-    /// Returns the reason why quench is not ready; `None` if it is.
+    /// Returns the reason why quench is not ready; `None` if it is ready.
     pub fn waits_for(&self) -> Option<String> {
         lock(&self.self_managed).as_ref()?.waits_for.clone()
     }
@@ -80,14 +81,14 @@ impl Standing {
         *lock(&self.self_managed) = Some(certificate);
     }
 
-    /// Records that `file` was read at the start and will be reloaded.
+    /// Records that `file` was read at the start and is reloaded from now on.
     pub(super) fn started(&self, file: File, path: &Path, now: SystemTime) {
         let path = printable(&path.display().to_string(), MAX_ERROR).into_owned();
         self.files().insert(file, Entry { path, since: now, expires: None, refused: None });
         self.metrics.watched(file, now);
     }
 
-    /// Records that the content on disk is in use.
+    /// Records that new content of `file` is in use.
     pub(super) fn reloaded(&self, file: File, now: SystemTime) {
         if let Some(entry) = self.files().get_mut(&file) {
             entry.since = now;
@@ -97,7 +98,7 @@ impl Standing {
         self.metrics.reloaded(file, now);
     }
 
-    /// Sets when the certificate expires.
+    /// Records the expiry of the certificate.
     pub(super) fn expires(&self, not_after: SystemTime) {
         if let Some(entry) = self.files().get_mut(&File::Certificate) {
             entry.expires = Some(not_after);
@@ -105,7 +106,7 @@ impl Standing {
         self.metrics.certificate(not_after);
     }
 
-    /// Records that the content on disk is refused. The same `error` is logged once.
+    /// Records that the content of `file` is invalid or cannot be read. The same `error` is logged once.
     pub(super) fn refused(&self, file: File, error: &str, now: SystemTime) {
         let error = printable(error, MAX_ERROR).into_owned();
         let mut files = self.files();
@@ -113,7 +114,7 @@ impl Standing {
         if entry.refused.as_ref().is_some_and(|(_, said)| *said == error) {
             return;
         }
-        warn!(file = entry.path, error, "{} refused: the one before stays in force", file.name());
+        warn!(file = entry.path, error, "{} refused: the last valid one stays in force", file.name());
         entry.refused = Some((now, error));
         self.metrics.reload_failed(file);
     }
@@ -123,7 +124,7 @@ impl Standing {
         if let Some(entry) = self.files().get_mut(&file)
             && entry.refused.take().is_some()
         {
-            info!(file = entry.path, "{} is again as it is in force", file.name());
+            info!(file = entry.path, "{} on disk is in force again", file.name());
             self.metrics.on_disk(file, true);
         }
     }

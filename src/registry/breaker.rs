@@ -1,15 +1,15 @@
-//! Stops asking a registry after outages, and for as long as it asks for.
+//! Stops requests to a registry for a while after outages, or for as long as the registry asks.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The number of outages in a row after which a registry is left alone.
+/// The number of outages in a row after which requests to a registry are paused.
 const TOLERATED: u32 = 3;
-/// The longest `Retry-After` that is obeyed.
+/// The longest `Retry-After` that is obeyed; longer ones are cut to it.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
 
-/// A circuit breaker: opens after outages, lets one question through after a while, and closes when that is answered.
+/// A circuit breaker: it opens after outages, lets one lookup through after a pause, and closes when that is answered.
 #[derive(Debug)]
 pub(super) struct Breaker {
     state: State,
@@ -17,7 +17,7 @@ pub(super) struct Breaker {
     outages: u32,
     first: Duration,
     longest: Duration,
-    /// The next pause.
+    /// The length of the next pause.
     pause: Duration,
 }
 
@@ -27,18 +27,18 @@ enum State {
     Open {
         until: Instant,
     },
-    /// One question is in progress; it is given up at that time.
+    /// One lookup is in progress as a probe; if it has no result at `until`, another one is let through.
     Probing {
         until: Instant,
     },
 }
 
-/// The change that an answer caused.
+/// The change of the breaker that a result caused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
-    /// Nothing.
+    /// The breaker did not change.
     None,
-    /// The registry is left alone for `pause`; `anew` if it was not before.
+    /// Requests are paused for `pause`. `anew`: they were not paused before.
     Opened { pause: Duration, anew: bool },
     /// The registry answers again.
     Closed,
@@ -49,7 +49,7 @@ impl Breaker {
         Self { state: State::Closed, outages: 0, first, longest, pause: first }
     }
 
-    /// Reports whether a question may be asked now. The caller reports its result within `patience`.
+    /// Reports whether a lookup may start now. The caller reports its result within `patience`.
     pub(super) fn admits(&mut self, now: Instant, patience: Duration) -> bool {
         match self.state {
             State::Closed => true,
@@ -61,7 +61,7 @@ impl Breaker {
         }
     }
 
-    /// Reports whether no question may be asked now, not even a probe.
+    /// Reports whether requests are paused now, so that not even a probe may start.
     pub(super) fn is_left_alone(&self, now: Instant) -> bool {
         matches!(self.state, State::Open { until } if now < until)
     }
@@ -71,10 +71,10 @@ impl Breaker {
         self.state != State::Closed
     }
 
-    /// Records an answer, whatever it says.
+    /// Records that the registry answered, whether or not the image exists.
     pub(super) fn answered(&mut self) -> Change {
         match self.state {
-            // A late answer to an earlier question.
+            // This is a late answer to a request from before the pause.
             State::Open { .. } => Change::None,
             State::Closed => {
                 self.outages = 0;
@@ -87,7 +87,7 @@ impl Breaker {
         }
     }
 
-    /// Records an outage. `jitter` (about 1) spreads replicas and registries.
+    /// Records an outage. `jitter` (about 1) varies the pause, so that replicas do not ask at the same time.
     pub(super) fn failed(&mut self, now: Instant, jitter: f64) -> Change {
         self.outages += 1;
         match self.state {
@@ -101,13 +101,13 @@ impl Breaker {
         }
     }
 
-    /// Records that the registry asked for a pause.
+    /// Records that the registry asked for a pause, of the length `wait` if it stated one.
     pub(super) fn limited(&mut self, now: Instant, wait: Option<Duration>, jitter: f64) -> Change {
         let Some(wait) = wait else {
             self.outages = self.outages.max(TOLERATED - 1);
             return self.failed(now, jitter);
         };
-        // Late, never early: an early question is limited again.
+        // Better late than early: the registry would limit an early request again.
         let wait = wait.max(self.first) + self.first.mul_f64(jitter);
         self.open(now, wait.min(MAX_RETRY_AFTER))
     }
@@ -145,7 +145,7 @@ mod tests {
         assert!(breaker.admits(now, SECOND) && !breaker.is_open());
         assert_eq!(breaker.failed(now, 1.0), opened(1, true));
         assert!(!breaker.admits(now, SECOND) && breaker.is_open());
-        // Those that were on their way.
+        // Results of lookups that were in progress when the breaker opened.
         assert_eq!([breaker.failed(now, 1.0), breaker.answered()], [Change::None; 2]);
         assert!(!breaker.admits(now, SECOND));
     }

@@ -1,8 +1,8 @@
-//! Caches registries' answers and the questions in progress.
+//! Caches the answers of registries, and the lookups in progress.
 //!
-//! A cache of our own instead of moka: an answer, its question in progress and the last review that used it belong
-//! together under one lock. moka has neither a refresh before expiry nor an old answer that outlives an outage, and
-//! would need a second table.
+//! It does not use the crate moka: an answer, its lookup in progress and the last review that used it belong together
+//! under one lock. moka can neither refresh an answer before it expires nor keep an old one during an outage, so a
+//! second table would be needed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use quench_core::presence::{Inquiry, Presence, Published};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// The answers by question, up to a capacity.
+/// The answers by image and detail, up to a capacity.
 #[derive(Debug)]
 pub(super) struct Cache {
     entries: HashMap<Inquiry, Entry>,
@@ -23,9 +23,9 @@ pub(super) struct Cache {
 struct Entry {
     answer: Option<Answer>,
     flight: Option<Flight>,
-    /// The time of the last review that asked.
+    /// The time when a review last asked for the image.
     asked: Instant,
-    /// The time of the last question to the registry.
+    /// The time when the last lookup started.
     departed: Instant,
 }
 
@@ -33,9 +33,9 @@ struct Entry {
 struct Answer {
     /// The answer, shared with reviews.
     presence: Arc<Presence>,
-    /// The time of the registry's answer.
+    /// The time when the registry gave the answer.
     learned: Instant,
-    /// The time until which nobody asks again.
+    /// The time until which the answer is used without a new lookup.
     fresh_until: Instant,
 }
 
@@ -45,7 +45,7 @@ impl Answer {
     }
 }
 
-/// A question in progress.
+/// A lookup in progress, whose answer any number of reviews can wait for.
 #[derive(Debug, Clone)]
 pub(super) struct Flight {
     pub(super) answer: watch::Receiver<Option<Presence>>,
@@ -53,7 +53,7 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    /// Reports whether the question is still being asked.
+    /// Reports whether the lookup is still in progress.
     fn is_alive(&self) -> bool {
         self.answer.has_changed().is_ok()
     }
@@ -64,7 +64,7 @@ impl Cache {
         Self { entries: HashMap::new(), capacity }
     }
 
-    /// Returns the fresh answer for a review; it may contain more than was asked.
+    /// Returns the answer if it is fresh; it may have more detail than the inquiry asks for.
     pub(super) fn recall(&mut self, inquiry: &Inquiry, now: Instant) -> Option<Arc<Presence>> {
         self.fresh(inquiry, now).or_else(|| self.recall(&inquiry.deeper()?, now))
     }
@@ -75,7 +75,7 @@ impl Cache {
         entry.answer.as_ref().filter(|answer| now < answer.fresh_until).map(|answer| answer.presence.clone())
     }
 
-    /// Returns the facts of the last answer that the image exists, not older than `keep`.
+    /// Returns the facts of the image from the last answer that it exists, if that is younger than `keep`.
     pub(super) fn last_published(&self, inquiry: &Inquiry, keep: Duration, now: Instant) -> Option<&Published> {
         match &*self.last_present(inquiry, keep, now)?.presence {
             Presence::Present(published) => Some(published),
@@ -83,20 +83,20 @@ impl Cache {
         }
     }
 
-    /// Returns the last answer that the image exists; it may contain more than was asked.
+    /// Returns the last answer that the image exists; it may have more detail than the inquiry asks for.
     fn last_present(&self, inquiry: &Inquiry, keep: Duration, now: Instant) -> Option<&Answer> {
         let own = self.entries.get(inquiry).and_then(|entry| entry.answer.as_ref());
         let lasts = |answer: &&Answer| answer.is_present() && now < answer.learned + keep;
         own.filter(lasts).or_else(|| self.last_present(&inquiry.deeper()?, keep, now))
     }
 
-    /// Returns the question in progress; it may ask for more.
+    /// Returns the lookup in progress; it may ask for more detail than the inquiry.
     pub(super) fn flight(&self, inquiry: &Inquiry) -> Option<&Flight> {
         let own = self.entries.get(inquiry).and_then(|entry| entry.flight.as_ref()).filter(|flight| flight.is_alive());
         own.or_else(|| self.flight(&inquiry.deeper()?))
     }
 
-    /// Records a question. Returns false if there is no room because everything is being asked.
+    /// Records the start of a lookup. Returns false if the cache is full of lookups in progress.
     pub(super) fn depart(&mut self, inquiry: &Inquiry, flight: Flight) -> bool {
         if let Some(entry) = self.entries.get_mut(inquiry) {
             entry.departed = flight.began;
@@ -115,7 +115,7 @@ impl Cache {
         true
     }
 
-    /// Records an answer and until when it is fresh.
+    /// Records an answer, and until when it is fresh.
     pub(super) fn arrive(&mut self, inquiry: &Inquiry, presence: Presence, now: Instant, fresh_until: Instant) {
         if let Some(entry) = self.entries.get_mut(inquiry) {
             entry.flight = None;
@@ -123,7 +123,8 @@ impl Cache {
         }
     }
 
-    /// Records that the registry could not say: an image that existed is taken to exist for `keep`.
+    /// Records that the registry could not tell. An image that existed is taken to exist until `keep` after that
+    /// answer.
     pub(super) fn arrive_without(
         &mut self,
         inquiry: &Inquiry,
@@ -142,8 +143,8 @@ impl Cache {
         said
     }
 
-    /// Returns the existing images to refresh, oldest first: their answer expires before `soon`, a review asked since
-    /// `asked_since`, and the registry was not asked since `rested_since`.
+    /// Returns the existing images to refresh, the first to expire first: their answer expires before `soon`, a review
+    /// asked for them since `asked_since`, and no lookup started since `rested_since`.
     pub(super) fn due(&self, soon: Instant, asked_since: Instant, rested_since: Instant) -> Vec<Inquiry> {
         let mut due: Vec<_> = self
             .entries
@@ -162,12 +163,12 @@ impl Cache {
         due.into_iter().map(|(_, inquiry)| inquiry.clone()).collect()
     }
 
-    /// Removes expired answers; if there are none, a tenth of all: absent images first, since anybody can invent names,
-    /// then those that no review asked for the longest time.
+    /// Removes expired answers; if the cache is still full, a tenth of all answers: absent images first, since anybody
+    /// can invent names, then the images that reviews have not asked for for the longest time.
     fn make_room(&mut self, now: Instant) {
         let is_flying = |entry: &Entry| entry.flight.as_ref().is_some_and(Flight::is_alive);
         let is_fresh = |entry: &Entry| entry.answer.as_ref().is_some_and(|answer| now < answer.fresh_until);
-        // Images that existed are needed most during an outage, when none of their answers is fresh.
+        // Answers about existing images are kept after they expire, since an outage needs them.
         let is_there = |entry: &Entry| entry.answer.as_ref().is_some_and(Answer::is_present);
         self.entries.retain(|_, entry| is_flying(entry) || is_fresh(entry) || is_there(entry));
         if self.entries.len() < self.capacity {
@@ -229,7 +230,7 @@ mod tests {
         assert_eq!(cache.recall(&image(1), at).as_deref(), Some(&present("d")));
         assert_eq!(cache.arrive_without(&image(2), keep, at, at + SECOND), Presence::Unknown);
         assert_eq!(cache.recall(&image(2), at).as_deref(), Some(&Presence::Unknown));
-        // Its age counts from when the registry said so, however often it could not since.
+        // The age counts from the registry's answer, not from later failures.
         let late = now + keep;
         assert_eq!(cache.arrive_without(&image(1), keep, late - SECOND / 4, late + SECOND), present("d"));
         assert_eq!(cache.recall(&image(1), late), None);
@@ -276,7 +277,7 @@ mod tests {
         for number in [0, 1, 2, 4, 5, 6, 7, 8] {
             cache.recall(&image(number), later + SECOND / 2);
         }
-        // Nothing is over: nobody asked for 9 since.
+        // No answer is expired: no review has asked for image 9 since.
         answered(&mut cache, 11, Presence::Absent, later + SECOND / 2, SECOND);
         assert!(
             cache.entries.len() <= 10
@@ -325,7 +326,7 @@ mod tests {
         assert_eq!(cache.due(soon, now + SECOND, now), [] as [Inquiry; 0]);
         cache.recall(&image(1), now + SECOND);
         assert_eq!(cache.due(soon, now + SECOND, now), [image(1)]);
-        // Asked just now, to no avail.
+        // Image 2 was looked up just now, without an answer.
         let (_sender, departing) = flight(now + SECOND);
         assert!(cache.depart(&image(2), departing));
         cache.arrive_without(&image(2), 60 * SECOND, now + SECOND, now + SECOND);
@@ -344,7 +345,7 @@ mod tests {
         let (_shallow, departing) = flight(at);
         assert!(cache.depart(&of(Detail::Existence), departing));
         assert_eq!(cache.arrive_without(&of(Detail::Existence), keep, at, at + 60 * SECOND), present("d"));
-        // It is no younger than the answer that it is from.
+        // The copied answer is as old as the deeper answer.
         assert_eq!(cache.recall(&of(Detail::Existence), now + keep - SECOND).as_deref(), Some(&present("d")));
         assert_eq!(cache.recall(&of(Detail::Existence), now + keep), None);
     }

@@ -1,24 +1,24 @@
-//! Reads the header `WWW-Authenticate` of a 401 (RFC 9110, section 11).
+//! Reads the header `WWW-Authenticate` of a 401 answer (RFC 9110, section 11).
 
 use hyper::HeaderMap;
 use hyper::header::WWW_AUTHENTICATE;
 
-/// The authentication that a registry asks for.
+/// The kind of authentication that a registry asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Challenge {
-    /// A token of the service at `realm`.
+    /// A token from the token service at `realm`.
     Bearer {
-        /// The URL of the service.
+        /// The URL of the token service.
         realm: String,
-        /// The registry's name at the service.
+        /// The registry's name at the token service.
         service: Option<String>,
     },
-    /// A name and a password.
+    /// A user name and a password.
     Basic,
 }
 
 impl Challenge {
-    /// Returns the challenge that can be answered, preferring a token to a password.
+    /// Returns the challenge to answer, preferring a token to a password; `None` if none is supported.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut basic = None;
         for header in headers.get_all(WWW_AUTHENTICATE) {
@@ -42,7 +42,7 @@ impl Challenge {
 
 type Parameters = Vec<(String, String)>;
 
-/// Splits one header into challenges: a word is a scheme unless `=` follows it.
+/// Splits one header into challenges. A word is a scheme, unless `=` follows it: then it is a parameter.
 fn challenges(header: &str) -> Vec<(String, Parameters)> {
     let mut found: Vec<(String, Parameters)> = Vec::new();
     let mut rest = header;
@@ -66,7 +66,7 @@ fn challenges(header: &str) -> Vec<(String, Parameters)> {
     }
 }
 
-/// Returns a token or a quoted string, and the text after it.
+/// Returns the value at the start of the text (a token or a quoted string), and the text after it.
 fn value(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let (value, rest) = text.split_at(text.find([',', ' ', '\t']).unwrap_or(text.len()));

@@ -1,4 +1,4 @@
-//! Exchanges one request and answer: proxies, names, addresses, TLS, and limits of size.
+//! Sends one request and reads its answer, with proxies, name resolution, TLS and limits of size.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -29,17 +29,17 @@ use super::Trouble;
 use super::trust::{Route, is_public};
 use crate::tls;
 
-/// The largest answer that is read: registries' limit for manifests.
+/// The largest answer that is read: 4 MiB, the usual limit of registries for manifests.
 const MAX_ANSWER: usize = 4 << 20;
-/// The most that is read of an error answer, so that its connection can be reused.
+/// The most bytes that are read of an error answer, so that its connection can be reused.
 const MAX_REFUSAL: usize = 64 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The idle time of connections; shorter than that of registries and their load balancers.
+/// How long an idle connection is kept; shorter than registries and their load balancers keep it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_PER_HOST: usize = 4;
 const USER_AGENT: &str = concat!("quench/", env!("CARGO_PKG_VERSION"));
 
-/// An answer.
+/// An HTTP answer; its body is empty unless the status is 200.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -47,7 +47,7 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
 }
 
-/// Two pools of connections, by the addresses that they may reach.
+/// The HTTP client, with two pools of connections: for hosts that the policy names, and for public addresses.
 #[derive(Clone)]
 pub(super) struct Client {
     named: Pool,
@@ -92,7 +92,7 @@ impl Client {
         Ok(Self { named: pool(Route::Named), public: pool(Route::Public) })
     }
 
-    /// Sends a request and reads the answer. The caller sets the deadline.
+    /// Sends a request without a body and reads the answer. The caller sets the deadline.
     pub(super) async fn send(
         &self,
         method: Method,
@@ -146,8 +146,10 @@ fn request(method: Method, uri: &Uri, accept: &'static str, body: Bytes) -> Requ
 impl Trouble {
     fn of_exchange(error: &legacy::Error) -> Self {
         match anyhow::Chain::new(error).find_map(|cause| cause.downcast_ref::<io::Error>()) {
-            // The error may be nested in another one of its kind.
-            Some(error) if is_private(error) => Self::Refused("its address is private, and not listed".to_owned()),
+            // The error may be wrapped in another `io::Error`.
+            Some(error) if is_private(error) => {
+                Self::Refused("its address is private and not in `verify.private`".to_owned())
+            }
             _ => Self::Outage(chain(error)),
         }
     }
@@ -167,7 +169,7 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
     said.join(": ")
 }
 
-/// The error of a name that resolves to no public address, and that the policy does not list.
+/// The error of a host whose addresses are all private, and that the policy does not list.
 #[derive(Debug, thiserror::Error)]
 #[error("the address is private")]
 struct Private;
@@ -182,8 +184,8 @@ fn is_private(error: &io::Error) -> bool {
 
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, Box<dyn StdError + Send + Sync>>> + Send>>;
 
-/// Opens connections, through the proxy that the environment names for `https`. Plain HTTP is for hosts nearby and uses
-/// none.
+/// Opens connections, for `https` through the proxy that the environment names. Plain HTTP is for hosts nearby and
+/// uses no proxy.
 #[derive(Clone)]
 struct Connector {
     route: Route,
@@ -219,13 +221,13 @@ impl Service<Uri> for Connector {
         let Self { route, mut direct, to_proxy, proxies } = self.clone();
         Box::pin(async move {
             let host = target.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-            // The resolver does not see hosts that are addresses.
+            // The resolver is not called for a host that is an IP address.
             if let Ok(address) = host.parse() {
                 route.check(address)?;
             }
             let proxy = proxies.intercept(&target).filter(|_| target.scheme_str() == Some("https"));
             let Some(proxy) = proxy else { return Ok(direct.call(target).await?) };
-            // The proxy resolves the name again, unseen by us, so it must also be public for us.
+            // The proxy resolves the name itself, so only this check can reject a private address.
             if route == Route::Public {
                 resolve(route, &host).await?;
             }
@@ -244,7 +246,7 @@ impl Route {
     }
 }
 
-/// Resolves names to the addresses that may be connected to, so that the checked address is the one used.
+/// Resolves a name to the addresses that may be connected to, so that the checked address is the one in use.
 #[derive(Clone)]
 struct Resolver(Route);
 
@@ -276,7 +278,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns what a proxy receives of a request along `route`, and the request's result.
+    /// Sends a request along `route` through a proxy; returns the text that the proxy receives, and the client's error.
     async fn by_proxy(uri: &str, route: Route) -> (Option<String>, Trouble) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = format!("http://me:secret@{}", listener.local_addr().unwrap());
@@ -302,7 +304,7 @@ mod tests {
         let (said, trouble) = by_proxy("https://r.example/v2/", Route::Named).await;
         let said = said.unwrap_or_else(|| panic!("{trouble:?}"));
         assert!(said.starts_with("connect r.example:443 http/1.1\r\n"), "{said}");
-        // base64 of `me:secret`, in lower case as all of it.
+        // The base64 of `me:secret`, in lower case like the rest of the text.
         assert!(said.contains("proxy-authorization: basic bwu6c2vjcmv0"), "{said}");
         assert!(matches!(&trouble, Trouble::Outage(why) if !why.contains("secret")), "{trouble:?}");
     }
@@ -310,7 +312,7 @@ mod tests {
     #[tokio::test]
     async fn a_proxy_is_no_way_to_private_addresses_nor_for_plain_http() {
         for uri in ["https://127.0.0.1:1/", "https://[::1]:1/", "https://localhost:1/"] {
-            let private = Trouble::Refused("its address is private, and not listed".to_owned());
+            let private = Trouble::Refused("its address is private and not in `verify.private`".to_owned());
             assert_eq!(by_proxy(uri, Route::Public).await, (None, private), "{uri}");
         }
         let (said, trouble) = by_proxy("http://127.0.0.1:1/", Route::Named).await;

@@ -4,13 +4,13 @@ use serde::Deserialize;
 
 use super::manifest::Platform;
 
-/// The longest user that is stored; no system has longer names.
+/// The longest user that is stored, in bytes; no system has longer names.
 const MAX_USER: usize = 256;
 
-/// The user and platform of an image.
+/// The user and platform in the configuration of an image.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Config {
-    /// The user; empty for root.
+    /// The user, as `name` or `uid[:gid]`; empty for root, `None` if it is longer than 256 bytes.
     pub(super) user: Option<Box<str>>,
     pub(super) platform: Option<Box<str>>,
 }
@@ -28,7 +28,7 @@ struct Execution {
     user: Option<Box<str>>,
 }
 
-/// Reads a configuration; `None` if the body is none.
+/// Reads an image configuration; `None` if the body is not one.
 pub(super) fn config(body: &[u8]) -> Option<Config> {
     let Written { platform, config } = serde_json::from_slice(body).ok()?;
     let user = config.unwrap_or_default().user.unwrap_or_default();

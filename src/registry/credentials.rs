@@ -1,4 +1,4 @@
-//! Reads registry logins and identity tokens from a file as `docker login` and Kubernetes' pull secrets write it.
+//! Reads registry logins and identity tokens from a file in the format of docker's `config.json`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,27 +10,27 @@ use quench_core::reference::Reference;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Docker Hub's other names in such files.
+/// The names of Docker Hub in such files, besides `docker.io`.
 const DOCKER_HUB: [&str; 2] = ["index.docker.io", "registry-1.docker.io"];
 
-/// The reason why a file of credentials is invalid. It repeats nothing of the file.
+/// The reason why a file of credentials is invalid. The message repeats no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The file is not JSON, or has another form.
-    #[error("line {line}, column {column} is not as docker writes credentials: name `auths`, and below it registries")]
+    /// The file is not JSON, or has another structure.
+    #[error("line {line}, column {column}: not a docker config.json: expected `auths` with an entry for each registry")]
     Form {
         /// The line, counted from 1.
         line: usize,
         /// The column, counted from 1.
         column: usize,
     },
-    /// An entry has no login, or a broken one.
+    /// The entry of a registry has no login, or an invalid one.
     #[error(
-        "`auths` has no login for `{registry}`: `auth` (base64 of NAME:PASSWORD), `username` and `password`, or `identitytoken`"
+        "`auths` has no login for `{registry}`: set `auth` (base64 of NAME:PASSWORD), `username` and `password`, or `identitytoken`"
     )]
     Login {
-        /// The entry's registry.
+        /// The registry, as the file names it.
         registry: String,
     },
 }
@@ -38,17 +38,17 @@ pub enum Error {
 /// The logins of registries.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Credentials {
-    /// The logins by registry, or registry and path; the most specific first.
+    /// The logins by registry, or by registry and path. The longest prefix comes first.
     logins: Vec<(String, Login)>,
     helped: Vec<String>,
 }
 
-/// A login.
+/// A login for a registry.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Login {
     /// The `Authorization` header of a name and password.
     Password(HeaderValue),
-    /// An identity token, which token services accept instead of a password.
+    /// An identity token, which a token service accepts instead of a password.
     Identity(Box<str>),
 }
 
@@ -72,8 +72,8 @@ struct Entry {
 }
 
 impl Credentials {
-    /// Reads `config.json`, or the `.dockerconfigjson` of a Secret. Credential helpers are not run: they are programs,
-    /// and the container image has none.
+    /// Reads docker's `config.json`, or the `.dockerconfigjson` of a Secret. Credential helpers are not run: they are
+    /// programs, which the container image of quench does not have.
     ///
     /// ```
     /// use quench::registry::Credentials;
@@ -91,7 +91,7 @@ impl Credentials {
         for (registry, entry) in file.auths {
             match entry.login() {
                 Some(login) => logins.push((prefix(&registry), login)),
-                // docker leaves an empty entry if a helper keeps the login.
+                // docker leaves an empty entry if a credential helper keeps the login.
                 None if entry.is_empty() && (stores || file.cred_helpers.contains_key(&registry)) => {
                     helped.push(prefix(&registry));
                 }
@@ -106,18 +106,18 @@ impl Credentials {
         Ok(Self { logins, helped })
     }
 
-    /// Returns the registries whose logins a credential helper keeps; these logins are unknown.
+    /// Returns the registries whose login is kept by a credential helper, and so is not available.
     pub fn helped(&self) -> &[String] {
         &self.helped
     }
 
-    /// Returns the login for a reference.
+    /// Returns the login for an image: that of the longest matching registry or path; `None` if there is none.
     pub(super) fn of(&self, reference: &Reference) -> Option<&Login> {
         self.logins.iter().find_map(|(prefix, login)| reference.is_below(prefix).then_some(login))
     }
 }
 
-/// Displays nothing of the logins.
+/// Prints the registries, but not the logins.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Credentials").field(&self.logins.iter().map(|(prefix, _)| prefix).collect::<Vec<_>>()).finish()
@@ -144,7 +144,7 @@ impl Entry {
         let joined = match (self.auth.as_deref().map(str::trim), &self.username, &self.password) {
             (Some(auth), ..) if !auth.is_empty() => {
                 let decoded = STANDARD.decode(auth).ok()?;
-                // docker pads some of its own values.
+                // docker pads some values with zero bytes.
                 let end = decoded.iter().rposition(|byte| *byte != 0)? + 1;
                 decoded.get(..end)?.to_vec()
             }
@@ -156,7 +156,7 @@ impl Entry {
 }
 
 impl Login {
-    /// Reads a login from `NAME:PASSWORD`.
+    /// Creates a login from `NAME:PASSWORD`; `None` if the name is empty or `:` is missing.
     fn of(joined: &[u8]) -> Option<Self> {
         if joined.iter().position(|byte| *byte == b':')? == 0 {
             return None;
@@ -166,7 +166,7 @@ impl Login {
         Some(Self::Password(header))
     }
 
-    /// Returns the `Authorization` header, if there is a password.
+    /// Returns the `Authorization` header of a password; `None` for an identity token.
     pub(super) fn password(&self) -> Option<HeaderValue> {
         match self {
             Self::Password(header) => Some(header.clone()),
@@ -175,7 +175,7 @@ impl Login {
     }
 }
 
-/// Returns the registry, or registry and path, of an entry, which may be written as a URL of the API.
+/// Returns `registry` or `registry/path` of an entry, which may be written as a URL of the registry's API.
 fn prefix(written: &str) -> String {
     let bare = written.strip_prefix("https://").or_else(|| written.strip_prefix("http://")).unwrap_or(written);
     let bare = bare.trim_end_matches('/');

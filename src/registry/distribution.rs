@@ -1,4 +1,4 @@
-//! Asks the questions of the OCI distribution specification: does a manifest exist, what is it, which tags are there.
+//! Sends the requests of the OCI distribution specification: for manifests, configurations and lists of tags.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::request::Question;
 use super::tags::{self, MAX_PAGES, MAX_TAGS};
 use super::trust::Trust;
 
-/// Asks registries.
+/// Looks up images and tags in registries.
 #[derive(Debug)]
 pub(super) struct Distribution {
     exchange: Exchange,
@@ -30,9 +30,9 @@ impl Distribution {
         Self { exchange: Exchange::new(client, credentials) }
     }
 
-    /// Returns whether an image can be pulled, with its facts. `known` facts are confirmed by a request that does not
-    /// count as a pull, if possible. The newest tag gets half of the time and details three quarters; facts that take
-    /// longer are left out, since the image exists nevertheless.
+    /// Returns whether an image exists, with its facts. If facts are `known`, they are confirmed by a HEAD request
+    /// where possible, which does not count as a pull. The newest tag may take half of `patience`, and details three
+    /// quarters; facts that take longer are left out, since the image exists nevertheless.
     pub(super) async fn look_up(
         &self,
         inquiry: &Inquiry,
@@ -46,7 +46,7 @@ impl Distribution {
             && let Some(to) = self.newest(reference, newest, trust, half).await?
         {
             let known = known.filter(|known| known.tag.as_deref() == to.tag());
-            // A listed tag may be deleted.
+            // A tag in the list may have been deleted.
             if let Presence::Present(published) = self.find(&to, *detail, trust, known, by).await? {
                 return Ok(Presence::Present(Published { tag: to.tag().map(Box::from), ..published }));
             }
@@ -55,8 +55,8 @@ impl Distribution {
         self.find(reference, *detail, trust, known, by).await
     }
 
-    /// Returns the newest tag that a reference stands for; `None` if that is its own. A registry need not list tags, so
-    /// an error leaves the reference as it is, unless the registry asks for a pause.
+    /// Returns the reference with the newest tag that the inquiry allows; `None` if it has that tag already. Registries
+    /// need not list tags, so errors are ignored, unless the registry asks for a pause.
     async fn newest(
         &self,
         reference: &Reference,
@@ -73,7 +73,7 @@ impl Distribution {
         Ok(tag.and_then(|tag| reference.with_tag(tag).ok()))
     }
 
-    /// Looks up one reference.
+    /// Looks up one reference, without a search for a newer tag.
     async fn find(
         &self,
         reference: &Reference,
@@ -104,7 +104,7 @@ impl Distribution {
         Ok(Presence::Present(published))
     }
 
-    /// Reads a manifest or index; `None` if there is none.
+    /// Reads a manifest or an index; `None` if the registry does not have it.
     async fn read(&self, question: &Question<'_>) -> Result<Option<Read>, Trouble> {
         let answer = self.exchange.ask(Method::GET, question).await?;
         match answer.status {
@@ -116,8 +116,8 @@ impl Distribution {
         }
     }
 
-    /// Reads the image's configuration if it is wanted. After an error it stays unknown, since the image exists
-    /// nevertheless.
+    /// Reads the image's configuration if `detail` needs it; `None` otherwise, and after an error, since the image
+    /// exists nevertheless.
     async fn config(&self, image: &Reference, trust: &Trust, content: Content, detail: Detail) -> Option<Config> {
         let of = |digest: Box<str>| format!("{}@{digest}", image.name()).parse::<Reference>().ok();
         let config = match content {
@@ -137,7 +137,8 @@ impl Distribution {
         config::config(&answer.body).filter(|_| is_whole)
     }
 
-    /// Returns the tags of a repository in the registry's order; `None` if it does not exist. Each page has `patience`.
+    /// Returns the tags of a repository in the registry's order; `None` if it does not exist. Each page may take
+    /// `patience`.
     pub(super) async fn tags(
         &self,
         repository: &Reference,
@@ -152,7 +153,7 @@ impl Distribution {
             match answer.status {
                 StatusCode::OK => {
                     let tags = tags::on_page(&answer.body)?;
-                    // A text that is no tag could not be asked for.
+                    // A text that is not a valid tag cannot be asked for.
                     found.extend(tags.into_iter().filter(|tag| repository.with_tag(tag).is_ok()));
                 }
                 StatusCode::NOT_FOUND if page == 0 => return Ok(None),
@@ -170,7 +171,7 @@ impl Distribution {
     }
 }
 
-/// Reports whether all wanted facts are known.
+/// Reports whether the known facts have all the wanted detail.
 fn is_whole(known: &Published, detail: Detail) -> bool {
     (detail < Detail::Platforms || !known.platforms.is_empty()) && (detail < Detail::User || known.user.is_some())
 }

@@ -1,23 +1,23 @@
-//! The reasons why a registry gave no answer.
+//! Defines the reasons why a registry gave no answer.
 
 use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, RETRY_AFTER};
 
-/// The longest `Retry-After` that is counted.
+/// The longest wait that is read from `Retry-After`; longer ones are cut to it.
 const MAX_WAIT: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// The reason why a registry gave no answer. It repeats no secret.
+/// The reason why a registry gave no answer. The message has no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
     /// The registry cannot be reached, or has an internal error.
     #[error("{0}")]
     Outage(String),
-    /// The registry asks for a pause, maybe of a given length.
-    #[error("it limits how often it is asked")]
+    /// The registry limits requests, and may state for how long.
+    #[error("it limits the rate of requests")]
     Limited(Option<Duration>),
-    /// The registry answers, but not the question, or refers to a host that may not be contacted.
+    /// The registry does not answer the question, or refers to a host that may not be contacted.
     #[error("{0}")]
     Refused(String),
 }
@@ -35,7 +35,7 @@ impl Trouble {
     }
 }
 
-/// Reads seconds or a date (RFC 9110, section 10.2.3).
+/// Reads the value of `Retry-After`: seconds or a date (RFC 9110, section 10.2.3).
 fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     let date = || Some(httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default());
     let wait = text.trim().parse().ok().map(Duration::from_secs).or_else(date)?;

@@ -1,4 +1,4 @@
-//! Asks one question, with authentication and redirects.
+//! Sends one request, with authentication and redirects.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ use super::{Trouble, lock};
 
 const MAX_REDIRECTS: usize = 3;
 
-/// Asks one question at a time.
+/// Sends requests, and keeps the tokens and logins that registries accepted.
 #[derive(Debug)]
 pub(super) struct Exchange {
     client: Arc<ArcSwap<Client>>,
@@ -29,7 +29,7 @@ impl Exchange {
         Self { client, credentials, grants: Mutex::default() }
     }
 
-    /// Returns the answer of the registry or of the host that it redirects to.
+    /// Sends a request; returns the answer of the registry, or of the host that it redirects to.
     pub(super) async fn ask(&self, method: Method, question: &Question<'_>) -> Result<Answer, Trouble> {
         let (name, credentials) = (question.repository.name(), self.credentials.load_full());
         let grant = lock(&self.grants).of(name, &credentials);
@@ -52,7 +52,7 @@ impl Exchange {
         Ok(answer)
     }
 
-    /// Answers a challenge.
+    /// Answers the challenge of a 401: gets a token, or takes the password.
     async fn authorize(
         &self,
         question: &Question<'_>,
@@ -62,21 +62,21 @@ impl Exchange {
         let refused = |reason: &str| Err(Trouble::Refused(reason.to_owned()));
         let login = credentials.of(question.repository);
         match (Challenge::of(headers), login) {
-            (None, _) => refused("it asks for credentials in a way that is not supported"),
+            (None, _) => refused("it asks for an authentication scheme that is not supported"),
             (Some(Challenge::Basic), Some(Login::Password(password))) => Ok(Grant::of_login(password.clone())),
             (Some(Challenge::Basic), Some(Login::Identity(_))) => {
-                refused("it asks for a password, and there is an identity token for it")
+                refused("it asks for a password, but the credentials have an identity token")
             }
-            (Some(Challenge::Basic), None) => refused("it asks for credentials, and there are none"),
+            (Some(Challenge::Basic), None) => refused("it asks for credentials, but none are given"),
             (Some(Challenge::Bearer { realm, service }), login) => {
                 self.token(question, &question.realm(&realm)?, service.as_deref(), login).await
             }
         }
     }
 
-    /// Asks a token service: on the registry's own host, or one that the policy lists. Redirects are not followed,
-    /// since the request has credentials. An identity token is exchanged by `OAuth2` (the distribution project's token
-    /// specification).
+    /// Gets a token from a token service on the registry's own host, or on one that the policy lists. Redirects are not
+    /// followed, since the request has credentials. An identity token is exchanged by `OAuth2` (token specification of
+    /// the distribution project).
     async fn token(
         &self,
         question: &Question<'_>,
@@ -124,13 +124,13 @@ impl Exchange {
         let client = self.client.load_full();
         let (mut uri, mut route, mut authorization) = (question.uri.clone(), Route::Named, authorization);
         for redirects in 0..=MAX_REDIRECTS {
-            // Only the registry itself gets the credentials.
+            // The first request goes to the registry; redirects get no credentials.
             let answer = client.send(method.clone(), &uri, route, question.accept, authorization.take()).await?;
             let is_redirect = matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308);
             let Some(location) = answer.headers.get(LOCATION).filter(|_| is_redirect) else {
                 return Ok((answer, redirects > 0));
             };
-            let refused = || Trouble::Refused("it redirects to where the policy does not allow to follow".to_owned());
+            let refused = || Trouble::Refused("it redirects to a host that the policy does not allow".to_owned());
             uri = location.to_str().ok().and_then(|location| resolved(&uri, location)).ok_or_else(refused)?;
             route = question.trust.route(&question.origin, &uri).ok_or_else(refused)?;
         }

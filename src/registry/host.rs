@@ -1,4 +1,4 @@
-//! Tracks one registry: its health, and its concurrent questions.
+//! Tracks one registry: its outages, and its concurrent lookups.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -14,14 +14,14 @@ use super::breaker::{Breaker, Change};
 use super::{Trouble, jitter, lock};
 use crate::telemetry::Metrics;
 
-/// The most concurrent questions to one registry.
+/// The most concurrent lookups at one registry.
 const MAX_QUESTIONS: usize = 16;
-/// How often errors of one registry are logged as a warning.
+/// The interval at which errors of one registry are logged as warnings; the others are logged at debug level.
 const WARN_EVERY: Duration = Duration::from_secs(60);
-/// The longest reason in a log line.
+/// The longest reason in a log line, in characters.
 const MAX_REASON: usize = 300;
 
-/// All registries that were asked: those that the current and earlier policies name.
+/// All registries that were asked, which the current or an earlier policy names.
 #[derive(Debug)]
 pub(super) struct Hosts {
     by_name: Mutex<HashMap<Box<str>, Arc<Host>>>,
@@ -29,7 +29,7 @@ pub(super) struct Hosts {
     metrics: Arc<Metrics>,
 }
 
-/// One registry.
+/// The state of one registry.
 #[derive(Debug)]
 pub(super) struct Host {
     name: Box<str>,
@@ -62,23 +62,23 @@ impl Hosts {
 }
 
 impl Host {
-    /// Reports whether the registry may be asked now. The result is reported within `patience` of the turn.
+    /// Reports whether a lookup may start now. The caller reports its result within `patience` of its turn.
     pub(super) fn admits(&self, now: Instant, patience: Duration) -> bool {
         lock(&self.breaker).admits(now, patience * 2)
     }
 
-    /// Reports whether the registry was left alone since a question was admitted.
+    /// Reports whether requests were paused after a lookup was admitted.
     pub(super) fn is_left_alone(&self, now: Instant) -> bool {
         lock(&self.breaker).is_left_alone(now)
     }
 
-    /// Waits for a free turn.
+    /// Waits until fewer than [`MAX_QUESTIONS`] lookups are in progress.
     pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
         self.turns.acquire().await.ok()
     }
 
-    /// Updates the health by a result.
+    /// Records the result of a lookup: in the breaker, the metrics and the log.
     pub(super) fn told(&self, reference: &Reference, result: &Result<Presence, Trouble>, elapsed: Duration) {
         let now = Instant::now();
         let mut breaker = lock(&self.breaker);
@@ -95,7 +95,7 @@ impl Host {
         if let Err(trouble) = result {
             let reason = trouble.to_string();
             let reason = &*quench_core::text::printable(&reason, MAX_REASON);
-            // The author of a pod chooses tags: many of them must not fill the log.
+            // The author of a pod chooses its tags, so wrong ones must not fill the log.
             if self.may_warn(now) {
                 warn!(registry, image = reference.as_str(), reason, "could not look up an image");
             } else {

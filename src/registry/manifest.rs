@@ -9,36 +9,36 @@ use quench_core::presence::Published;
 use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// The header with the digest that the registry computed.
+/// The header in which the registry states the digest of the content.
 const CONTENT_DIGEST: &str = "docker-content-digest";
 const INDEXES: [&str; 2] =
     ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
 const MANIFESTS: [&str; 2] =
     ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
-/// The `Accept` header: all types, lists first.
+/// The `Accept` header: all types that are read, indexes first.
 pub(super) const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json";
 
-/// The types of image configurations; artifacts have others.
+/// The media types of image configurations; other artifacts have other types.
 const CONFIGURATIONS: [&str; 2] =
     ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
-/// The most platforms that are stored of one image, and the longest name of one, so that no image fills the memory.
+/// The most platforms that are stored per image, and the longest name of one, so that no image fills the memory.
 const MAX_PLATFORMS: usize = 64;
 const MAX_PLATFORM: usize = 64;
-/// The most manifests of one index, attestations included.
+/// The most manifests in an index, attestations included.
 const MAX_MANIFESTS: usize = 1000;
 
-/// The reason why an answer cannot be used.
+/// The reason why an answer for a manifest cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unreadable {
-    /// The type is not known, such as an HTML page or a manifest of schema 1.
-    #[error("the answer is of another type than a manifest or an index")]
+    /// The media type is unknown, such as an HTML page or a manifest of schema 1.
+    #[error("the answer is neither a manifest nor an index")]
     Type,
-    /// The body is damaged, or does not match its type.
-    #[error("the body is not what its type says")]
+    /// The body is damaged, or does not match its media type.
+    #[error("the body does not match its media type")]
     Body,
-    /// The body does not match its digest: something changed it on the way, or the registry is broken.
+    /// The body does not match its digest: it was changed on the way, or the registry is broken.
     #[error("the digest does not match the body")]
     Digest,
 }
@@ -61,8 +61,8 @@ struct Descriptor {
     platform: Option<Platform>,
 }
 
-/// Reads the manifests of an index, up to a limit: an answer of 4 MiB could list a million, which take many times that
-/// memory.
+/// Reads the manifests of an index up to [`MAX_MANIFESTS`]: an answer of 4 MiB could list a million manifests, which
+/// would take many times that memory.
 fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Descriptor>, D::Error> {
     struct Few;
 
@@ -88,7 +88,7 @@ fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Descriptor>, D:
     deserializer.deserialize_seq(Few)
 }
 
-/// The platform in a descriptor and in a configuration.
+/// The platform in a descriptor or in an image configuration.
 #[derive(Deserialize)]
 pub(super) struct Platform {
     #[serde(default)]
@@ -106,23 +106,23 @@ struct Manifest {
     manifests: Option<IgnoredAny>,
 }
 
-/// A manifest or an index.
+/// A manifest or an index that was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Read {
     pub(super) published: Published,
     pub(super) content: Content,
 }
 
-/// The part to read next.
+/// The kind of content, with the digest of the document to read next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// An index, with the digest of a Linux manifest if it has one.
+    /// An index; with the digest of a Linux manifest, if it has one.
     Index(Option<Box<str>>),
-    /// A manifest, with the digest of its configuration if it is an image's.
+    /// A manifest; with the digest of its configuration, if it is an image.
     Manifest(Option<Box<str>>),
 }
 
-/// Reads the answer to a GET. `asked`: the digest that was asked for, if any.
+/// Reads the answer to a GET request. `asked`: the digest in the request, if any.
 pub(super) fn read(headers: &HeaderMap, body: &[u8], asked: Option<&str>) -> Result<Read, Unreadable> {
     let media_type = media_type(headers).ok_or(Unreadable::Type)?;
     let stated = content_digest(headers);
@@ -147,7 +147,7 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8], asked: Option<&str>) -> Res
         let config = Some(manifest.config).filter(|config| config.media_type.as_ref().is_some_and(is_image));
         (manifest.media_type, Content::Manifest(config.and_then(|config| config.digest)), manifest.manifests.is_some())
     };
-    // Two readers would understand such a body differently (the specification's warning about `mediaType`;
+    // Two readers could understand such a body differently (the warning about `mediaType` in the specification;
     // CVE-2021-41190).
     if is_both || written.is_some_and(|written| written != media_type) {
         return Err(Unreadable::Body);
@@ -155,7 +155,7 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8], asked: Option<&str>) -> Res
     Ok(Read { published: Published { tag: None, digest: digest.into(), platforms, user: None }, content })
 }
 
-/// Returns the Linux manifest whose configuration stands for all: builds differ in their programs, not in their user.
+/// Returns the digest of a Linux manifest, `amd64` first. Its user holds for all platforms; only programs differ.
 fn linux(manifests: &[Descriptor]) -> Option<Box<str>> {
     let of = |architecture: Option<&str>| {
         let is_linux = |platform: &Platform| {
@@ -169,12 +169,12 @@ fn linux(manifests: &[Descriptor]) -> Option<Box<str>> {
     of(Some("amd64")).or_else(|| of(None))
 }
 
-/// Returns the digest that the registry states.
+/// Returns the digest that the registry states in a header.
 pub(super) fn content_digest(headers: &HeaderMap) -> Option<&str> {
     headers.get(CONTENT_DIGEST)?.to_str().ok()
 }
 
-/// Returns the type of an answer, if it is one that we read.
+/// Returns the media type of an answer; `None` if it is not a manifest or index type that quench reads.
 pub(super) fn media_type(headers: &HeaderMap) -> Option<&'static str> {
     let written = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let bare = written.split_once(';').map_or(written, |(bare, _)| bare).trim();
@@ -188,7 +188,7 @@ impl Platform {
         known(&self.os) && known(&self.architecture)
     }
 
-    /// Returns `os/architecture[/variant]`.
+    /// Returns the name `os/architecture[/variant]`; `None` if the platform is unknown or its name too long.
     pub(super) fn named(self) -> Option<Box<str>> {
         if !self.is_known() {
             return None;
@@ -199,7 +199,7 @@ impl Platform {
     }
 }
 
-/// Reports whether a digest of a known algorithm is that of `body`.
+/// Reports whether `digest` is the digest of `body`; false if its algorithm is unknown.
 pub(super) fn is_digest_of(digest: &str, body: &[u8]) -> bool {
     digest_like(digest, body).as_deref() == Some(digest)
 }
@@ -208,7 +208,7 @@ fn sha256(body: &[u8]) -> String {
     hex("sha256", digest(&SHA256, body).as_ref())
 }
 
-/// Computes the digest of `body` by the algorithm of `expected`, if known.
+/// Computes the digest of `body` with the algorithm of `expected`; `None` if it is unknown.
 fn digest_like(expected: &str, body: &[u8]) -> Option<String> {
     match expected.split_once(':')?.0 {
         "sha256" => Some(sha256(body)),

@@ -1,4 +1,4 @@
-//! The options of the registry client: lifetimes of answers, proxies and timeouts.
+//! Defines the options of the registry client: lifetimes of answers, proxies and timeouts.
 
 use std::time::Duration;
 
@@ -7,26 +7,26 @@ use hyper_util::client::proxy::matcher::Matcher;
 /// The options of the registry client.
 #[derive(Debug)]
 pub struct Options {
-    /// The proxies.
+    /// The proxies that the client uses.
     pub proxies: Proxies,
-    /// How long the answer that an image exists is used.
+    /// How long the answer that an image exists is used before it is refreshed.
     pub present: Duration,
-    /// How long the answer that an image is absent is used.
+    /// How long the answer that an image does not exist is used.
     pub absent: Duration,
-    /// How long an unknown answer is used.
+    /// How long the registry is not asked again about an image after it could not tell.
     pub unknown: Duration,
-    /// How long an existing image is taken to exist while its registry cannot say, and is refreshed after its last
-    /// review.
+    /// How long an image that existed is taken to exist while its registry cannot tell, and for how long after its last
+    /// review it is refreshed.
     pub keep: Duration,
-    /// The timeout of a question, also if no review waits any more.
+    /// The timeout of a lookup, which may continue after no review waits for it any more.
     pub patience: Duration,
-    /// The first and longest pause after outages.
+    /// The first and the longest pause after outages.
     pub pauses: (Duration, Duration),
-    /// The most images in the cache, of less than 1 KB each.
+    /// The most images in the cache; one takes less than 1 KB.
     pub capacity: usize,
 }
 
-/// The proxies. Plain HTTP, which is for hosts nearby, never uses one.
+/// The source of proxy settings. Plain HTTP, which is for hosts nearby, never uses a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Proxies {
     /// No proxies.

@@ -1,4 +1,4 @@
-//! Builds one question to a registry, and limits where it may lead.
+//! Builds a request to a registry, and checks the addresses that its answer leads to.
 
 use form_urlencoded::Serializer;
 use hyper::Uri;
@@ -8,41 +8,41 @@ use super::Trouble;
 use super::manifest::ACCEPTED;
 use super::trust::Trust;
 
-/// The number of tags on a page; registries may give fewer.
+/// The number of tags per page to ask for; registries may send fewer.
 const PAGE: usize = 1000;
 
-/// A question about one repository.
+/// A request about one repository.
 #[derive(Clone)]
 pub(super) struct Question<'a> {
     /// The repository; its tag and digest are ignored.
     pub(super) repository: &'a Reference,
     pub(super) trust: &'a Trust,
-    /// The registry's address.
+    /// The address of the registry, as `scheme://host[:port]`.
     pub(super) origin: Uri,
     pub(super) uri: Uri,
-    /// The accepted types of the answer.
+    /// The `Accept` header.
     pub(super) accept: &'static str,
 }
 
 impl<'a> Question<'a> {
-    /// Asks for the manifest or index of `reference`.
+    /// Creates the request for the manifest or index of `reference`.
     pub(super) fn manifest(reference: &'a Reference, trust: &'a Trust) -> Result<Self, Trouble> {
         let tag = reference.digest().or(reference.tag()).unwrap_or("latest");
         Self::about(reference, trust, &format!("manifests/{tag}"), ACCEPTED)
     }
 
-    /// Asks for the configuration of an image, or another blob.
+    /// Creates the request for a blob, such as the configuration of an image.
     pub(super) fn blob(image: &'a Reference, trust: &'a Trust) -> Result<Self, Trouble> {
         let digest = image.digest().unwrap_or_default();
         Self::about(image, trust, &format!("blobs/{digest}"), "*/*")
     }
 
-    /// Asks for the tags of a repository.
+    /// Creates the request for the tags of a repository.
     pub(super) fn tags(repository: &'a Reference, trust: &'a Trust) -> Result<Self, Trouble> {
         Self::about(repository, trust, &format!("tags/list?n={PAGE}"), "application/json")
     }
 
-    /// A reference needs no escapes in a path.
+    /// Creates a request about a repository. A reference needs no escaping in a path.
     fn about(repository: &'a Reference, trust: &'a Trust, what: &str, accept: &'static str) -> Result<Self, Trouble> {
         let refused = || Trouble::Refused("the policy names no such registry".to_owned());
         let origin = trust.origin(repository.registry()).ok_or_else(refused)?;
@@ -50,16 +50,16 @@ impl<'a> Question<'a> {
         Ok(Self { repository, trust, origin: origin.parse().map_err(|_| refused())?, uri, accept })
     }
 
-    /// Asks for the next page, if it belongs to the same list.
+    /// Creates the request for the next page of tags; an error if the address is not that of the same list.
     pub(super) fn next(&self, location: &str) -> Result<Self, Trouble> {
         let uri = resolved(&self.uri, location);
         let uri = uri.filter(|uri| uri.scheme() == self.uri.scheme() && uri.path() == self.uri.path());
         let uri = uri.filter(|uri| uri.authority() == self.uri.authority());
-        let uri = uri.ok_or_else(|| Trouble::Refused("the next page of its tags is not where they are".to_owned()))?;
+        let uri = uri.ok_or_else(|| Trouble::Refused("the next page of its tags is at another address".to_owned()))?;
         Ok(Self { uri, ..self.clone() })
     }
 
-    /// Returns the address of a token service, if it may be asked.
+    /// Returns the address of the token service; an error if it may not get credentials.
     pub(super) fn realm(&self, realm: &str) -> Result<Uri, Trouble> {
         let written: Option<Uri> = realm.parse().ok();
         let trusted = written.filter(|realm| self.trust.is_realm_of(self.repository.registry(), &self.origin, realm));
@@ -67,7 +67,8 @@ impl<'a> Question<'a> {
         trusted.ok_or_else(|| Trouble::Refused(refused.to_owned()))
     }
 
-    /// Returns the parameters of a token request, with `more`. The scope is ours, whatever the registry proposes.
+    /// Returns the parameters of a token request, and `more`. The scope is always to pull, whatever the registry
+    /// proposes.
     pub(super) fn scope(&self, service: Option<&str>, more: &[(&str, &str)]) -> String {
         let mut query = Serializer::new(String::new());
         query.extend_pairs(service.map(|service| ("service", service)));
@@ -76,14 +77,14 @@ impl<'a> Question<'a> {
     }
 }
 
-/// Returns the address of a token service with a query.
+/// Returns the address of a token service with the query appended.
 pub(super) fn asked(realm: &Uri, query: &str) -> Result<Uri, Trouble> {
     let separator = if realm.query().is_some() { '&' } else { '?' };
     let uri = format!("{realm}{separator}{query}");
     uri.parse().map_err(|_| Trouble::Refused("its token service has no valid address".to_owned()))
 }
 
-/// Resolves a `Location` or `Link`: a URL, a host after `//`, or a path on the same server.
+/// Resolves the value of `Location` or `Link`: a URL, `//host/path`, or a path on the same server.
 pub(super) fn resolved(from: &Uri, location: &str) -> Option<Uri> {
     let location = location.split_once('#').map_or(location, |(location, _)| location);
     let scheme = from.scheme_str()?;
@@ -92,7 +93,7 @@ pub(super) fn resolved(from: &Uri, location: &str) -> Option<Uri> {
     } else if location.starts_with('/') {
         format!("{scheme}://{}{location}", from.authority()?).parse().ok()
     } else {
-        // A path relative to the last `/` leads to no endpoint of the API.
+        // A relative path leads to no endpoint of the API.
         location.parse().ok().filter(|uri: &Uri| uri.scheme().is_some())
     }
 }

@@ -9,19 +9,19 @@ use serde::Deserialize;
 
 use super::Trouble;
 
-/// The most pages of one list; some registries put a hundred tags on each, whatever is asked.
+/// The most pages of one list of tags; some registries send only a hundred tags per page.
 pub(super) const MAX_PAGES: usize = 200;
 /// The most tags of one list.
 pub(super) const MAX_TAGS: usize = 100_000;
-/// The longest reason that a message repeats.
+/// The longest reason that a message repeats, in characters.
 const MAX_REASON: usize = 300;
 
-/// The error of a list of tags. It displays as the registry and the reason, without any secret.
+/// The error of a list of tags. It displays as `registry: reason`, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagsError {
-    /// The registry's host and port.
+    /// The registry, as `host[:port]`.
     pub registry: Box<str>,
-    /// The reason.
+    /// The reason why there is no list.
     pub trouble: Trouble,
 }
 
@@ -35,24 +35,24 @@ impl std::error::Error for TagsError {}
 
 #[derive(Deserialize)]
 struct Page {
-    /// The tags; some registries write `null` for none.
+    /// The tags; some registries write `null` for an empty list.
     tags: Option<Vec<String>>,
 }
 
 /// Reads the tags of one page.
 pub(super) fn on_page(body: &[u8]) -> Result<Vec<String>, Trouble> {
     let page: Page =
-        serde_json::from_slice(body).map_err(|_| Trouble::Refused("its list of tags is none".to_owned()))?;
+        serde_json::from_slice(body).map_err(|_| Trouble::Refused("the answer is not a list of tags".to_owned()))?;
     Ok(page.tags.unwrap_or_default())
 }
 
-/// Returns the address of the next page (RFC 8288): the first link with the relation `next`.
+/// Returns the address of the next page: the first link with the relation `next` (RFC 8288).
 pub(super) fn next_page(headers: &HeaderMap) -> Option<&str> {
     let links = headers.get_all(LINK).iter().filter_map(|link| link.to_str().ok());
     links.flat_map(links_of).find_map(|(target, parameters)| is_next(parameters).then_some(target))
 }
 
-/// Splits a header into links with their parameters. A comma separates links, but may also be in a target.
+/// Splits a `Link` header into targets and their parameters. Commas separate links, but may also be inside a target.
 fn links_of(header: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = header;
     std::iter::from_fn(move || {

@@ -1,4 +1,4 @@
-//! Stores the tokens and passwords that open repositories for a while.
+//! Stores the tokens and passwords that registries accepted, for a limited time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use tokio::time::Instant;
 
 use super::credentials::Credentials;
 
-/// The lifetime of a token that states none (Docker's token specification).
+/// The lifetime of a token that states none (token specification of Docker).
 const TOKEN_LIFETIME: Duration = Duration::from_secs(60);
-/// How long before its end a token is no longer used.
+/// How long before its expiry a token is no longer used.
 const TOKEN_MARGIN: Duration = Duration::from_secs(10);
-/// How long a password is sent without a new challenge, and the longest use of a token.
+/// How long a password is sent without a new challenge, and the longest time that a token is used.
 const GRANT_LIFETIME: Duration = Duration::from_secs(300);
-/// The most repositories with a stored grant; without one, a request costs one more question.
+/// The most repositories with a stored grant. Without one, a request needs one more round trip.
 const MAX_GRANTS: usize = 1024;
 
-/// The grants by repository.
+/// The stored grants, by repository.
 #[derive(Debug, Default)]
 pub(super) struct Grants {
-    /// The credentials that the grants were given for; other credentials need new ones.
+    /// The credentials that the grants were made with; a change of credentials invalidates all grants.
     credentials: Arc<Credentials>,
     by_name: HashMap<Box<str>, Grant>,
 }
 
-/// A grant: the header that opens a repository, and until when.
+/// The `Authorization` header that a registry accepts for a repository, and the time until which it is used.
 #[derive(Debug, Clone)]
 pub(super) struct Grant {
     pub(super) authorization: HeaderValue,
@@ -43,7 +43,7 @@ struct Given {
 }
 
 impl Grants {
-    /// Returns the `Authorization` header for a repository and credentials.
+    /// Returns the `Authorization` header for a repository; `None` if there is no valid grant for the credentials.
     pub(super) fn of(&self, name: &str, credentials: &Arc<Credentials>) -> Option<HeaderValue> {
         let grant = self.by_name.get(name).filter(|grant| grant.until > Instant::now())?;
         Arc::ptr_eq(&self.credentials, credentials).then(|| grant.authorization.clone())
@@ -69,12 +69,12 @@ impl Grants {
 }
 
 impl Grant {
-    /// Creates a grant from a password that a registry asked for.
+    /// Creates a grant from the password that a registry asked for.
     pub(super) fn of_login(authorization: HeaderValue) -> Self {
         Self { authorization, until: Instant::now() + GRANT_LIFETIME }
     }
 
-    /// Reads a token service's answer.
+    /// Reads the answer of a token service; `None` if it has no usable token.
     pub(super) fn of(body: &[u8]) -> Option<Self> {
         let answer: Given = serde_json::from_slice(body).ok()?;
         let token = answer.token.or(answer.access_token).filter(|token| !token.is_empty())?;

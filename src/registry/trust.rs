@@ -1,4 +1,4 @@
-//! Decides which hosts the client may contact: those that the policy names, and no others on private networks.
+//! Decides which hosts the client may contact: hosts that the policy names, and public addresses for redirects.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,13 +6,13 @@ use hyper::Uri;
 use hyper::http::uri::Scheme;
 use quench_core::policy::Policy;
 
-/// Docker Hub's name, the host of its API, and the host of its token service.
+/// The name of Docker Hub, the host of its API, and the host of its token service.
 const DOCKER_HUB: (&str, &str, &str) = ("docker.io", "registry-1.docker.io", "auth.docker.io");
 
-/// The hosts that the policy names, each as `host` or `host:port`.
+/// The hosts that the policy allows, each as `host` or `host:port`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trust {
-    /// The registries of targets: no other registry is asked.
+    /// The registries of targets; no other registry is contacted.
     pub contacted: Vec<String>,
     /// Token services on another host than their registry.
     pub realms: Vec<String>,
@@ -32,7 +32,8 @@ impl Trust {
         Self { contacted: policy.contacted().map(str::to_owned).collect(), realms, insecure, private }
     }
 
-    /// Returns the address of a registry's API: `https://host[:port]`; `None` if the policy does not name it.
+    /// Returns the address of a registry's API, as `https://host[:port]`; `None` if the policy does not name the
+    /// registry.
     pub(super) fn origin(&self, registry: &str) -> Option<String> {
         if registry.is_empty() || !self.contacted.iter().any(|host| host.eq_ignore_ascii_case(registry)) {
             return None;
@@ -42,14 +43,14 @@ impl Trust {
         Some(format!("{scheme}://{host}"))
     }
 
-    /// Reports whether the service at `realm` may get credentials of the registry at `origin`.
+    /// Reports whether the token service at `realm` may get the credentials of the registry at `origin`.
     pub(super) fn is_realm_of(&self, registry: &str, origin: &Uri, realm: &Uri) -> bool {
         let Some(authority) = authority(realm).filter(|_| realm.scheme() == Some(&Scheme::HTTPS)) else { return false };
         let own = realm.scheme() == origin.scheme() && self::authority(origin).as_ref() == Some(&authority);
         own || lists(&self.realms, &authority) || (registry == DOCKER_HUB.0 && authority == DOCKER_HUB.2)
     }
 
-    /// Returns how a redirect from `origin` to `target` may be followed; `None` if it may not.
+    /// Returns the addresses that a redirect from `origin` to `target` may reach; `None` if it must not be followed.
     pub(super) fn route(&self, origin: &Uri, target: &Uri) -> Option<Route> {
         let authority = authority(target)?;
         match target.scheme_str() {
@@ -65,7 +66,7 @@ impl Trust {
     }
 }
 
-/// The addresses that a request may reach.
+/// The kind of addresses that a request may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
     /// Any address, because the policy names the host.
@@ -82,7 +83,7 @@ fn lists(hosts: &[String], authority: &str) -> bool {
     hosts.iter().any(|host| bare(host) == bare(authority))
 }
 
-/// Returns host and port in lower case, without a default port; `None` for a URL with a user.
+/// Returns host and port in lower case, without a default port; `None` for a URL with a user name.
 fn authority(uri: &Uri) -> Option<String> {
     let written = uri.authority()?;
     if written.as_str().contains('@') {
@@ -110,9 +111,9 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_loopback()
         || address.is_link_local()
         || address.is_documentation()
-        // Multicast, reserved and broadcast.
+        // Multicast, reserved and broadcast addresses.
         || first >= 224
-        // This network, and those between a provider and its customers (RFC 6598).
+        // "This network", and addresses between a provider and its customers (RFC 6598).
         || first == 0
         || (first == 100 && (64..128).contains(&second))
         // Protocol assignments and benchmarks (RFC 6890).
@@ -131,10 +132,10 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         // NAT64 (RFC 6052) and 6to4 (RFC 3056) lead to the IPv4 address inside.
         0x64 if [second, third, fourth, fifth, sixth] == [0xff9b, 0, 0, 0, 0] => embedded(seventh, eighth),
         0x2002 => embedded(second, third),
-        // Documentation (RFC 3849, RFC 9637), and protocols of their own such as Teredo (RFC 2928).
+        // Documentation (RFC 3849, RFC 9637), and special protocols such as Teredo (RFC 2928).
         0x2001 if second == 0x0db8 || second < 0x0200 => false,
         0x3fff if second < 0x1000 => false,
-        // Global unicast; all else is local, multicast or not given out.
+        // Global unicast addresses; all others are local, multicast or unassigned.
         _ => (0x2000..0x4000).contains(&first),
     }
 }

@@ -1,4 +1,4 @@
-//! Tracks the activity of a connection, and ends it when it is too slow.
+//! Tracks the activity of a connection, and ends a connection that is too slow or idle for too long.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -16,22 +16,22 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Options;
 
-/// How long a closing server waits for the first request of a new client.
+/// How long a closing server waits for the first request of a new connection.
 const FIRST_REQUEST: Duration = Duration::from_secs(2);
 
-/// The activity of a connection: updated by an atomic store, checked now and then.
+/// The activity of a connection. Requests update it with atomic stores; a timer checks it.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     /// The number of requests whose headers have arrived.
     begun: AtomicU64,
-    /// The number of requests that were answered or given up.
+    /// The number of requests that were answered or aborted.
     ended: AtomicU64,
-    /// Whether bytes of another request have arrived since.
+    /// Whether bytes of a further request have arrived since the last request began or ended.
     partial: AtomicBool,
 }
 
 impl Activity {
-    /// Starts a request, which lasts as long as the result.
+    /// Records the start of a request, which ends when the result is dropped.
     pub(super) fn work(&self) -> Working<'_> {
         self.partial.store(false, Ordering::Relaxed);
         self.begun.fetch_add(1, Ordering::Relaxed);
@@ -49,7 +49,7 @@ impl Drop for Working<'_> {
     }
 }
 
-/// Runs a connection until it ends, is too slow, or must leave because of `closed`.
+/// Serves a connection until it ends, is too slow, or must end because `closed` becomes true.
 pub(super) async fn drive<C: GracefulConnection>(
     connection: C,
     activity: &Activity,
@@ -65,16 +65,16 @@ pub(super) async fn drive<C: GracefulConnection>(
     loop {
         let verdict = select! {
             // The connection is polled first, so that a request that has arrived is seen before the client is asked to
-            // leave.
+            // disconnect.
             biased;
-            // The connection is not dropped before it has ended.
+            // Not cancelled: the loop only ends with the connection.
             _ = connection.as_mut() => return,
-            // Not polled again after it is true.
+            // Cancel-safe: it is not polled again once it is true.
             _ = closed.as_mut(), if !closing => {
                 closing = true;
                 patience.close(activity, Instant::now())
             }
-            // A timer.
+            // Cancel-safe: a timer holds no state.
             () = wake.as_mut() => patience.judge(activity, Instant::now()),
         };
         match verdict {
@@ -83,23 +83,23 @@ pub(super) async fn drive<C: GracefulConnection>(
                 leaving = true;
                 connection.as_mut().graceful_shutdown();
             }
-            // The client was asked to leave and did not.
+            // The client was asked to disconnect before, and did not.
             Verdict::Leave | Verdict::Cut => return,
         }
         wake.as_mut().reset(patience.next);
     }
 }
 
-/// The verdict on a connection.
+/// The decision about a connection.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Stay,
-    /// The connection ends after its current requests.
+    /// The connection ends after the requests in progress.
     Leave,
     Cut,
 }
 
-/// The time limits of a connection. They are checked now and then against an [`Activity`], so that a request needs no
+/// The time limits of a connection. They are checked at intervals against an [`Activity`], so that a request needs no
 /// timer of its own.
 #[derive(Debug)]
 struct Patience {
@@ -108,11 +108,12 @@ struct Patience {
     http1: bool,
     /// The time of the next check.
     next: Instant,
-    /// The number of ended requests at the last check, and when it last changed.
+    /// The number of ended requests at the last check, and the time of the last check at which the connection was
+    /// active.
     ended: (u64, Instant),
-    /// When a partial request was first seen.
+    /// The time of the check that first saw an incomplete request.
     partial: Option<Instant>,
-    /// When a connection without a request must leave a closing server.
+    /// The time until which a new connection of a closing server may send its first request.
     first_request: Option<Instant>,
 }
 
@@ -138,8 +139,8 @@ impl Patience {
         self.next = self.first_request.map_or(next, |first| first.clamp(now, next));
     }
 
-    /// Judges a connection of a closing server. A new HTTP/1.1 client is about to send a request, and the answer will
-    /// ask it to leave; HTTP/2 tells its clients which requests were accepted.
+    /// Decides about a connection of a closing server. A new HTTP/1.1 client is about to send a request, whose answer
+    /// will ask it to disconnect; HTTP/2 tells its clients which requests were accepted.
     fn close(&mut self, activity: &Activity, now: Instant) -> Verdict {
         if !self.http1 || activity.begun.load(Ordering::Relaxed) > 0 {
             return Verdict::Leave;
@@ -155,7 +156,7 @@ impl Patience {
         if busy || ended != self.ended.0 {
             self.ended = (ended, now);
         }
-        // HTTP/2 sends frames of its own between requests.
+        // An HTTP/2 connection also receives frames between requests.
         if busy || !self.http1 || !activity.partial.load(Ordering::Relaxed) {
             self.partial = None;
         } else {
@@ -174,14 +175,14 @@ impl Patience {
     }
 }
 
-/// A stream that records arriving bytes in an [`Activity`].
+/// A stream that records in an [`Activity`] that bytes have arrived.
 #[derive(Debug)]
 pub(super) struct Observed<S> {
     stream: S,
     activity: Arc<Activity>,
-    /// Whether our side has ended.
+    /// Whether the server has closed its side.
     shut: bool,
-    /// Whether the client sent more after that.
+    /// Whether the client sent more bytes after that.
     unread: bool,
 }
 
@@ -215,8 +216,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Observed<S> {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
-    /// Ends our side, and reads what the client still sends of a request that was answered early (too large, wrong
-    /// path). Closing with unread bytes would reset the connection, and the client might lose the answer.
+    /// Closes the server's side, and discards the rest of a request that was answered early (too large, wrong path).
+    /// Closing a connection with unread bytes would reset it, and the client could lose the answer.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.shut {
             ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;

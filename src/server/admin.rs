@@ -15,8 +15,8 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 
 /// Returns the routes `/livez`, `/readyz` and `/metrics`.
 ///
-/// A refused file is shown but does not make quench unready, since the earlier content stays in use. Without an earlier
-/// content, while the certificate is yet to be made, quench is not ready.
+/// An invalid file is shown in `/readyz`, but quench stays ready, since the last valid content is in use. Only while
+/// the first self-managed certificate does not exist yet, quench is not ready.
 pub(super) fn router(ready: Arc<AtomicBool>, standing: Option<Arc<Standing>>, metrics: Arc<Metrics>) -> Router {
     let readiness = move || async move {
         let waits_for = standing.as_ref().and_then(|standing| standing.waits_for());

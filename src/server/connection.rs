@@ -1,4 +1,4 @@
-//! Serves one connection: its handshake and its requests.
+//! Serves one connection: its TLS handshake and its requests.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -29,29 +29,29 @@ use crate::panics::unwinding;
 use crate::telemetry::{Handshake, Metrics};
 use crate::tls::Acceptor;
 
-/// The size up to which the number of connections bounds bodies well enough: an HTTP/1.1 connection has one body at a
-/// time.
+/// The largest body that does not count against the budget for bodies: an HTTP/1.1 connection has one body at a time,
+/// so the number of connections is limit enough.
 const SMALL_BODY: u64 = 64 << 10;
-/// The assumed size of a body of unknown length: the largest review.
+/// The size that a body of unknown length counts as: that of the largest review.
 const UNKNOWN_BODY: u64 = 8 << 20;
-/// The unit of the body budget: a semaphore takes at most 2^32 at once.
+/// The unit of the budget for bodies, in bytes: a semaphore hands out at most 2^32 permits at once.
 const BODY_UNIT: u64 = 1 << 10;
-/// The largest head of an HTTP/1.1 request, many times the API server's; also the read size for bodies.
+/// The largest head of an HTTP/1.1 request, many times that of the API server; also the size of reads.
 const MAX_HEAD: usize = 64 << 10;
-/// How often a silent HTTP/2 connection is probed, and how long the answer may take.
+/// The interval of pings on a silent HTTP/2 connection, and how long their answer may take.
 const PING: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(20));
 
-/// The state that all connections of a listener share.
+/// The state that all connections of one listener share.
 pub(super) struct Service {
     options: Options,
     router: TowerToHyperService<Router>,
     tls: Option<Arc<Acceptor>>,
     metrics: Arc<Metrics>,
-    /// The room for large bodies, in [`BODY_UNIT`]s.
+    /// The budget for large bodies, in units of [`BODY_UNIT`].
     bodies: Semaphore,
     units: u64,
     leaving: AtomicBool,
-    /// Logs the first refused certificate only: a client may refuse ours thousands of times.
+    /// Makes only the first rejected certificate a warning: a client may reject it thousands of times.
     refused: Once,
 }
 
@@ -68,7 +68,7 @@ impl Service {
     pub(super) fn new(options: Options, router: Router, tls: Option<Arc<Acceptor>>, metrics: Arc<Metrics>) -> Self {
         let units = (options.body_budget as u64).div_ceil(BODY_UNIT).clamp(1, u64::from(u32::MAX >> 3));
         let bodies = Semaphore::new(units.try_into().unwrap_or(Semaphore::MAX_PERMITS));
-        // A router without state prepares its routes once instead of for each request.
+        // A router without state prepares its routes once, instead of for each request.
         let router = TowerToHyperService::new(router.with_state(()));
         Self { options, router, tls, metrics, bodies, units, leaving: AtomicBool::new(false), refused: Once::new() }
     }
@@ -81,14 +81,14 @@ impl Service {
         &self.metrics
     }
 
-    /// Makes each HTTP/1.1 answer ask its client to leave.
+    /// Makes each HTTP/1.1 answer ask the client to disconnect.
     pub(super) fn leave(&self) {
         self.leaving.store(true, Ordering::Relaxed);
     }
 
-    /// Serves one connection to its end; after `closed` is true, only requests in progress.
+    /// Serves one connection until it ends; once `closed` is true, only its requests in progress.
     pub(super) async fn connection(self: Arc<Self>, stream: TcpStream, closed: watch::Receiver<bool>) {
-        // A hint to the system only: an answer is written at once anyway.
+        // An optimization that may fail: an answer is written in one piece anyway.
         let _ = stream.set_nodelay(true);
         let Some(tls) = &self.tls else { return self.http1(stream, closed).await };
         let _open = Open::new(&self.metrics);
@@ -109,8 +109,8 @@ impl Service {
         }
     }
 
-    /// Logs a failed handshake. Port scanners and health checks fail often; an API server that does not trust us needs
-    /// the operator.
+    /// Logs a failed handshake. Port scanners and health checks cause many of them, so only a client that rejects the
+    /// certificate is a warning for the operator.
     fn handshake_failed(&self, error: &io::Error) {
         debug!(%error, "a TLS handshake failed");
         let refusal = error.get_ref().and_then(|error| error.downcast_ref());
@@ -118,7 +118,7 @@ impl Service {
             self.refused.call_once(|| {
                 warn!(
                     ?alert,
-                    "a client refused our certificate: has it expired, is the caBundle of the webhook its own?"
+                    "a client rejected the certificate: has it expired, or does the webhook's caBundle belong to another one?"
                 );
             });
         }
@@ -133,8 +133,8 @@ impl Service {
         let io = TokioIo::new(Observed::new(stream, activity.clone()));
         let (service, seen) = (self.clone(), activity.clone());
         let connection = http1::Builder::new()
-            // The library's timeout would set a timer for each request and close idle connections; `drive` tells them
-            // apart.
+            // The timeout of hyper would set a timer for each request, and would also close idle connections; `drive`
+            // has separate limits.
             .header_read_timeout(None)
             .max_buf_size(MAX_HEAD)
             .serve_connection(io, service_fn(move |request| answer(service.clone(), seen.clone(), request)));
@@ -160,7 +160,7 @@ impl Service {
         drive(connection, &activity, &self.options, Version::HTTP_2, closed).await;
     }
 
-    /// Waits until there is room for the body.
+    /// Waits until the budget has room for the body; `None` if the body is small or needs no room.
     async fn room(&self, request: &Request<Incoming>) -> Option<SemaphorePermit<'_>> {
         let length = request.body().size_hint().exact();
         if request.version() < Version::HTTP_2 && length.is_some_and(|length| length <= SMALL_BODY) {
@@ -171,16 +171,17 @@ impl Service {
     }
 }
 
-/// Acknowledges the end of the handshake at once. We send nothing after it (no session tickets), so the system would
-/// delay the acknowledgement by 40 ms, and a client with Nagle's algorithm would hold its request back until then.
+/// Sends the TCP acknowledgement of the handshake's end at once. The server sends nothing after the handshake (no
+/// session tickets), so the system would delay it by 40 ms, and a client with Nagle's algorithm would wait with its
+/// request.
 #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux takes the hint"))]
 fn acknowledge(stream: &TcpStream) {
-    // Without it, the client only waits.
+    // If this fails, the client only waits.
     #[cfg(target_os = "linux")]
     let _ = stream.set_quickack(true);
 }
 
-/// Answers one request.
+/// Answers one request, within the request timeout.
 async fn answer(
     service: Arc<Service>,
     activity: Arc<Activity>,
@@ -201,7 +202,7 @@ async fn answer(
         }
         Err(_) => {
             service.metrics.timeouts.inc();
-            (StatusCode::REQUEST_TIMEOUT, "the request was not there in time\n").into_response()
+            (StatusCode::REQUEST_TIMEOUT, "the request was not complete in time\n").into_response()
         }
     };
     if version < Version::HTTP_2 && service.leaving.load(Ordering::Relaxed) {
@@ -210,7 +211,7 @@ async fn answer(
     Ok(answer)
 }
 
-/// Counts an open connection for as long as it lives.
+/// Counts a connection as open until it is dropped.
 struct Open<'a>(&'a Metrics);
 
 impl<'a> Open<'a> {

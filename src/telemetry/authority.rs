@@ -1,4 +1,4 @@
-//! The metrics of self-managed certificates; hidden if certificates are files.
+//! Counts the work on self-managed certificates. The metrics do not appear if certificates come from files.
 
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
@@ -17,7 +17,7 @@ const OBJECTS: &[&str] = &["secret", "webhooks"];
 /// The metrics of self-managed certificates.
 #[derive(Debug)]
 pub(crate) struct AuthorityMetrics {
-    /// A family without labels, so that it is shown only if there is an authority.
+    /// The expiry of the authority; a family without labels, so that it appears only once there is an authority.
     not_after: Family<[(&'static str, &'static str); 0], Gauge<f64, AtomicU64>>,
     calls: Counters<2>,
     repairs: Counters<1>,
@@ -32,12 +32,12 @@ impl AuthorityMetrics {
         let help = "Calls to the API server for self-managed certificates";
         registry.register("authority_calls", help, calls.family.clone());
         let repairs = Counters::new([("object", OBJECTS)]);
-        let help = "Objects of self-managed certificates that were put right after somebody else had spoilt them";
+        let help = "Objects of self-managed certificates that were repaired after another client had changed them";
         registry.register("authority_repairs", help, repairs.family.clone());
         Self { not_after, calls, repairs }
     }
 
-    /// Shows the counters at zero, so that the first event is seen as a rise.
+    /// Shows all counters at zero, so that Prometheus sees the first event as an increase.
     pub(crate) fn show(&self) {
         for call in CALLS {
             for result in RESULTS {
@@ -49,17 +49,17 @@ impl AuthorityMetrics {
         }
     }
 
-    /// Sets when the authority expires.
+    /// Sets the expiry of the certificate authority.
     pub(crate) fn expires(&self, not_after: SystemTime) {
         self.not_after.get_or_create(&[]).set(unix_seconds(not_after));
     }
 
-    /// Counts a call by its name (`read_secret` …) and result (`ok`, `failed`, `lost_race`).
+    /// Counts a call to the API server by its name (`read_secret` …) and result (`ok`, `failed`, `lost_race`).
     pub(crate) fn call(&self, call: &str, result: &str) {
         self.calls.increment([call, result]);
     }
 
-    /// Counts an object (`secret`, `webhooks`) that was repaired.
+    /// Counts a repair of an object (`secret`, `webhooks`).
     pub(crate) fn repaired(&self, object: &str) {
         self.repairs.increment([object]);
     }

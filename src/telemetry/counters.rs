@@ -1,4 +1,4 @@
-//! Counters with labels from fixed lists.
+//! Counts events by labels whose values come from fixed lists.
 
 use std::array;
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 
-/// A counter for each combination of `N` labels, shown from its first use on.
+/// Counters for all combinations of `N` labels. Each appears in the metrics from its first use.
 #[derive(Debug)]
 pub(super) struct Counters<const N: usize> {
     labels: [(&'static str, &'static [&'static str]); N],
@@ -21,14 +21,14 @@ impl<const N: usize> Counters<N> {
         Self { labels, family: Family::default(), cells: (0..cells).map(|_| OnceLock::new()).collect() }
     }
 
-    /// Increments a counter. A value that is not in its list counts as the list's last.
+    /// Increments the counter of a combination. A value that is not in its label's list counts as the last one in it.
     pub(super) fn increment(&self, values: [&str; N]) {
         if let Some(counter) = self.cell(values) {
             counter.inc();
         }
     }
 
-    /// Shows a combination at zero, so that the first use is seen as a rise.
+    /// Shows the counter of a combination at zero, so that Prometheus sees the first event as an increase.
     pub(super) fn show(&self, values: [&str; N]) {
         let _ = self.cell(values);
     }
@@ -53,7 +53,7 @@ fn position(known: &[&str], value: &str) -> usize {
     known.iter().position(|known| *known == value).unwrap_or(known.len() - 1)
 }
 
-/// The seconds from the Unix epoch to `time`, as Prometheus counts them; 0 before the epoch.
+/// Returns the seconds from the Unix epoch to `time`; 0 before the epoch.
 pub(super) fn unix_seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

@@ -1,27 +1,27 @@
-//! The files that are reloaded while the program runs.
+//! Names the files that are reloaded while the program runs.
 
-/// The names in metrics.
+/// The names of files in metrics.
 pub(super) const FILES: &[&str] = &["policy", "catalog", "certificate", "client-ca", "registry-auth", "registry-ca"];
 
 /// A file, or a pair of files, that is reloaded while the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum File {
-    /// The policy.
+    /// The policy file.
     Policy,
-    /// The catalog.
+    /// The catalog file.
     Catalog,
-    /// The certificate chain and its key.
+    /// The server's certificate chain and its key.
     Certificate,
-    /// The authorities of clients.
+    /// The certificate authorities of clients.
     ClientCa,
-    /// The credentials of registries.
+    /// The credentials for registries.
     RegistryAuth,
-    /// The authorities of registries.
+    /// The certificate authorities of registries.
     RegistryCa,
 }
 
 impl File {
-    /// Returns the name in metrics, log lines and `/readyz`.
+    /// Returns the name of the file in metrics, log lines and `/readyz`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Policy => "policy",

@@ -1,5 +1,5 @@
-//! Writes log lines as JSON, field by field: every review writes one, and building a map first takes three times as
-//! long.
+//! Writes log lines as JSON. Each field is written directly: every review writes a line, and building a map first
+//! takes three times as long.
 
 use std::error::Error;
 use std::fmt::{self, Debug, Write};
@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// `{"timestamp":…,"level":…,"message":…, the event's fields, "target":…}`, without its spans.
+/// Formats a log event as `{"timestamp":…,"level":…,"message":…, its fields, "target":…}`, without its spans.
 pub(super) struct JsonLines;
 
 impl<S, N> FormatEvent<S, N> for JsonLines
@@ -33,7 +33,7 @@ where
     }
 }
 
-/// Writes fields as members of an object.
+/// Writes the fields of an event as members of a JSON object.
 struct Fields<'line, 'buffer> {
     line: &'line mut Writer<'buffer>,
     result: fmt::Result,
@@ -86,14 +86,14 @@ impl Visit for Fields<'_, '_> {
     }
 }
 
-/// Names of fields are Rust identifiers or our literals, so they need no escapes.
+/// Writes the name of a field. It needs no escapes, since it is a Rust identifier or a literal of this program.
 fn write_name(line: &mut Writer<'_>, name: &str) -> fmt::Result {
     line.write_str(",\"")?;
     line.write_str(name)?;
     line.write_str("\":")
 }
 
-/// Escapes the written text for a JSON string.
+/// Escapes the text that is written to it for a JSON string.
 struct Escaping<'line, 'buffer>(&'line mut Writer<'buffer>);
 
 impl Write for Escaping<'_, '_> {
@@ -132,7 +132,7 @@ mod tests {
 
     use super::*;
 
-    /// What `log` writes, line by line.
+    /// Returns the log lines that `log` writes.
     fn lines(log: impl FnOnce()) -> Vec<Value> {
         #[derive(Clone, Default)]
         struct Memory(Arc<Mutex<Vec<u8>>>);

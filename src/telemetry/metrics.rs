@@ -1,5 +1,6 @@
-//! The metrics of `/metrics`. Label values come from fixed lists only, whatever a request contains.
+//! Defines the metrics of `/metrics`. Label values come from fixed lists, whatever a request contains.
 
+use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use quench_core::hazard::Code;
 
 use super::authority::AuthorityMetrics;
 use super::counters::{Counters, unix_seconds};
@@ -16,7 +18,7 @@ use super::file::{FILES, File};
 use super::pull_secrets::PullSecretMetrics;
 use super::registry::RegistryMetrics;
 
-/// The kinds of reviewed objects; the last stands for every other value, as in the lists below.
+/// The kinds of reviewed objects. The last value stands for all others, as in the lists below.
 const KINDS: &[&str] = &[
     "Pod",
     "DaemonSet",
@@ -33,57 +35,27 @@ const RESULTS: &[&str] = &["patched", "unchanged", "denied", "rejected", "panick
 const DECISIONS: &[&str] = &["rewrite", "keep", "other"];
 const MATCHES: &[&str] =
     &["exact", "alias", "past", "line", "floating", "unlisted", "none", "hardened", "mirror", "rule", "other"];
-const HAZARDS: &[&str] = &[
-    "privileged-port",
-    "privileged-port-host",
-    "missing-nonroot",
-    "runs-as-root",
-    "named-user",
-    "needs-root",
-    "no-shell",
-    "program-missing",
-    "program-unknown",
-    "entrypoint-differs",
-    "no-entrypoint",
-    "no-package-manager",
-    "data-path-moved",
-    "data-owner-differs",
-    "volume-ownership",
-    "ports-differ",
-    "variable-ignored",
-    "folder-ignored",
-    "arguments-differ",
-    "defaults-differ",
-    "user-differs",
-    "time-zone-missing",
-    "platform-missing",
-    "fips-unavailable",
-    "digest-dropped",
-    "dev-variant",
-    "pull-secret-missing",
-    "pull-secret-absent",
-    "foreign-owner",
-    "operator-managed",
-    "other",
-];
 const ACTIONS: &[&str] = &["warn", "keep", "deny", "ignore", "other"];
+/// The codes of hazards, and `other`.
+static HAZARDS: LazyLock<Vec<&str>> =
+    LazyLock::new(|| Code::ALL.iter().map(|code| code.name()).chain(["other"]).collect());
 const RELOADS: &[&str] = &["ok", "failed"];
 const HANDSHAKES: &[&str] = &["ok", "failed", "timed_out"];
-/// The buckets for the duration of a review in seconds: mostly tens of microseconds.
+/// The buckets for the duration of a review, in seconds; most reviews take tens of microseconds.
 const REVIEW_BUCKETS: [f64; 11] = [2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 0.5, 2.5];
 
-/// The result of a review.
+/// The result of a review, as a label value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReviewResult {
-    /// Allowed with a patch.
+    /// The review was allowed with a patch.
     Patched,
-    /// Allowed without a patch.
+    /// The review was allowed without a patch.
     Unchanged,
-    /// Refused by a hazard whose action is `deny`.
+    /// The review was denied, because of a hazard with the action `deny`.
     Denied,
-    /// Answered with a 4xx, because it was not a readable review.
+    /// The request was answered with a 4xx status, because it was not a valid review.
     Rejected,
-    /// Answered with a 500 after a panic.
+    /// The request was answered with a 500 status after a panic.
     Panicked,
 }
 
@@ -92,16 +64,16 @@ pub enum ReviewResult {
 pub enum Handshake {
     /// The handshake succeeded.
     Ok,
-    /// The client spoke no TLS, refused our certificate, or left.
+    /// The client did not speak TLS, rejected the certificate, or disconnected.
     Failed,
-    /// The client took too long.
+    /// The client exceeded the handshake timeout.
     TimedOut,
 }
 
 /// All metrics of the program.
 ///
-/// Counting is an atomic addition after a look-up in short lists: it allocates and locks nothing, except for the first
-/// use of a combination.
+/// Counting is an atomic addition after a search in short lists. Except for the first use of a combination of labels,
+/// it allocates nothing and takes no lock.
 ///
 /// ```
 /// use std::time::Duration;
@@ -131,18 +103,18 @@ pub struct Metrics {
     pub(crate) registry_client: RegistryMetrics,
     /// The metrics of copied pull secrets.
     pub(crate) pull_secret_copies: PullSecretMetrics,
-    /// The open connections for reviews.
+    /// The number of open connections for reviews.
     pub(crate) connections: Gauge,
-    /// The handlers that panicked.
+    /// The number of request handlers that panicked.
     pub(crate) panics: Counter,
-    /// The requests that took too long.
+    /// The number of requests that exceeded the request timeout.
     pub(crate) timeouts: Counter,
-    /// The connections that the system refused.
+    /// The number of connections that the operating system could not accept.
     pub(crate) accept_errors: Counter,
 }
 
 impl Metrics {
-    /// Creates all metrics at zero.
+    /// Creates all metrics, with values of zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("quench");
         registry.register("build", "This program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
@@ -158,8 +130,8 @@ impl Metrics {
         );
         let images = Counters::new([("decision", DECISIONS), ("match", MATCHES)]);
         registry.register("images", "Images decided on", images.family.clone());
-        let hazards = Counters::new([("code", HAZARDS), ("action", ACTIONS)]);
-        registry.register("hazards", "Hazards found, by what was done about them", hazards.family.clone());
+        let hazards = Counters::new([("code", HAZARDS.as_slice()), ("action", ACTIONS)]);
+        registry.register("hazards", "Hazards found, by the action taken", hazards.family.clone());
         let pull_secrets = Counter::default();
         registry.register("pull_secrets", "Pull secrets added to pods", pull_secrets.clone());
         let handshakes = Counters::new([("result", HANDSHAKES)]);
@@ -171,20 +143,24 @@ impl Metrics {
         let registry_client = RegistryMetrics::register(&mut registry);
         let pull_secret_copies = PullSecretMetrics::register(&mut registry);
         let reloads = Counters::new([("file", FILES), ("result", RELOADS)]);
-        registry.register("reloads", "Changes of files that were taken or refused", reloads.family.clone());
+        registry.register("reloads", "Changes of files that were used or refused", reloads.family.clone());
         let reload_ok = Family::default();
-        registry.register("reload_ok", "Whether the file on disk is the one in force", reload_ok.clone());
+        registry.register("reload_ok", "Whether the file on disk is the one in use", reload_ok.clone());
         let reload_success = Family::default();
         let name = "reload_success_timestamp";
-        registry.register_with_unit(name, "Since when the file is in force", Unit::Seconds, reload_success.clone());
+        registry.register_with_unit(name, "Time since which the file is in use", Unit::Seconds, reload_success.clone());
         let connections = Gauge::default();
         registry.register("connections", "Open connections for reviews", connections.clone());
         let panics = Counter::default();
         registry.register("panics", "Requests whose handler panicked", panics.clone());
         let timeouts = Counter::default();
-        registry.register("request_timeouts", "Requests that were not done in time", timeouts.clone());
+        registry.register("request_timeouts", "Requests that exceeded the timeout", timeouts.clone());
         let accept_errors = Counter::default();
-        registry.register("accept_errors", "Connections that the system could not give us", accept_errors.clone());
+        registry.register(
+            "accept_errors",
+            "Connections that the operating system could not accept",
+            accept_errors.clone(),
+        );
         Self {
             registry,
             reviews,
@@ -207,7 +183,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a review of an object of `kind`.
+    /// Counts a review and its duration, by kind of object, operation and result.
     pub fn review(&self, kind: &str, operation: &str, result: ReviewResult, elapsed: Duration) {
         let result = match result {
             ReviewResult::Patched => "patched",
@@ -225,17 +201,17 @@ impl Metrics {
         self.images.increment([decision, class]);
     }
 
-    /// Counts a hazard by its code and what was done about it (`warn`, `keep`, `deny`, `ignore`).
+    /// Counts a hazard by its code and the action taken (`warn`, `keep`, `deny`, `ignore`).
     pub fn hazard(&self, code: &str, action: &str) {
         self.hazards.increment([code, action]);
     }
 
-    /// Counts pull secrets that were added to a pod.
+    /// Counts the pull secrets that were added to a pod.
     pub fn pull_secrets(&self, added: usize) {
         self.pull_secrets.inc_by(added as u64);
     }
 
-    /// Counts a TLS handshake.
+    /// Counts a TLS handshake by its result.
     pub fn handshake(&self, result: Handshake) {
         let result = match result {
             Handshake::Ok => "ok",
@@ -245,12 +221,12 @@ impl Metrics {
         self.handshakes.increment([result]);
     }
 
-    /// Sets when the certificate expires.
+    /// Sets the expiry of the server's certificate.
     pub fn certificate(&self, not_after: SystemTime) {
         self.not_after.set(unix_seconds(not_after));
     }
 
-    /// Shows a file that was read at the start and will be reloaded.
+    /// Shows the metrics of a file that was read at the start and is reloaded from now on.
     pub fn watched(&self, file: File, now: SystemTime) {
         for result in RELOADS {
             self.reloads.show([file.name(), result]);
@@ -258,19 +234,19 @@ impl Metrics {
         self.in_force(file, now);
     }
 
-    /// Counts a change of a file that is used now.
+    /// Counts a change of a file whose new content is in use.
     pub fn reloaded(&self, file: File, now: SystemTime) {
         self.reloads.increment([file.name(), "ok"]);
         self.in_force(file, now);
     }
 
-    /// Counts a change of a file that was refused.
+    /// Counts a change of a file whose new content was rejected.
     pub fn reload_failed(&self, file: File) {
         self.reloads.increment([file.name(), "failed"]);
         self.on_disk(file, false);
     }
 
-    /// Sets whether the file on disk is the one in use.
+    /// Sets whether the content on disk is the one in use.
     pub fn on_disk(&self, file: File, in_force: bool) {
         self.reload_ok.get_or_create(&[("file", file.name())]).set(in_force.into());
     }
@@ -283,7 +259,7 @@ impl Metrics {
     /// Returns the metrics as `OpenMetrics` text.
     pub fn encode(&self) -> String {
         let mut text = String::new();
-        // Writing to a string fails only if an encoder fails, which keeps what it wrote.
+        // Writing to a string fails only if an encoder fails; the text until there is kept.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
         text
     }
@@ -298,7 +274,6 @@ impl Default for Metrics {
 #[cfg(test)]
 mod tests {
     use quench_core::catalog::Match;
-    use quench_core::hazard::Code;
 
     use std::time::UNIX_EPOCH;
 
@@ -333,12 +308,9 @@ mod tests {
         assert!(text.ends_with("# EOF\n") && !text.contains("Evil"), "{text}");
     }
 
-    /// What the core can say has a label value of its own.
+    /// Checks that every hazard code and match class has a label value of its own.
     #[test]
     fn nothing_that_is_decided_counts_as_other() {
-        for code in Code::ALL.iter().map(|code| code.name()) {
-            assert!(HAZARDS.contains(&code), "{code} is not in {HAZARDS:?}");
-        }
         for matched in Match::all().map(Match::name) {
             assert!(MATCHES.contains(&matched), "{matched} is not in {MATCHES:?}");
         }

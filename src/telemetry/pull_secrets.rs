@@ -1,4 +1,4 @@
-//! The metrics of copied pull secrets; hidden if none is copied.
+//! Counts copied pull secrets. The metrics do not appear if the policy copies none.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -10,22 +10,22 @@ use super::counters::Counters;
 const WRITES: &[&str] = &["create", "update", "delete"];
 const RESULTS: &[&str] = &["ok", "lost_race", "failed"];
 
-/// The number of copies by state.
+/// The numbers of copies and sources of pull secrets, by state.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CopyCounts {
     /// Copies that equal their source.
     pub(crate) current: usize,
-    /// Copies that are about to be created, changed or deleted.
+    /// Copies that are about to be created, updated or deleted.
     pub(crate) pending: usize,
-    /// Pending copies whose last try failed.
+    /// Pending copies whose last write failed.
     pub(crate) failed: usize,
-    /// Copies that were not created, because somebody else's Secret is there.
+    /// Copies that cannot be created, because a Secret of that name exists that quench did not make.
     pub(crate) foreign: usize,
-    /// Wanted copies without a source.
+    /// Copies that are wanted, but have no source.
     pub(crate) waiting: usize,
     /// Sources that can be copied.
     pub(crate) usable_sources: usize,
-    /// Sources of another type.
+    /// Sources that are not of type `kubernetes.io/dockerconfigjson`.
     pub(crate) unusable_sources: usize,
     /// Sources that do not exist.
     pub(crate) missing_sources: usize,
@@ -33,7 +33,7 @@ pub(crate) struct CopyCounts {
 
 type Gauges = Family<[(&'static str, &'static str); 1], Gauge>;
 
-/// The metrics of pull secrets.
+/// The metrics of copied pull secrets.
 #[derive(Debug)]
 pub(crate) struct PullSecretMetrics {
     copies: Gauges,
@@ -45,26 +45,22 @@ pub(crate) struct PullSecretMetrics {
 impl PullSecretMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let (copies, sources) = (Gauges::default(), Gauges::default());
-        registry.register(
-            "pull_secret_copies",
-            "Copies of pull secrets in namespaces, by how they stand",
-            copies.clone(),
-        );
+        registry.register("pull_secret_copies", "Copies of pull secrets in namespaces, by state", copies.clone());
         registry.register(
             "pull_secret_sources",
-            "Pull secrets that the policy copies, by whether they can be",
+            "Pull secrets that the policy copies, by state of the source",
             sources.clone(),
         );
         let writes = Counters::new([("write", WRITES), ("result", RESULTS)]);
-        let help = "Calls to the API server that make, change and take away copies of pull secrets";
+        let help = "Calls to the API server that create, update and delete copies of pull secrets";
         registry.register("pull_secret_writes", help, writes.family.clone());
         let watch_failures = Counter::default();
-        let help = "Times that namespaces or pull secrets could not be watched";
+        let help = "Failures to watch namespaces or pull secrets";
         registry.register("pull_secret_watch_failures", help, watch_failures.clone());
         Self { copies, sources, writes, watch_failures }
     }
 
-    /// Shows the counters at zero, so that the first event is seen as a rise.
+    /// Shows all counters at zero, so that Prometheus sees the first event as an increase.
     pub(crate) fn show(&self) {
         for write in WRITES {
             for result in RESULTS {
@@ -73,7 +69,7 @@ impl PullSecretMetrics {
         }
     }
 
-    /// Sets the numbers of copies and sources.
+    /// Sets the numbers of copies and sources by state.
     pub(crate) fn stand(&self, counts: &CopyCounts) {
         let set = |gauges: &Gauges, state: &'static str, count: usize| {
             gauges.get_or_create(&[("state", state)]).set(i64::try_from(count).unwrap_or(i64::MAX));
@@ -93,7 +89,7 @@ impl PullSecretMetrics {
         self.writes.increment([write, result]);
     }
 
-    /// Counts a watch that could not start or broke.
+    /// Counts a watch that could not start or that failed.
     pub(crate) fn watch_failed(&self) {
         self.watch_failures.inc();
     }

@@ -1,4 +1,4 @@
-//! The metrics of questions to registries. No label names a registry or an image, since pods choose these.
+//! Counts lookups at registries. No label names a registry or an image, since the authors of pods choose these.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use super::counters::Counters;
 const RESULTS: &[&str] = &["present", "absent", "unknown"];
 const SOURCES: &[&str] = &["cache", "registry", "none"];
 const ANSWERS: &[&str] = &["present", "absent", "refused", "limited", "outage"];
-/// The buckets for the duration of a question in seconds: a registry nearby, one far away, and one that does not
+/// The buckets for the duration of a lookup, in seconds: for a registry nearby, one far away, and one that does not
 /// answer.
 const BUCKETS: [f64; 10] = [2e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 5.0];
 
-/// The source of a review's answer.
+/// The source of the answer that a review gets about an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
     /// The answer was cached.
     Cache,
-    /// The review waited for the answer.
+    /// The review waited for the registry's answer.
     Registry,
-    /// There was no answer: the registry is left alone, or did not answer in time.
+    /// There was no answer: requests to the registry are paused, or it did not answer in time.
     None,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct RegistryMetrics {
 impl RegistryMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let lookups = Counters::new([("result", RESULTS), ("source", SOURCES)]);
-        let help = "Images that reviews asked for, by what is known of them and where from";
+        let help = "Images that reviews asked for, by result and its source";
         registry.register("registry_lookups", help, lookups.family.clone());
         let questions = Counters::new([("answer", ANSWERS)]);
         registry.register("registry_questions", "Images that registries were asked for", questions.family.clone());
@@ -47,11 +47,11 @@ impl RegistryMetrics {
         let (name, help) = ("registry_question_duration", "Time from a question to its answer, tokens included");
         registry.register_with_unit(name, help, Unit::Seconds, duration.clone());
         let open = Gauge::default();
-        registry.register("registry_breakers_open", "Registries that are left alone for now", open.clone());
+        registry.register("registry_breakers_open", "Registries to which requests are paused", open.clone());
         Self { lookups, questions, duration, open }
     }
 
-    /// Counts an image that a review asked for.
+    /// Counts an image that a review asked for, by the answer and its source.
     pub(crate) fn lookup(&self, presence: &Presence, source: Source) {
         let result = match presence {
             Presence::Present(_) => "present",
@@ -66,18 +66,18 @@ impl RegistryMetrics {
         self.lookups.increment([result, source]);
     }
 
-    /// Counts a question by its answer: `present`, `absent`, `refused`, `limited`, `outage`.
+    /// Counts a lookup by the registry's answer (`present`, `absent`, `refused`, `limited`, `outage`) and its duration.
     pub(crate) fn question(&self, answer: &str, elapsed: Duration) {
         self.questions.increment([answer]);
         self.duration.observe(elapsed.as_secs_f64());
     }
 
-    /// Counts a registry that is left alone.
+    /// Counts a registry to which requests are paused.
     pub(crate) fn opened(&self) {
         self.open.inc();
     }
 
-    /// Counts a registry that is no longer left alone.
+    /// Counts a registry to which requests are no longer paused.
     pub(crate) fn closed(&self) {
         self.open.dec();
     }

@@ -1,4 +1,4 @@
-//! Accepts TLS connections with a replaceable certificate.
+//! Accepts TLS connections, with a certificate that can be replaced.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,10 @@ use tokio_rustls::{Accept, TlsAcceptor};
 
 use super::{Certificate, Error, certificates, provider, read};
 
-/// The protocols by preference: the API server speaks HTTP/1.1 to a Service and h2 to a local URL.
+/// The protocols in order of preference: the API server uses HTTP/1.1 for a Service, and HTTP/2 for a local URL.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// The certificate in use. Handshakes read it without a lock.
+/// The certificate in use. Handshakes read it without taking a lock.
 #[derive(Debug)]
 pub struct Identity(ArcSwapOption<CertifiedKey>);
 
@@ -29,7 +29,7 @@ impl Identity {
         Self(ArcSwapOption::new(Some(certificate.chain.clone())))
     }
 
-    /// Creates an identity without a certificate: handshakes fail until [`Self::replace`].
+    /// Creates an identity without a certificate: handshakes fail until [`Self::replace`] is called.
     pub fn unknown() -> Self {
         Self(ArcSwapOption::empty())
     }
@@ -46,7 +46,7 @@ impl ResolvesServerCert for Identity {
     }
 }
 
-/// The authorities that must have signed clients' certificates, as read from a file.
+/// The certificate authorities of clients, as read from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientAuthorities {
     path: PathBuf,
@@ -54,7 +54,7 @@ pub struct ClientAuthorities {
 }
 
 impl ClientAuthorities {
-    /// Reads a PEM file.
+    /// Reads the PEM file.
     pub fn read(path: &Path) -> Result<Self, Error> {
         Ok(Self { path: path.into(), text: read(path)? })
     }
@@ -64,7 +64,7 @@ impl ClientAuthorities {
         Self::read(&self.path)
     }
 
-    /// Returns the file's path.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -79,7 +79,7 @@ impl ClientAuthorities {
     }
 }
 
-/// Accepts TLS connections. Its certificate and its client authorities can be replaced.
+/// Accepts TLS connections. Its certificate and its client authorities can be replaced at any time.
 pub struct Acceptor {
     identity: Arc<Identity>,
     config: ArcSwap<ServerConfig>,
@@ -92,7 +92,7 @@ impl fmt::Debug for Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts only clients that `authorities` vouch for, from now on. An error changes nothing.
+    /// Accepts only clients with a certificate of `authorities` from now on. After an error, the earlier ones stay.
     pub fn trust(&self, authorities: &ClientAuthorities) -> Result<(), Error> {
         self.config.store(Arc::new(config(self.identity.clone(), Some(authorities))?));
         Ok(())
@@ -103,7 +103,8 @@ impl Acceptor {
     }
 }
 
-/// Creates an acceptor of TLS 1.2 and 1.3; with `client_authorities`, accepts only clients that they vouch for.
+/// Creates an acceptor for TLS 1.2 and 1.3. With `client_authorities`, only clients with their certificates are
+/// accepted.
 pub fn acceptor(
     identity: Arc<Identity>,
     client_authorities: Option<&ClientAuthorities>,
@@ -123,7 +124,7 @@ fn config(identity: Arc<Identity>, client_authorities: Option<&ClientAuthorities
         .with_client_cert_verifier(clients)
         .with_cert_resolver(identity);
     config.alpn_protocols = PROTOCOLS.map(Vec::from).into();
-    // The API server resumes no session, so tickets would be wasted work.
+    // The API server does not resume sessions, so tickets would be wasted work.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(config)

@@ -1,4 +1,4 @@
-//! A certificate chain with its key, from two files or made for development.
+//! Loads a certificate chain with its key, or makes one for development.
 
 use std::fmt::{self, Display};
 use std::fs;
@@ -20,14 +20,14 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{Error, certificates, provider, read};
 
-/// The lifetime of a development certificate; it is made anew at each start.
+/// The lifetime of a development certificate, which each start makes again.
 const DEVELOPMENT_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-/// The name of the file of authorities beside a certificate.
+/// The name of the file of certificate authorities in the folder of the certificate.
 const AUTHORITIES: &str = "ca.crt";
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 
-/// A certificate chain with its key, expiry and authorities.
+/// A certificate chain with its key, its validity, and the authorities that clients must trust.
 #[derive(Debug)]
 pub struct Certificate {
     pub(super) chain: Arc<CertifiedKey>,
@@ -37,37 +37,37 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Reads the chain in `certificate` and the key in `key`, both PEM: see [`Pair::certificate`].
+    /// Loads the chain from `certificate` and the key from `key` (both PEM): see [`Pair::certificate`].
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, Error> {
         Pair::read(certificate, key)?.certificate()
     }
 
-    /// Makes a certificate for `names` by a new authority, in memory.
+    /// Makes a certificate for the host names `names` and a new certificate authority, in memory.
     pub fn development<'a>(names: impl IntoIterator<Item = &'a str>, now: SystemTime) -> Result<Self, Error> {
         let authority = Authority::new("quench development authority", now, DEVELOPMENT_LIFETIME)?;
         let leaf = authority.issue(names, now, DEVELOPMENT_LIFETIME)?;
         Self::issued(&leaf, authority.certificate_pem())
     }
 
-    /// Creates the certificate from a new leaf; `authorities` is the PEM that clients must trust.
+    /// Creates the certificate from a new leaf. `authorities`: the certificates that clients must trust (PEM).
     pub fn issued(leaf: &Leaf, authorities: String) -> Result<Self, Error> {
         let chain = CertifiedKey::from_der(vec![leaf.certificate_der().clone()], leaf.key_der(), &provider())?;
         let (not_before, not_after) = (leaf.not_before(), leaf.not_after());
         Ok(Self { chain: Arc::new(chain), not_before, not_after, authorities })
     }
 
-    /// Returns when the certificate expires.
+    /// Returns the time when the certificate expires.
     pub fn not_after(&self) -> SystemTime {
         self.not_after
     }
 
-    /// Returns the authorities that clients must trust, as PEM.
+    /// Returns the certificate authorities that clients must trust (PEM).
     pub fn authorities(&self) -> &str {
         &self.authorities
     }
 
-    /// Checks that the certificate may replace `old`: not if clients accept only `old` at `now`, or if neither is valid
-    /// and this one expired first.
+    /// Checks that the certificate may replace `old`. It may not if only `old` is valid at `now`, or if neither is
+    /// valid and this certificate expired before `old`.
     pub fn may_replace(&self, old: &Self, now: SystemTime) -> Result<(), Unfit> {
         if self.is_valid(now) {
             return Ok(());
@@ -86,25 +86,25 @@ impl Certificate {
         (self.not_before..=self.not_after).contains(&now)
     }
 
-    /// Reports whether the certificate is for `host`.
+    /// Reports whether the certificate is valid for the host name or IP address `host`.
     pub fn covers(&self, host: &str) -> bool {
         let (Some(leaf), Ok(name)) = (self.chain.cert.first(), ServerName::try_from(host)) else { return false };
         ParsedCertificate::try_from(leaf).is_ok_and(|leaf| verify_server_name(&leaf, &name).is_ok())
     }
 }
 
-/// The files of a certificate, as they were read.
+/// The contents of the files of a certificate, as they were read.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pair {
     certificate: PathBuf,
     key: PathBuf,
     chain: Vec<u8>,
     secret: Vec<u8>,
-    /// The file of authorities beside the certificate, if there is one, or why it cannot be read.
+    /// The content of `ca.crt` beside the certificate, or why it cannot be read; `None` if there is no such file.
     authorities: Option<Result<Vec<u8>, String>>,
 }
 
-/// Displays nothing of the contents: one of the files is the key.
+/// Prints the paths, but not the contents, which include the key.
 impl fmt::Debug for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pair").field("certificate", &self.certificate).field("key", &self.key).finish_non_exhaustive()
@@ -112,7 +112,7 @@ impl fmt::Debug for Pair {
 }
 
 impl Pair {
-    /// Reads the two files, and `ca.crt` beside the certificate.
+    /// Reads the two files, and `ca.crt` in the folder of the certificate.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, Error> {
         let authorities = match fs::read(certificate.with_file_name(AUTHORITIES)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -137,10 +137,10 @@ impl Pair {
         &self.certificate
     }
 
-    /// Parses the chain and the key, both PEM.
+    /// Parses the chain and the key.
     ///
-    /// The authorities are the file `ca.crt` beside the certificate, as `quench certs` and cert-manager write it;
-    /// without one, the chain itself, which Go's TLS accepts as well.
+    /// The authorities are the certificates in `ca.crt` beside the certificate, where `quench certs` and cert-manager
+    /// write them. Without that file they are the chain itself, which the API server's TLS (Go) accepts as well.
     pub fn certificate(&self) -> Result<Certificate, Error> {
         let (certificate, key) = (&self.certificate, &self.key);
         let chain = certificates(certificate, &self.chain)?;
@@ -162,7 +162,7 @@ impl Pair {
         Ok(Certificate { chain: Arc::new(chain), not_before, not_after, authorities })
     }
 
-    /// Returns the certificates in `ca.crt`. Some issuers leave it empty; errors in it do not prevent serving.
+    /// Returns the certificates in `ca.crt`; `None` if it is missing, empty (as some issuers leave it) or invalid.
     fn authorities(&self) -> Option<String> {
         let path = self.certificate.with_file_name(AUTHORITIES);
         let ignored = |error: &dyn Display| {
@@ -184,25 +184,25 @@ impl Pair {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unfit {
-    /// The new one has expired; the current one is valid.
+    /// The new certificate has expired, while the current one is valid.
     #[error("it expired at {}, and the one in force has not", format_rfc3339_seconds(*.0))]
     Expired(SystemTime),
-    /// The new one is not valid yet; the current one is.
+    /// The new certificate is not valid yet, while the current one is.
     #[error("it is valid only from {} on, and the one in force is valid now", format_rfc3339_seconds(*.0))]
     Early(SystemTime),
-    /// Neither is valid, and the new one expired earlier.
+    /// Neither certificate is valid, and the new one expired first.
     #[error("it expired at {}, even before the one in force", format_rfc3339_seconds(*.0))]
     Older(SystemTime),
 }
 
-/// Returns the certificates of a PEM file as text, without keys and remarks.
+/// Returns the certificates of a PEM file as text, without keys and comments.
 fn blocks(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let certificates = text.split(BEGIN).skip(1).filter_map(|block| block.split_once(END));
     certificates.flat_map(|(body, _)| [BEGIN, body, END, "\n"]).collect()
 }
 
-/// Returns the start and end of a certificate's validity.
+/// Returns the start and the end of a certificate's validity; `None` if it cannot be parsed.
 fn validity(certificate: &CertificateDer<'_>) -> Option<(SystemTime, SystemTime)> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let time = |seconds: i64| UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?));
@@ -225,7 +225,7 @@ mod tests {
         let leaf = authority.issue(["localhost"], now, DAY).unwrap();
         let directory = tempfile::tempdir().unwrap();
         let file = |name: &str| directory.path().join(name);
-        // Both in one file, and remarks: the key must not be told to the API server.
+        // The file has the key as well, and comments: the authorities must not contain the key.
         let chain = format!("# mine\n{}{}", leaf.certificate_pem(), authority.certificate_pem());
         fs::write(file("tls.pem"), format!("{}{chain}", leaf.key_pem())).unwrap();
         let load = || Certificate::load(&file("tls.pem"), &file("tls.pem")).unwrap();

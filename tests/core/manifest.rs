@@ -54,7 +54,7 @@ fn comments(text: &str) -> Vec<&str> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 500,
+        cases: ProptestConfig::default().cases.max(500),
         failure_persistence: None,
         rng_seed: RngSeed::Fixed(1),
         max_shrink_time: 10_000,

@@ -6,7 +6,6 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a panic is how a test fails")]
 
 use std::cell::Cell;
-use std::env;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -201,8 +200,8 @@ fn object() -> impl Strategy<Value = (&'static str, Value)> {
 
 /// Runs a property over the same objects each time, and asserts that enough of them were worth it.
 fn check<S: Strategy>(strategy: &S, property: impl Fn(S::Value, &Policy, &Catalog) -> Result<bool, TestCaseError>) {
-    let asked = env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    let cases = asked.unwrap_or(2000);
+    // The default is `PROPTEST_CASES`, if it is set: `tests/run long`.
+    let cases = Config::default().cases.max(2000);
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let (policy, catalog, worthwhile) = (Policy::default(), Catalog::embedded(), Cell::new(0));

@@ -11,14 +11,14 @@ use tempfile::NamedTempFile;
 
 const MODE: u32 = 0o644;
 
-/// Reads a file and checks that it is a catalog.
+/// Reads a file and checks that it is a valid catalog.
 pub(super) fn read(file: &Path) -> Result<String> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read the catalog {}", file.display()))?;
     Catalog::parse(&text).with_context(|| format!("{} is not a catalog", file.display()))?;
     Ok(text)
 }
 
-/// Writes the file atomically.
+/// Writes the file atomically, through a temporary file in the same folder.
 pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     let failed = || format!("cannot write {}", path.display());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

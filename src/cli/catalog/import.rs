@@ -1,4 +1,4 @@
-//! `quench catalog import`: makes a catalog file from a checkout of the public catalog.
+//! Implements `quench catalog import`: makes a catalog file from a checkout of the public catalog.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,35 +11,35 @@ use quench_core::snapshot::{Definition, Snapshot, Written};
 use super::{count, file, names};
 use crate::cli::rewrite::input::{Source, sources};
 
-/// The folder of a checkout with the definitions of images.
+/// The folder in the checkout that has the definitions of images.
 const IMAGES: &str = "image";
 
 /// Make a catalog file from a checkout of the public catalog (github.com/docker-hardened-images/catalog)
 ///
-/// Definitions say which tags there are, and what the images are like. What they do not say is carried over from an earlier catalog:
-/// upstream repositories, facts about starts, and versions that were declared once. docs/catalog.md says what comes from where.
+/// The definitions give tags and facts of images. Everything else is copied from an earlier catalog: upstream
+/// repositories, facts about starts, and past versions. docs/catalog.md lists the source of each fact.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A definition that cannot be read is named with file, line and column, and left out.
-Exit codes: 0 done; 1 done, but definitions were left out; 2 usage or IO error, or no definition could be read: nothing is written.
+A definition that cannot be read is reported with file, line and column, and left out.
+Exit codes: 0 success; 1 the file was written, but definitions were left out; 2 usage or IO error, or no readable definition: no file is written.
 
 Examples:
   git clone --depth 1 https://github.com/docker-hardened-images/catalog
   quench catalog import catalog --out catalog.json
   quench explain --catalog catalog.json nginx:1.31")]
 pub(in crate::cli) struct Import {
-    /// The folder of the checkout: the one that has `image` in it
+    /// Folder of the checkout, which has the subfolder `image`
     #[arg(value_name = "CHECKOUT")]
     checkout: PathBuf,
-    /// The file to write; one that exists is replaced
+    /// File to write; an existing file is replaced
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// The earlier catalog file; without it, the embedded one
+    /// Earlier catalog file to copy facts from. Default: the catalog that is built into quench
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
 }
 
-/// The definitions that were read.
+/// The definitions that were read, and the numbers of definitions taken and left out.
 #[derive(Debug, Default)]
 struct Found {
     snapshot: Snapshot,
@@ -65,7 +65,7 @@ impl Import {
         Ok(ExitCode::from(u8::from(found.left_out > 0)))
     }
 
-    /// Reads every definition, in the order of paths.
+    /// Reads all definitions, in the order of their paths.
     fn read(&self) -> Result<Found> {
         let images = self.checkout.join(IMAGES);
         if !images.is_dir() {
@@ -96,7 +96,7 @@ impl Import {
             eprintln!("left out as unreadable: {left_out}; the file lacks their tags");
         }
         if found.not_public > 0 {
-            eprintln!("left out, for an entitlement is needed: {}", count(found.not_public, "definition"));
+            eprintln!("left out because they need an entitlement: {}", count(found.not_public, "definition"));
         }
         if !unmapped.is_empty() {
             let images = count(unmapped.len(), "image");
@@ -106,7 +106,7 @@ impl Import {
             eprintln!("in the earlier catalog only: {}: {}", count(gone.len(), "image"), names(gone));
         }
         for (image, problem) in start_problems {
-            eprintln!("image `{image}`: its facts about the start: {problem}");
+            eprintln!("image `{image}`: facts about its start: {problem}");
         }
     }
 }
@@ -114,7 +114,7 @@ impl Import {
 impl Found {
     fn take(&mut self, source: &Source, checkout: &Path) -> Result<()> {
         let path = source.file().unwrap_or(checkout);
-        // The name does not depend on where the checkout is.
+        // The path inside the checkout, so that the name does not depend on the place of the checkout.
         let name = path.strip_prefix(checkout).unwrap_or(path).display().to_string();
         let text = String::from_utf8(source.read()?).map_err(|error| {
             let line =
@@ -135,8 +135,8 @@ impl Found {
     }
 }
 
-/// Returns the commit of the checkout, if its files state one. git is not run: a checkout's configuration could make it
-/// run other programs.
+/// Returns the commit of the checkout, if its files state one. It does not run git, because the configuration of a
+/// checkout can make git run other programs.
 fn commit(checkout: &Path) -> Option<String> {
     let git = checkout.join(".git");
     let read = |file: &str| fs::read_to_string(git.join(file)).ok();

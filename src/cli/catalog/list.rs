@@ -1,4 +1,4 @@
-//! `quench catalog list`: prints one line per image.
+//! Implements `quench catalog list`: prints one line per image.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -12,14 +12,14 @@ use crate::live;
 
 /// List the hardened images: name, newest version, operating systems and flavors, upstream repository
 ///
-/// Images that exist as development builds only are marked so: nothing is ever rewritten to them.
+/// Images that have only development builds are marked; quench never rewrites to them.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct List {
     #[command(flatten)]
     shown: Shown,
 }
 
-/// The stable JSON form, one line an image: fields may be added.
+/// The stable JSON form, one line per image. Fields may be added, but not renamed or removed.
 #[derive(Debug, Serialize)]
 struct Line<'c> {
     name: &'c str,
@@ -60,7 +60,7 @@ impl List {
     }
 }
 
-/// Writes columns as wide as their longest usual cell; a few versions are commit ids and overflow.
+/// Writes columns that are as wide as their longest usual cell; a few versions are commit ids and exceed it.
 fn write_text(out: &mut dyn Write, catalog: &Catalog) -> io::Result<()> {
     let rows: Vec<[String; 4]> = catalog
         .images()

@@ -1,4 +1,4 @@
-//! `quench catalog refresh`: updates a catalog file by the tags that a registry lists.
+//! Implements `quench catalog refresh`: updates a catalog file from the tags that a registry lists.
 
 mod requests;
 mod state_file;
@@ -27,32 +27,32 @@ use crate::registry::{Options, Trust};
 /// The timeout of one page of tags; longer than a review's, since no pod waits.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Make a fresh catalog file of the tags that a registry lists for the images of the catalog
+/// Update a catalog file from the tags that a registry lists for its images
 ///
-/// The policy says where hardened images are: `hardened.repository`. New patch releases are declared, with the facts of their line; tags
-/// that are gone are not declared any more. docs/catalog.md says what a tag list cannot say.
+/// The policy's `hardened.repository` names the registry. New patch releases are added with the facts of their minor
+/// version, and tags that no longer exist are removed. docs/catalog.md lists the facts that tags cannot tell.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-What is learned is kept in FILE.partial: the same command goes on where the last one stopped.
-Exit codes: 0 done; 2 usage or IO error, or images could not be asked for: nothing is written.
+Answers are stored in FILE.partial. Run the same command again to continue after an interruption.
+Exit codes: 0 success; 2 usage or IO error, or images without an answer: no file is written.
 
 Examples:
   quench catalog refresh --registry-auth ~/.docker/config.json --out catalog.json
   quench catalog refresh --policy policy.yaml --catalog catalog.json --out catalog.json nginx redis
   quench explain --catalog catalog.json nginx:1.31.5")]
 pub(in crate::cli) struct Refresh {
-    /// The images to ask for, by their names in the catalog; without one, all. The others stay as they are
+    /// Names of the images to update, as in the catalog. Default: all. Other images stay unchanged
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// The file to write; one that exists is replaced
+    /// File to write; an existing file is replaced
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
     rules: RuleFiles,
-    /// Write the file although images could not be asked for: they stay as they are
+    /// Write the file even if images have no answer; these images stay unchanged
     #[arg(long)]
     keep_unanswered: bool,
-    /// How often an image is asked for while its registry does not answer, or wants to be asked less
+    /// Number of tries per image while its registry does not answer or asks for a pause
     #[arg(long, value_name = "NUMBER", default_value = "8", value_parser = clap::value_parser!(u32).range(1..=100))]
     tries: u32,
     #[command(flatten, next_help_heading = "Registries")]
@@ -92,7 +92,7 @@ impl Refresh {
         let mut signals = Signals::new()?;
         let unanswered = select! {
             unanswered = asking.ask(&missing, &mut partial) => unanswered,
-            // Cancel-safe, both: a dropped question has stored nothing.
+            // Both are cancel-safe: a dropped request has stored nothing.
             signal = signals.next() => Ok(Unanswered::interrupted(signal)),
         };
         bar.finish_and_clear();
@@ -103,10 +103,10 @@ impl Refresh {
         self.check(&unanswered, answers.len(), names.len())?;
         let refreshed = refresh(&text, &answers, &repository, &today())?;
         if refreshed.absent.len() == answers.len() {
-            // Answers about a wrong repository are worthless.
+            // Answers about a repository that does not exist are useless for the next run.
             partial.remove()?;
             bail!(
-                "none of {} is there as {repository}; is that what `hardened.repository` of the policy should be? {} is not written",
+                "none of {} exists as {repository}: check `hardened.repository` of the policy; {} is not written",
                 count(names.len(), "image"),
                 self.out.display()
             );
@@ -116,7 +116,7 @@ impl Refresh {
         partial.remove()
     }
 
-    /// Returns the named images, which must be in the catalog; without names, every image that has an upstream.
+    /// Returns the images to ask for: those named, which must be in the catalog, or all with a runtime build.
     fn asked(&self, catalog: &Catalog) -> Result<Vec<Box<str>>> {
         if self.names.is_empty() {
             return Ok(catalog.images().filter(|image| image.has_runtime()).map(|image| image.name().into()).collect());
@@ -132,7 +132,7 @@ impl Refresh {
         Ok(names)
     }
 
-    /// Checks that enough is known to write the file.
+    /// Checks that there are enough answers to write the file.
     fn check(&self, unanswered: &Unanswered, known: usize, asked: usize) -> Result<()> {
         let is_whole = unanswered.reason().is_none();
         let may_lack = self.keep_unanswered && !unanswered.is_interrupted && known > 0;
@@ -144,7 +144,7 @@ impl Refresh {
             };
             let out = self.out.display();
             bail!(
-                "{reason}{refused}; {known} of {} answered, {out} is not written; the same command goes on from here",
+                "{reason}{refused}; {known} of {} answered; {out} is not written; run the same command again to continue",
                 count(asked, "image")
             );
         }
@@ -161,13 +161,13 @@ impl Refresh {
             count(answered, "image")
         );
         if !absent.is_empty() {
-            eprintln!("not there, so left out: {}: {}", count(absent.len(), "image"), names(absent));
+            eprintln!("not in the registry, so left out: {}: {}", count(absent.len(), "image"), names(absent));
         }
         if let Some(reason) = unanswered.reason() {
-            eprintln!("not answered, so as before: {}: {reason}", count(asked - answered, "image"));
+            eprintln!("not answered, so unchanged: {}: {reason}", count(asked - answered, "image"));
         }
         eprintln!(
-            "left out: {} of which the catalog knows no build, {} of development builds, {} of signatures",
+            "left out: {} of builds that the catalog does not know, {} of development builds, {} of signatures",
             count(*unknown, "tag"),
             development,
             signatures
@@ -175,7 +175,7 @@ impl Refresh {
     }
 }
 
-/// Returns the trust for this command: the registry of hardened images only.
+/// Returns the hosts that this command may contact: the registry of hardened images, and no mirrors.
 fn trust(policy: &Policy) -> Trust {
     Trust { contacted: vec![policy.repository.registry().to_owned()], ..Trust::of(policy) }
 }
@@ -192,12 +192,14 @@ fn say(earlier: Earlier, partial: &Partial) {
     let path = partial.path().display();
     match earlier {
         Earlier::Nothing => {}
-        Earlier::Taken => eprintln!("going on by {path}: {} answered before", count(partial.answers().len(), "image")),
-        Earlier::Dropped => eprintln!("starting again: {path} is of another catalog or repository, or too old"),
+        Earlier::Taken => {
+            eprintln!("continuing from {path}: {} already answered", count(partial.answers().len(), "image"))
+        }
+        Earlier::Dropped => eprintln!("starting again: {path} is for another catalog or repository, or too old"),
     }
 }
 
-/// Returns the current day in UTC.
+/// Returns the current date in UTC, as `YYYY-MM-DD`.
 fn today() -> String {
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     now.split_once('T').map_or_else(|| now.clone(), |(day, _)| day.to_owned())

@@ -1,4 +1,4 @@
-//! `quench catalog show`: prints all facts of one image.
+//! Implements `quench catalog show`: prints all facts of one image.
 
 mod start;
 
@@ -14,37 +14,37 @@ use serde::Serialize;
 use super::{Shown, distinct, or_none};
 use crate::live;
 
-/// The longest name that a message repeats.
+/// The longest name that a message repeats, in characters.
 const MAX_SHOWN: usize = 100;
-/// The most similar names in a message.
+/// The number of similar names that a message proposes.
 const MOST_NEAREST: usize = 3;
-/// The similarity, from 0 to 1, from which a name counts as a slip.
+/// The similarity (Jaro-Winkler, 0 to 1) from which a name is proposed as a correction.
 const ALIKE: f64 = 0.75;
 
-/// Show one hardened image: upstream repositories, builds and their tags, and what it is like to run
+/// Show one hardened image: upstream repositories, builds with their tags, and facts such as user, ports and shell
 ///
-/// Text gives the numbers of programs and packages, JSON all of them. A name that the catalog does not have is an error, with the
-/// nearest names.
+/// Text output has the numbers of programs and packages, JSON output has their names. A name that is not in the catalog
+/// is an error, and similar names are proposed.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Show {
-    /// The name in the hardened registry, such as `nginx`
+    /// Name of the image in the hardened registry, such as `nginx`
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]
     shown: Shown,
 }
 
-/// The stable JSON form; fields may be added.
+/// The stable JSON form of an image. Fields may be added, but not renamed or removed.
 #[derive(Debug, Serialize)]
 struct Shape<'c> {
     name: &'c str,
     version: &'c str,
-    /// The reason why versions differ from upstream's; null if they line up.
+    /// The reason why versions differ from those of upstream; null if they are the same.
     scheme: Option<&'c str>,
     upstreams: Vec<Source<'c>>,
     builds: Vec<Build<'c>>,
     past_versions: Vec<&'c str>,
-    /// Null where nothing is known of upstream's start.
+    /// The facts about the start of the upstream image; null if unknown.
     start: Option<&'c Start>,
     repository: Option<&'c str>,
     vendor: Option<&'c Vendor>,
@@ -59,7 +59,7 @@ struct Source<'c> {
     note: Option<&'c str>,
 }
 
-/// The tags of one build.
+/// One build with its tags and facts.
 #[derive(Debug, Serialize)]
 struct Build<'c> {
     version: &'c str,
@@ -74,7 +74,7 @@ struct Build<'c> {
     ports: Vec<String>,
     shell: &'c [Box<str>],
     platforms: &'c [Box<str>],
-    /// The programs; null if the contents are unknown.
+    /// The names of programs; null if the contents of the image are unknown.
     programs: Option<&'c [Box<str>]>,
     packages: Option<&'c [Box<str>]>,
 }
@@ -88,12 +88,12 @@ impl Show {
     }
 }
 
-/// Returns the message for an unknown name, with similar names.
+/// Returns the error message for a name that is not in the catalog, with similar names.
 pub(super) fn unknown(name: &str, catalog: &Catalog) -> String {
     let known = catalog.images().map(Image::name);
     let alike = |known: &&str| {
         let (long, short) = if known.len() > name.len() { (*known, name) } else { (name, *known) };
-        // A part of a name is not a slip, but may be what somebody remembers.
+        // A part of a name is proposed too, since users may remember only a part.
         if short.len() > 2 && long.contains(short) { 1.0 } else { strsim::jaro_winkler(name, known) }
     };
     let mut nearest: Vec<(f64, &str)> =

@@ -12,42 +12,42 @@ use quench_core::rewrite::inventory::Surroundings;
 use quench_core::rewrite::{RewriteError, Rewriter, RewrittenObject};
 use tempfile::NamedTempFile;
 
-/// A document that cannot be handled; it passes unchanged.
+/// A document that cannot be handled; it stays unchanged.
 #[derive(Debug)]
 pub(super) struct Broken {
     pub(super) problem: String,
 }
 
-/// The result for a file.
+/// The result for one file.
 #[derive(Debug)]
 pub(super) struct RewrittenFile {
-    /// The new text; `None` if it does not change.
+    /// The new text; `None` if the file does not change.
     pub(super) text: Option<String>,
     pub(super) objects: Vec<RewrittenObject>,
     pub(super) broken: Vec<Broken>,
 }
 
-/// Adds the facts that a file states about the workloads of all files.
+/// Adds the facts of a file (such as its ServiceAccounts) that matter for workloads in other files.
 pub(super) fn learn(bytes: &[u8], namespace: &str, surroundings: &mut Surroundings) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     for document in documents(text) {
-        // Errors are reported when the file is rewritten.
+        // The rewrite of the file reports errors.
         if let Ok(Some(parsed)) = document.parse() {
             surroundings.learn(parsed.json(), namespace);
         }
     }
 }
 
-/// Returns the questions to registries before a file is rewritten.
+/// Returns the images in a file that registries must be asked about before the file is rewritten.
 pub(super) fn candidates(bytes: &[u8], rewriter: &Rewriter<'_>) -> Vec<Inquiry> {
-    // Errors are reported when the file is rewritten.
+    // The rewrite of the file reports errors.
     let Ok(text) = std::str::from_utf8(bytes) else { return Vec::new() };
     let documents = documents(text);
     let parsed = documents.iter().filter_map(|document| document.parse().ok()?);
     parsed.flat_map(|parsed| rewriter.candidates(&parsed).unwrap_or_default()).collect()
 }
 
-/// Rewrites the documents of a file. A broken document passes unchanged, the others are handled.
+/// Rewrites the documents of a file. A broken document stays unchanged; the others are rewritten.
 pub(super) fn rewrite(bytes: &[u8], rewriter: &Rewriter<'_>) -> RewrittenFile {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -87,9 +87,9 @@ fn rewrite_document(
     Ok(rewritten.text)
 }
 
-/// Replaces a file atomically. A symbolic link stays one, and the permissions stay.
+/// Replaces a file atomically. Its permissions stay, and a symbolic link still leads to the new file.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = || format!("cannot write {}; it is as it was", path.display());
+    let failed = || format!("cannot write {}; the file is unchanged", path.display());
     let target = fs::canonicalize(path).with_context(failed)?;
     let folder = target.parent().unwrap_or(Path::new("."));
     let mut new = NamedTempFile::new_in(folder).with_context(failed)?;

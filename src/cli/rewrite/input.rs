@@ -1,4 +1,4 @@
-//! Finds and reads the input files.
+//! Finds and reads the input files of a command.
 
 use std::fs;
 use std::io::{self, Read};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// The extensions of manifests in folders.
+/// The extensions of manifest files in folders.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
 /// The source of manifests.
@@ -17,7 +17,7 @@ pub(in crate::cli) enum Source {
 }
 
 impl Source {
-    /// Returns the source's name in messages.
+    /// Returns the name of the source for messages.
     pub(in crate::cli) fn name(&self) -> String {
         match self {
             Self::Stdin => "stdin".to_owned(),
@@ -25,7 +25,7 @@ impl Source {
         }
     }
 
-    /// Returns the file; `None` for the standard input.
+    /// Returns the path of the file; `None` for the standard input.
     pub(in crate::cli) fn file(&self) -> Option<&Path> {
         match self {
             Self::Stdin => None,
@@ -43,8 +43,8 @@ impl Source {
     }
 }
 
-/// Returns the sources that the arguments name: files, `-`, and every manifest below folders, in the order of names.
-/// Without arguments, the standard input.
+/// Returns the sources that the arguments name: files, `-`, and every manifest below folders, ordered by name. Without
+/// arguments it is the standard input.
 pub(in crate::cli) fn sources(arguments: &[PathBuf]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for argument in arguments {

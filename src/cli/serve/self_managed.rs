@@ -1,4 +1,4 @@
-//! The flags of self-managed certificates.
+//! Defines the flags of self-managed certificates.
 
 use std::time::Duration;
 
@@ -11,24 +11,24 @@ use crate::cluster::authority::{MIN_AUTHORITY_LIFETIME, MIN_LEAF_LIFETIME, Setti
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Self-managed certificates")]
 pub(super) struct SelfManaged {
-    /// Make and renew certificates, and keep the webhook configuration's caBundle right
+    /// Create and renew the certificates, and keep `caBundle` of the webhook configuration current
     ///
-    /// All replicas share one authority in a Secret; docs/certificates.md has the rights that this needs.
+    /// All replicas share one certificate authority in a Secret. docs/certificates.md lists the RBAC rules for this.
     #[arg(id = "self_managed", long = "self-managed", conflicts_with_all = ["tls_cert", "register", "print_webhook_config"])]
     is_on: bool,
-    /// The Secret of the authority, in the own namespace
+    /// Name of the Secret of the certificate authority, in quench's own namespace
     #[arg(long, value_name = "NAME", default_value = "quench-ca", value_parser = dns_subdomain, requires = "self_managed")]
     authority_secret: String,
-    /// The Service that the API server calls, in the own namespace
+    /// Name of the Service that the API server calls, in quench's own namespace
     #[arg(long, value_name = "NAME", default_value = "quench", value_parser = dns_label, requires = "self_managed")]
     service: String,
-    /// The `MutatingWebhookConfiguration` whose entries lead to this server
+    /// Name of the MutatingWebhookConfiguration whose webhooks call this server
     #[arg(long, value_name = "NAME", default_value = "quench", value_parser = dns_subdomain, requires = "self_managed")]
     webhook_configuration: String,
-    /// How long an authority lasts; its successor comes after two thirds of that
+    /// Lifetime of a certificate authority; its successor is made after two thirds of it
     #[arg(long, value_name = "DURATION", default_value = "365d", value_parser = lifetime, requires = "self_managed")]
     authority_lifetime: Duration,
-    /// How long a certificate lasts; it is renewed after two thirds of that
+    /// Lifetime of a serving certificate; it is renewed after two thirds of it
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = lifetime, requires = "self_managed")]
     leaf_lifetime: Duration,
 }
@@ -44,7 +44,7 @@ impl SelfManaged {
             return Ok(None);
         }
         let Some(namespace) = namespace else {
-            bail!("--self-managed keeps a Secret: name its namespace by --own-namespace NAMESPACE");
+            bail!("--self-managed stores a Secret: set its namespace with --own-namespace NAMESPACE");
         };
         let (authority_lifetime, leaf_lifetime) = (self.authority_lifetime, self.leaf_lifetime);
         let shortest = |flag: &str, lifetime: Duration, least: Duration| {
@@ -71,7 +71,7 @@ impl SelfManaged {
     }
 }
 
-/// 100 years: no date format overflows.
+/// The longest lifetime: 100 years, so that no date format overflows.
 const MAX_LIFETIME: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
 
 fn lifetime(text: &str) -> Result<Duration, String> {
@@ -79,7 +79,7 @@ fn lifetime(text: &str) -> Result<Duration, String> {
     if lifetime > MAX_LIFETIME { Err("it must be at most 36500d".to_owned()) } else { Ok(lifetime) }
 }
 
-/// Checks a DNS subdomain name (RFC 1123), as names of most objects are.
+/// Checks that a name is a DNS subdomain (RFC 1123), as the names of most Kubernetes objects must be.
 fn dns_subdomain(name: &str) -> Result<String, String> {
     if name.len() > 253 {
         return Err("it must be at most 253 letters long".to_owned());

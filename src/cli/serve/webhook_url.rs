@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use axum::http::Uri;
 
-/// The URL that the API server calls: `https`, a host and the beginning of a path.
+/// The URL that the API server calls: `https`, a host and a path prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WebhookUrl {
     pub(super) text: String,
@@ -23,7 +23,7 @@ impl WebhookUrl {
 impl FromStr for WebhookUrl {
     type Err = &'static str;
 
-    /// Reads the URL. The API server refuses URLs with user, query or fragment.
+    /// Parses the URL. The API server rejects webhook URLs with a user, query or fragment.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let uri: Uri = text.parse().map_err(|_| "not a url")?;
         if uri.scheme_str() != Some("https") {

@@ -1,4 +1,4 @@
-//! Reads and writes the Secret: the current authority, its successor, and the bundle of all trusted authorities.
+//! Reads and writes the Secret of the certificate authority: the current authority, its successor, and the bundle.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,31 +8,31 @@ use k8s_openapi::ByteString;
 use quench_certs::{Authority, Bundle, Error};
 use serde_json::{Value, json};
 
-/// The key of the current authority's certificate.
+/// The data key with the current authority's certificate.
 const CERTIFICATE: &str = "tls.crt";
 const KEY: &str = "tls.key";
-/// The key of the bundle.
+/// The data key with the bundle of all trusted authorities.
 const BUNDLE: &str = "ca.crt";
-/// The key of the successor's certificate, if there is one.
+/// The data key with the successor's certificate, if there is a successor.
 const NEXT_CERTIFICATE: &str = "next.crt";
 const NEXT_KEY: &str = "next.key";
 
-/// The valid contents of the Secret.
+/// The contents of a valid Secret.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     /// The authority that signs the certificates of all replicas.
     pub(super) current: Arc<Authority>,
-    /// The authority that signs next, once all clients trust it.
+    /// The successor, which signs once all clients trust it.
     pub(super) next: Option<Arc<Authority>>,
     pub(super) bundle: Bundle,
 }
 
-/// The Secret as it was found.
+/// The Secret as it was read.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// The Secret does not exist, or has nothing of ours.
+    /// The Secret does not exist, or has no data of quench.
     Nothing,
-    /// The Secret has no usable authority, but maybe a bundle.
+    /// The Secret has no usable authority; `bundle` has the certificates that can be read.
     Garbage {
         reason: String,
         bundle: Bundle,
@@ -52,7 +52,7 @@ impl Found {
         match authority(CERTIFICATE, KEY) {
             Ok(current) => Self::Kept(Kept { current, next: authority(NEXT_CERTIFICATE, NEXT_KEY).ok(), bundle }),
             Err(error) => {
-                // A certificate without its key signs nothing more, but may have signed certificates in use.
+                // An authority without a key signs no more certificates, but may have signed some that are in use.
                 let readable = Bundle::read(text(CERTIFICATE).as_bytes()).into_iter().chain(bundle).collect();
                 Self::Garbage { reason: reason(&error), bundle: readable }
             }
@@ -66,7 +66,7 @@ fn reason(error: &Error) -> String {
 }
 
 impl Kept {
-    /// Returns the merge patch of the Secret's `data`.
+    /// Returns the contents as a merge patch of the Secret's `data`.
     pub(super) fn data(&self) -> Value {
         let bytes = |text: String| json!(ByteString(text.into_bytes()));
         let next = self.next.as_ref();
@@ -79,7 +79,7 @@ impl Kept {
         })
     }
 
-    /// Reports whether both have the same contents, however written.
+    /// Reports whether both have the same authorities, whatever the PEM text and the order of the bundle.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let next = |kept: &Self| kept.next.as_ref().map(|next| next.trusted().clone());
         self.current.trusted() == other.current.trusted()
@@ -104,7 +104,7 @@ mod tests {
         bundle.iter().map(Trusted::name).collect()
     }
 
-    /// As the API server has it after the patch.
+    /// Returns the Secret's data after the patch.
     fn patched(kept: &Kept) -> BTreeMap<String, ByteString> {
         let values = kept.data().as_object().unwrap().clone();
         let values = values.into_iter().filter(|(_, value)| !value.is_null());
@@ -165,7 +165,7 @@ mod tests {
         }
         assert!(matches!(with(&[("tls.crt", ""), ("tls.key", ""), ("ca.crt", "")]), Found::Nothing));
         assert!(matches!(Found::read(&BTreeMap::new()), Found::Nothing));
-        // A successor that cannot be used is none, and a bundle can be made again.
+        // An unusable successor counts as none, and the bundle is made again.
         let Found::Kept(kept) = with(&[("next.key", "garbage"), ("ca.crt", "garbage")]) else { panic!("not kept") };
         assert!(kept.next.is_none() && names(&kept.bundle).is_empty());
     }

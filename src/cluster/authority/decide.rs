@@ -1,4 +1,4 @@
-//! Decides what the Secret should hold and which certificate a replica should show. No IO.
+//! Decides what the Secret should contain, and when a replica needs a new certificate. It does no IO.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -7,32 +7,32 @@ use quench_certs::{Authority, Bundle, Error, Trusted};
 
 use super::ca_secret::{Found, Kept};
 
-/// The name of authorities that quench makes.
+/// The common name of the authorities that quench makes.
 pub(super) const NAME: &str = "quench certificate authority";
 
 /// The decision about the authorities in the Secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Keep them.
+    /// Keep the authorities.
     Keep,
-    /// Make a successor, and publish it before it signs anything.
+    /// Make a successor, and publish it before it signs a certificate.
     Prepare,
-    /// Let the successor sign.
+    /// Make the successor the current authority.
     Promote,
-    /// Restore the authorities that this replica remembers.
+    /// Write back the authorities that this replica remembers.
     Restore,
-    /// Make a new authority that signs at once: no usable one is left.
+    /// Make a new authority that signs at once, because no usable one is left.
     Replace,
 }
 
-/// Reports whether two thirds of a lifetime are over.
+/// Reports whether two thirds of a lifetime have passed.
 fn is_due(made: SystemTime, not_after: SystemTime, now: SystemTime) -> bool {
     let life = not_after.duration_since(made).unwrap_or_default();
     now >= made + life * 2 / 3
 }
 
-/// Decides about the Secret that was `found`. `remembered`: its contents when it was last valid. `is_spread`: whether
-/// all clients trust an authority.
+/// Decides about the Secret that was `found`. `remembered`: its contents when they were last valid. `is_spread`:
+/// whether all API servers trust an authority.
 pub(super) fn verdict(
     found: &Found,
     remembered: Option<&Kept>,
@@ -53,8 +53,8 @@ pub(super) fn verdict(
     }
 }
 
-/// Returns the contents that the Secret should have, making authorities if needed. `trusted`: further authorities that
-/// signed certificates in use.
+/// Returns the contents that the Secret should have; makes an authority if the verdict needs one. `trusted`: further
+/// authorities that signed certificates in use.
 pub(super) fn wanted(
     verdict: Verdict,
     found: &Found,
@@ -84,15 +84,15 @@ pub(super) fn wanted(
     let lost = matches!(verdict, Verdict::Restore | Verdict::Replace);
     let of_memory = remembered.filter(|_| lost).map(of_kept).unwrap_or_default();
     let first = [Some(&current), next.as_ref()].into_iter().flatten().map(|authority| authority.trusted().clone());
-    // Expired authorities are dropped; others may have signed certificates of other replicas. The order stays, so that
-    // no entry is written for the order alone.
+    // Expired authorities are dropped; others may have signed certificates of other replicas. The order is kept, so
+    // that no webhook entry is written only for another order.
     let all = of_found.into_iter().chain(of_memory).chain(trusted).chain(first);
     let bundle = all.filter(|authority| authority.is_valid(now));
     let bundle = bundle.collect();
     Ok(Kept { current, next, bundle })
 }
 
-/// The certificate that a replica shows.
+/// The certificate that a replica shows in handshakes.
 #[derive(Debug, Clone)]
 pub(super) struct Shown {
     pub(super) issuer: Trusted,
@@ -107,7 +107,7 @@ impl Shown {
     }
 }
 
-/// Reports whether a replica should show a new certificate of `authority`. `is_spread`: whether all clients trust it.
+/// Reports whether a replica needs a new certificate of `authority`. `is_spread`: whether all API servers trust it.
 pub(super) fn is_to_be_replaced(shown: Option<&Shown>, authority: &Trusted, is_spread: bool, now: SystemTime) -> bool {
     if !authority.is_valid(now) {
         return false;
@@ -119,7 +119,7 @@ pub(super) fn is_to_be_replaced(shown: Option<&Shown>, authority: &Trusted, is_s
     if shown.issuer != *authority {
         return is_spread;
     }
-    // A certificate that ends with its authority cannot be outlived by another one.
+    // A certificate that expires with its authority cannot be replaced by one that lasts longer.
     is_due(shown.made, shown.not_after, now) && shown.not_after < authority.not_after()
 }
 

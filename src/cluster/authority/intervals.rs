@@ -1,30 +1,30 @@
-//! Derives polling intervals and waiting times from the lifetimes.
+//! Derives polling intervals and waiting times from the lifetimes of certificates.
 
 use std::time::Duration;
 
-/// The shortest and longest polling interval: damage to the objects is repaired within it.
+/// The shortest and the longest polling interval. Damage to the objects is repaired within one interval.
 const POLL: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
-/// The first and longest pause after failures.
+/// The first and the longest pause after failures.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-/// The pause until quench is ready.
+/// The longest polling interval while quench is not ready.
 const SOON: Duration = Duration::from_millis(250);
 /// How long to wait after writing `caBundle` until API servers use it (usually < 1 s).
 const SETTLED: Duration = Duration::from_secs(2);
-/// How long to wait before a new authority signs, where waiting costs nothing: also for a slow API server.
+/// How long to wait before a new authority signs, if the old one is still valid; enough for a slow API server.
 const PROPAGATION: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pace {
     poll: Duration,
-    /// How long all entries must have named the authority before quench is ready.
+    /// How long all webhook entries must have had the authority before quench is ready.
     pub(super) settled: Duration,
-    /// How long all entries must have named a new authority before it signs.
+    /// How long all webhook entries must have had a new authority before it signs.
     pub(super) propagation: Duration,
 }
 
 impl Pace {
-    /// Derives the intervals: between two thirds of an authority's life and its end, a successor is made, published,
-    /// awaited, and signs.
+    /// Derives the intervals, so that the last third of an authority's lifetime suffices to make its successor, to
+    /// publish it, and to wait until API servers trust it.
     pub(super) fn new(authority: Duration, leaf: Duration) -> Self {
         Self {
             poll: (authority / 20).min(leaf / 6).clamp(POLL.0, POLL.1),
@@ -33,7 +33,7 @@ impl Pace {
         }
     }
 
-    /// Returns the pause until the next look.
+    /// Returns the pause until the next round.
     pub(super) fn pause(&self, failures: u32, is_ready: bool) -> Duration {
         match failures {
             0 if is_ready => self.poll,
@@ -57,7 +57,8 @@ mod tests {
             [(365 * day, 30 * day), (day, day / 2), (day / 24, day / 1440), (day / 1440, day / 8640)]
         {
             let pace = Pace::new(authority, leaf);
-            // Found due, told, waited for, put in force, seen by the others: each look may be a poll late.
+            // The successor is due, written, awaited, promoted, and read by other replicas; each step may be one poll
+            // late.
             assert!(pace.propagation + 3 * pace.poll < authority / 3, "{pace:?}");
             assert!(pace.settled <= pace.propagation && 2 * pace.poll <= leaf / 3, "{pace:?}");
         }

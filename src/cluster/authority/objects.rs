@@ -1,4 +1,4 @@
-//! Makes all calls for self-managed certificates: about the Secret and the webhook configuration.
+//! Calls the API server for self-managed certificates: reads and writes the Secret and the webhook configuration.
 
 use std::sync::Arc;
 
@@ -22,10 +22,10 @@ use super::trust_history::Entry;
 use crate::cluster::call::{CallError, within_deadline};
 use crate::telemetry::Metrics;
 
-/// The field manager.
+/// The field manager of both objects.
 const MANAGER: &str = "quench";
 
-/// Creates a client that tells `clock` the date of every answer.
+/// Creates a client that passes the date of every answer to `clock`.
 fn client(config: Config, clock: Arc<Clock>) -> kube::Result<Client> {
     let note = move |answer: Response<_>| {
         let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
@@ -37,23 +37,23 @@ fn client(config: Config, clock: Arc<Clock>) -> kube::Result<Client> {
     Ok(ClientBuilder::try_from(config)?.with_layer(&MapResponseLayer::new(note)).build())
 }
 
-/// The reason why the certificates are not in order.
+/// The reason why a round failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
-    /// Another writer was faster; look again.
-    #[error("{object} was changed by somebody else at the same time")]
+    /// Another writer was faster; read the objects again.
+    #[error("{object} was changed by another client at the same time")]
     Lost { object: String },
     #[error("the right to `{}` is missing for {object}: grant it as in docs/certificates.md: {source}", .call.verb())]
     Forbidden { call: Call, object: String, source: CallError },
-    #[error("{object} does not exist: install it, or name the right one by --webhook-configuration")]
+    #[error("{object} does not exist: install it, or set the right name with --webhook-configuration")]
     NoWebhooks { object: String },
     #[error("cannot {} {object}: {source}", .call.verb())]
     Failed { call: Call, object: String, source: CallError },
     #[error("no certificate could be made: {0}")]
     Made(#[from] quench_certs::Error),
-    #[error("the certificate cannot be shown: {0}")]
+    #[error("the certificate cannot be used: {0}")]
     Shown(#[from] crate::tls::Error),
-    #[error("something went wrong that should not: the log has it as `panicked`")]
+    #[error("a bug: the log says where it panicked")]
     Panicked,
 }
 
@@ -67,7 +67,7 @@ pub(super) enum Call {
 }
 
 impl Call {
-    /// Returns the name in metrics.
+    /// Returns the name of the call in metrics.
     fn name(self) -> &'static str {
         match self {
             Self::ReadSecret => "read_secret",
@@ -78,7 +78,7 @@ impl Call {
         }
     }
 
-    /// Returns the verb in a role.
+    /// Returns the verb of the call in RBAC rules.
     fn verb(self) -> &'static str {
         match self {
             Self::ReadSecret | Self::ReadWebhooks => "get",
@@ -88,7 +88,7 @@ impl Call {
     }
 }
 
-/// The Secret and the webhook configuration in the cluster.
+/// Accesses the Secret and the webhook configuration in the cluster.
 pub(super) struct Objects {
     secrets: Api<Secret>,
     secret: String,
@@ -98,7 +98,7 @@ pub(super) struct Objects {
     metrics: Arc<Metrics>,
 }
 
-/// An object's version and contents.
+/// The contents of an object, and the version that they were read from.
 #[derive(Debug)]
 pub(super) struct Seen<T> {
     version: Option<String>,
@@ -106,7 +106,7 @@ pub(super) struct Seen<T> {
 }
 
 impl Objects {
-    /// Creates the client from the kubeconfig or, in a pod, the service account. No call is made yet.
+    /// Creates the client, with the kubeconfig or, in a pod, the service account. It does not call the API server yet.
     pub(super) async fn new(settings: &Settings, clock: Arc<Clock>, metrics: Arc<Metrics>) -> Result<Self> {
         let config = Config::infer().await.context("no Kubernetes cluster to keep certificates in")?;
         let client = client(config, clock).context("the Kubernetes cluster cannot be called")?;
@@ -120,7 +120,7 @@ impl Objects {
         })
     }
 
-    /// Reads the Secret; its version is `None` if it does not exist.
+    /// Reads the Secret. The version is `None` if the Secret does not exist.
     pub(super) async fn secret(&self) -> Result<Seen<Found>, Problem> {
         let Some(secret) = self.made(Call::ReadSecret, self.secrets.get_opt(&self.secret)).await? else {
             return Ok(Seen { version: None, says: Found::Nothing });
@@ -128,21 +128,21 @@ impl Objects {
         Ok(Seen { version: version(&secret), says: Found::read(&secret.data.unwrap_or_default()) })
     }
 
-    /// Makes an empty Secret if there is none; changes nothing otherwise.
+    /// Creates an empty Secret and returns its version; if there is a Secret, changes nothing.
     ///
-    /// Uses server-side apply: a role can grant it for one object name, unlike create.
+    /// It uses server-side apply, because RBAC can restrict this to one object name, unlike `create`.
     async fn make_secret(&self) -> Result<Option<String>, Problem> {
         let empty = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": self.secret}});
         let params = PatchParams::apply(MANAGER);
         let made = self.made(Call::MakeSecret, self.secrets.patch(&self.secret, &params, &Patch::Apply(empty))).await?;
-        // Somebody else's Secret was there.
+        // The Secret existed, and has data of another writer.
         if made.data.is_some() {
             return Err(Problem::Lost { object: self.object(Call::MakeSecret) });
         }
         Ok(version(&made))
     }
 
-    /// Writes `kept`, only over the version that was seen.
+    /// Writes `kept`, if the Secret still has the version that was seen.
     pub(super) async fn write_secret(&self, seen: &Seen<Found>, kept: &Kept) -> Result<(), Problem> {
         let version = match &seen.version {
             Some(version) => Some(version.clone()),
@@ -153,13 +153,13 @@ impl Objects {
         self.made(Call::WriteSecret, self.secrets.patch(&self.secret, &params, &patch)).await.map(drop)
     }
 
-    /// Reads the authorities in the webhook configuration.
+    /// Reads the `caBundle` of all entries in the webhook configuration.
     pub(super) async fn webhooks(&self) -> Result<Seen<Vec<Entry>>, Problem> {
         let found = self.made(Call::ReadWebhooks, self.webhooks.get(&self.configuration)).await?;
         Ok(Seen { version: version(&found), says: entries(found) })
     }
 
-    /// Makes the named entries trust `bundle`, only in the version that was seen; returns all entries.
+    /// Writes `bundle` into the named entries, if the object still has the version that was seen; returns all entries.
     pub(super) async fn write_webhooks(
         &self,
         seen: &Seen<Vec<Entry>>,
@@ -169,14 +169,14 @@ impl Objects {
         let bundle = ByteString(bundle.pem().into_bytes());
         let entry = |name: &&str| json!({"name": name, "clientConfig": {"caBundle": bundle}});
         let written: Vec<_> = entries_to_write.iter().map(entry).collect();
-        // Entries are merged by name; their other fields stay.
+        // Entries are merged by name, and their other fields stay.
         let patch = Patch::Strategic(json!({"metadata": {"resourceVersion": seen.version}, "webhooks": written}));
         let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
         let written = self.made(Call::WriteWebhooks, self.webhooks.patch(&self.configuration, &params, &patch)).await?;
         Ok(Seen { version: version(&written), says: entries(written) })
     }
 
-    /// Makes a call within its deadline and counts it.
+    /// Awaits a call within its deadline, and counts it by its result.
     async fn made<T>(&self, call: Call, answer: impl Future<Output = kube::Result<T>>) -> Result<T, Problem> {
         let answer = within_deadline(answer).await;
         let problem = answer.map_err(|source| {

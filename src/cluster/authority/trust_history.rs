@@ -1,30 +1,30 @@
-//! Tracks since when the webhook configuration names each authority, and so which ones the API server trusts.
+//! Tracks since when all entries of the webhook configuration have each authority, so that API servers trust it.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use quench_certs::{Bundle, Trusted};
 
-/// An entry of the webhook configuration.
+/// A webhook entry of the webhook configuration.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) name: String,
-    /// The `caBundle`, and the authorities in it.
+    /// The `caBundle` as text; `bundle` has the authorities in it.
     pub(super) text: Vec<u8>,
     pub(super) bundle: Bundle,
 }
 
-/// The authorities that every entry names, as this replica saw it.
+/// The authorities that every webhook entry has, with the time when this replica first saw that.
 #[derive(Debug, Default)]
 pub(super) struct Spread {
     since: Vec<(Trusted, Instant)>,
-    /// Whether there is no entry, so that nobody calls and nobody needs to trust.
+    /// Whether the configuration has no entry: then the API server does not call, and need not trust any authority.
     nobody_calls: bool,
     looked: bool,
 }
 
 impl Spread {
-    /// Records the entries at a moment. Authorities of the first look count from their making, or from `settled` ago,
-    /// which is enough to be ready.
+    /// Records the entries at a moment. Authorities of the first look count as seen for their age, but at most for
+    /// `settled`, which is enough to be ready.
     pub(super) fn look(&mut self, entries: &[Entry], settled: Duration, now: SystemTime, at: Instant) {
         self.nobody_calls = entries.is_empty();
         let everywhere = |authority: &Trusted| entries.iter().all(|entry| entry.bundle.contains(authority));
@@ -39,7 +39,7 @@ impl Spread {
         self.looked = true;
     }
 
-    /// Reports whether every entry has named an authority for a time.
+    /// Reports whether every entry has had an authority for `long`.
     pub(super) fn has_lasted(&self, authority: &Trusted, long: Duration, at: Instant) -> bool {
         let since = self.since.iter().find(|(known, _)| known == authority);
         self.nobody_calls || since.is_some_and(|(_, since)| at.saturating_duration_since(*since) >= long)
@@ -74,7 +74,7 @@ mod tests {
         let [a, b] = ["a", "b"].map(|name| Authority::new(name, day(), Duration::from_secs(600)).unwrap());
         let [a, b] = [a.trusted(), b.trusted()];
         let start = Instant::now() + Duration::from_secs(60);
-        // What is found second by second, and for how long `a` has lasted in the end, if it has.
+        // The bundles that each look finds, one second apart, and for how many seconds `a` has lasted at the end.
         for (looks, lasted) in [
             (&[&[&[a][..], &[a]][..]][..], Some(0)),
             (&[&[&[a], &[a, b]], &[&[b, a], &[a]], &[&[a], &[a]]], Some(2)),
@@ -111,7 +111,7 @@ mod tests {
                 (0..10).rev().find(|long| spread.has_lasted(authority.trusted(), Duration::from_secs(*long), start));
             assert_eq!(longest, Some(lasted), "{age}");
         }
-        // Made by a clock that is ahead: not yet settled.
+        // The authority was made by a clock that is ahead, so it has not settled yet.
         let authority = Authority::new("a", day() + Duration::from_secs(60), Duration::from_secs(600)).unwrap();
         let mut spread = Spread::default();
         spread.look(&entries(&[&[authority.trusted()]]), SETTLED, day(), start);

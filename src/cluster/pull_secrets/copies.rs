@@ -1,4 +1,4 @@
-//! Creates, updates and deletes copies, each only in the version that was seen.
+//! Creates, updates and deletes copies of pull secrets, each only in the version that was seen.
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
@@ -9,13 +9,13 @@ use super::objects::{Found, KEY, OWNER, PLACE, Source, TYPE};
 use super::schedule::Key;
 use crate::cluster::call::{CallError, within_deadline};
 
-/// The field manager of copies.
+/// The field manager of the copies.
 const MANAGER: &str = "quench-pull-secrets";
-/// A version that no object has, since etcd starts at 2. With it, applying creates a Secret if there is none, and
-/// conflicts with one that somebody else made meanwhile.
+/// A resource version that no object has, since etcd starts at 2. With it, an apply creates a missing Secret, and
+/// fails with a conflict if another client made the Secret meanwhile.
 const NEVER: &str = "1";
 
-/// The kind of write.
+/// The kind of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Write {
     Create,
@@ -24,7 +24,7 @@ pub(super) enum Write {
 }
 
 impl Write {
-    /// Returns the name in metrics and log lines.
+    /// Returns the name of the write in metrics and log lines.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -34,7 +34,7 @@ impl Write {
     }
 }
 
-/// The result of a call.
+/// The result of a write.
 #[derive(Debug)]
 pub(super) enum Done {
     Yes,
@@ -44,7 +44,7 @@ pub(super) enum Done {
 }
 
 impl Done {
-    /// Returns the name in metrics.
+    /// Returns the name of the result in metrics.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Yes => "ok",
@@ -54,7 +54,7 @@ impl Done {
     }
 }
 
-/// Returns a copy of `source`, to be applied over the object with `uid` and `version`.
+/// Returns a copy of `source`, to be applied to the object with `uid` and `version`.
 fn copy((name, namespace): &Key, own: &str, source: &Source, uid: Option<&str>, version: &str) -> Value {
     json!({
         "apiVersion": "v1",
@@ -71,13 +71,13 @@ fn copy((name, namespace): &Key, own: &str, source: &Source, uid: Option<&str>, 
     })
 }
 
-/// Creates a copy. Uses server-side apply: a role can grant it for one object name, unlike create.
+/// Creates a copy. It uses server-side apply, because RBAC can restrict this to one object name, unlike `create`.
 pub(super) async fn create(client: Client, key: &Key, own: &str, source: &Source) -> Done {
     let made = copy(key, own, source, None, NEVER);
     apply(client, key, &made, &PatchParams::apply(MANAGER)).await
 }
 
-/// Updates a copy from the source. It has our label, so whoever changed it changed our object.
+/// Updates a copy from its source. It has quench's label, so changes by other clients are overwritten.
 pub(super) async fn update(client: Client, key: &Key, own: &str, source: &Source, found: &Found) -> Done {
     let changed = copy(key, own, source, Some(&found.uid), &found.version);
     apply(client, key, &changed, &PatchParams::apply(MANAGER).force()).await
@@ -88,7 +88,7 @@ async fn apply(client: Client, (name, namespace): &Key, copy: &Value, params: &P
     done(within_deadline(secrets.patch(name, params, &Patch::Apply(copy))).await)
 }
 
-/// Deletes a copy in the version that was seen.
+/// Deletes a copy, if it still has the version that was seen.
 pub(super) async fn delete(client: Client, (name, namespace): &Key, found: &Found) -> Done {
     let (uid, resource_version) = (Some(found.uid.clone()), Some(found.version.clone()));
     let params = DeleteParams::default().preconditions(Preconditions { uid, resource_version });

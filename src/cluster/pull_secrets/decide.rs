@@ -1,55 +1,56 @@
-//! Decides what to do about one pull secret in one namespace. No IO.
+//! Decides what to do about one pull secret in one namespace. It does no IO.
 
 use super::objects::{Digest, Found, Home, Owner};
 
-/// The source of copies.
+/// The state of the source of copies, a Secret in quench's own namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Original {
-    /// A pull secret with this digest.
+    /// The source is a pull secret; the digest is that of its credentials.
     Usable(Digest),
-    /// A Secret of another type.
+    /// The source is a Secret of another type.
     Unusable,
     Missing,
 }
 
-/// The decision.
+/// The decision about a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Nothing is to be done; the state is final.
+    /// Do nothing; the state stays until something changes.
     Stands(State),
     /// Create the copy.
     Create,
     /// Update the copy from the source.
     Update,
-    /// Delete and create the copy, because it cannot be changed to match the source.
+    /// Delete the copy and create it again, because it cannot be updated to match the source.
     Renew,
-    /// Delete the copy, which is ours and not wanted; not at once, since another replica may have another policy and
-    /// want it.
+    /// Delete the copy, which quench made and the policy no longer wants. The write is delayed, since another replica
+    /// may still have the earlier policy, and would create the copy again.
     Remove,
 }
 
 impl Verdict {
-    /// Reports whether the write gives credentials to a namespace, which must then be known to want them.
+    /// Reports whether the write gives credentials to a namespace, so the namespace's labels must be known to be
+    /// current.
     pub(super) fn brings_credentials(self) -> bool {
         matches!(self, Self::Create | Self::Update)
     }
 }
 
-/// The final state of a pull secret in a namespace.
+/// The state of a pull secret in a namespace that needs no write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// The secret is not wanted and not there, or none of our business.
+    /// The pull secret is not wanted and quench has no copy there, or the namespace is unknown or being deleted.
     Apart,
     /// The copy equals the source.
     Current,
-    /// A Secret of that name belongs to somebody else.
+    /// A Secret of that name exists, which quench did not make.
     Foreign,
-    /// The source is missing; earlier copies stay.
+    /// The source is missing or unusable; earlier copies stay.
     Waiting,
 }
 
-/// Decides about a namespace, given whether the secret is wanted there. `home` is `None` while the namespace is
-/// unknown; then nothing is done, since it may just have been deleted.
+/// Decides about a namespace; `is_wanted` says whether the policy wants the pull secret there. `home` is `None` while
+/// the namespace is unknown: then nothing is done, since it may have just been deleted.
 pub(super) fn verdict(is_wanted: bool, original: Original, home: Option<&Home>, found: Option<&Found>) -> Verdict {
     let Some(home) = home else { return Verdict::Stands(State::Apart) };
     if home.is_terminating {

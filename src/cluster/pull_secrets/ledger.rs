@@ -1,4 +1,4 @@
-//! Joins the policy with what the watches have shown, and decides about each namespace. No IO.
+//! Compares the policy with the objects that the watches have shown, and decides about each namespace. It does no IO.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use super::watch_cache::Listed;
 use crate::live::{Absences, Where};
 use crate::telemetry::CopyCounts;
 
-/// The known namespaces and pull secrets.
+/// The known namespaces and pull secrets, and the use that the policy makes of them.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    /// quench's own namespace, which holds the sources and gets no copies.
+    /// The namespace of quench, which has the sources and gets no copies.
     own: String,
     homes: Listed<Home>,
     secrets: BTreeMap<String, Entry>,
@@ -27,15 +27,15 @@ struct Entry {
     found: Listed<Found>,
 }
 
-/// The use of a pull secret.
+/// The use of a pull secret by the policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 enum Use {
-    /// The secret is only looked for.
+    /// The pull secret is only looked for.
     #[default]
     Checked,
-    /// The secret is copied to the namespaces that one of these selects.
+    /// The pull secret is copied to the namespaces that one of these selectors selects.
     Copied(Vec<Propagate>),
-    /// The secret was copied earlier; its copies are removed.
+    /// The pull secret was copied under an earlier policy; its copies are deleted.
     Retired,
 }
 
@@ -44,7 +44,7 @@ impl Ledger {
         Self { own, homes: Listed::default(), secrets: BTreeMap::new() }
     }
 
-    /// Applies a policy. A secret that is no longer copied is retired. Returns the copies to decide about again.
+    /// Applies a policy; pull secrets that it no longer copies are retired. Returns the copies to decide about again.
     pub(super) fn follow(&mut self, policy: &Policy) -> Vec<Key> {
         let mut uses: BTreeMap<&str, Use> = BTreeMap::new();
         for secret in policy.pull_secrets.iter().filter(|secret| secret.check || secret.propagate.is_some()) {
@@ -70,7 +70,7 @@ impl Ledger {
         self.secrets.keys().flat_map(|secret| self.places(secret)).collect()
     }
 
-    /// Forgets retired secrets without copies, unless the policy looks for them; returns their names.
+    /// Removes retired pull secrets whose copies are all deleted; returns their names. Those that are checked stay.
     pub(super) fn retire(&mut self, policy: &Policy) -> Vec<String> {
         let is_over = |entry: &Entry| {
             let ours = |(_, found): (&str, &Found)| found.owner == Owner::Us;
@@ -85,14 +85,14 @@ impl Ledger {
                 _ => drop(self.secrets.remove(name)),
             }
         }
-        // Without watches the namespaces' state becomes outdated.
+        // Without a watch, the state of the namespaces becomes outdated.
         if !self.watched().1 {
             self.homes = Listed::default();
         }
         over
     }
 
-    /// Returns the secrets to watch, and whether to watch namespaces.
+    /// Returns the names of the Secrets to watch, and whether to watch namespaces.
     pub(super) fn watched(&self) -> (BTreeSet<&str>, bool) {
         let copies = self.secrets.values().any(|entry| entry.use_ != Use::Checked);
         (self.secrets.keys().map(String::as_str).collect(), copies)
@@ -108,14 +108,14 @@ impl Ledger {
         let Some(entry) = self.secrets.get_mut(secret) else { return Vec::new() };
         let was_complete = entry.found.is_complete();
         let changed = entry.found.take(event);
-        // Every copy is compared with the source.
+        // If the source changed, every copy is compared with it.
         if changed.contains(&self.own) || was_complete != entry.found.is_complete() {
             return self.places(secret);
         }
         changed.into_iter().map(|namespace| (secret.to_owned(), namespace)).collect()
     }
 
-    /// Returns the existing namespaces, and those with the secret.
+    /// Returns the copies to decide about: one for each existing namespace, and for each namespace with the Secret.
     fn places(&self, secret: &str) -> Vec<Key> {
         let found = self.secrets.get(secret).into_iter().flat_map(|entry| entry.found.iter());
         let names: BTreeSet<&str> =
@@ -123,7 +123,7 @@ impl Ledger {
         names.into_iter().map(|namespace| (secret.to_owned(), namespace.to_owned())).collect()
     }
 
-    /// Returns the source; `None` while it is unknown.
+    /// Returns the state of the source; `None` while it is unknown.
     pub(super) fn original(&self, secret: &str) -> Option<Original> {
         let entry = self.secrets.get(secret).filter(|entry| entry.found.is_complete())?;
         Some(match entry.found.get(&self.own) {
@@ -132,7 +132,7 @@ impl Ledger {
         })
     }
 
-    /// Reports whether a secret is copied, not only looked for.
+    /// Reports whether the policy copies a pull secret, and does not only look for it.
     pub(super) fn copies(&self, secret: &str) -> bool {
         self.secrets.get(secret).is_some_and(|entry| matches!(entry.use_, Use::Copied(_)))
     }
@@ -145,7 +145,7 @@ impl Ledger {
         self.secrets.get(secret)?.found.get(namespace)
     }
 
-    /// Decides about one copy; does nothing until everything was seen once.
+    /// Decides about one copy. Nothing is to be done until the namespaces and the Secrets were listed completely.
     pub(super) fn verdict(&self, (secret, namespace): &Key) -> Verdict {
         let apart = Verdict::Stands(State::Apart);
         let Some(entry) = self.secrets.get(secret).filter(|_| self.homes.is_complete()) else { return apart };
@@ -160,7 +160,7 @@ impl Ledger {
         verdict(is_wanted, original, home, entry.found.get(namespace))
     }
 
-    /// Returns the missing secrets for reviews, without secrets whose watch is incomplete or `doubted`.
+    /// Returns the missing pull secrets for reviews, except those whose watch is incomplete or `doubted`.
     pub(super) fn absences(&self, schedule: &Schedule, doubted: impl Fn(Option<&str>) -> bool) -> Absences {
         let mut known = Vec::new();
         for (secret, entry) in &self.secrets {
@@ -175,7 +175,7 @@ impl Ledger {
                 Use::Copied(_) if self.homes.is_complete() && !doubted(None) => {
                     let lacks = |namespace: &str| {
                         let key = (secret.clone(), namespace.to_owned());
-                        // A copy that is about to be created exists before a node pulls.
+                        // A copy that is about to be created will exist before a node pulls the image.
                         let comes = self.verdict(&key) == Verdict::Create && !schedule.has_failed(&key);
                         entry.found.get(namespace).is_none() && !comes
                     };

@@ -1,4 +1,4 @@
-//! Remembers log lines, so that each is written once.
+//! Remembers the log lines that were written, so that each is written once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -7,21 +7,21 @@ use super::decide::Original;
 use super::schedule::Key;
 use super::watches::Subject;
 
-/// The lines that were written.
+/// The subjects of log lines that were written.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     pub(super) no_cluster: bool,
-    /// The error of each watch and the time of its last error; an empty text if it recovered.
+    /// The last error of each watch and its time; an empty text if the watch has recovered.
     pub(super) troubles: BTreeMap<Subject, (Instant, String)>,
     pub(super) originals: BTreeMap<String, Original>,
-    /// The places with somebody else's Secret.
+    /// The copies that cannot be made, because a Secret exists that quench did not make.
     pub(super) foreign: BTreeSet<Key>,
-    /// The reasons of failed writes, whatever the namespace.
+    /// The reasons of failed writes, without the namespace.
     pub(super) failures: BTreeSet<String>,
 }
 
 impl Told {
-    /// Reports whether a watch has not progressed since its last error.
+    /// Reports whether a watch has failed and has not progressed since.
     pub(super) fn is_in_trouble(&self, subject: &Subject) -> bool {
         self.troubles.get(subject).is_some_and(|(_, reason)| !reason.is_empty())
     }

@@ -1,4 +1,4 @@
-//! Reduces watched objects to the facts that are kept: of a copy only its digest, not its contents.
+//! Reduces watched objects to the facts that are kept in memory; of a copy this is only the digest of its credentials.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,17 +8,17 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::core::PartialObjectMeta;
 
-/// The type of Secrets that are copied, as `docker login` and `kubectl create secret docker-registry` make them.
+/// The type of Secrets that can be copied; `kubectl create secret docker-registry` makes it.
 pub(super) const TYPE: &str = "kubernetes.io/dockerconfigjson";
-/// The key of such a Secret; only this one is copied, since nodes pull with it.
+/// The data key of such a Secret. Only this key is copied, since nodes read no other.
 pub(super) const KEY: &str = ".dockerconfigjson";
 /// The label of copies: the namespace of the quench that made them.
 pub(super) const OWNER: &str = "quench.dev/propagated-from";
-/// The annotation of copies: the namespace that they were made for. A person who copies a copy by hand copies its label
-/// as well.
+/// The annotation of copies: the namespace that they were made for. It tells them from copies that a person made by
+/// hand, label included.
 pub(super) const PLACE: &str = "quench.dev/propagated-to";
 
-/// The SHA-256 of a Secret's credentials.
+/// The SHA-256 of the credentials in a Secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Digest([u8; 32]);
 
@@ -32,36 +32,36 @@ impl Digest {
 
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Two bytes are enough to tell digests apart.
+        // Two bytes are enough to distinguish digests in messages.
         let [first, second, ..] = self.0;
         write!(f, "Digest({first:02x}{second:02x})")
     }
 }
 
-/// The owner of a Secret.
+/// The owner of a Secret, which decides whether quench may write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// quench: the Secret has its label, and was made for its namespace.
+    /// The Secret was made by quench: it has the label, and the annotation names its namespace.
     Us,
-    /// Somebody else: the Secret is never touched.
+    /// The Secret was made by another client, and is never written.
     SomebodyElse,
 }
 
-/// A Secret in a namespace.
+/// The facts of a Secret in a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) uid: String,
     pub(super) version: String,
     pub(super) owner: Owner,
-    /// The digest of its credentials; `None` for another type.
+    /// The digest of the credentials; `None` if the Secret has another type.
     pub(super) digest: Option<Digest>,
-    /// Whether the Secret cannot be changed to match the source: it has another type or is `immutable`.
+    /// Whether the Secret cannot be updated to match the source, because it has another type or is `immutable`.
     pub(super) is_fixed: bool,
-    /// The credentials, if it is a source.
+    /// The credentials, if the Secret is a source.
     pub(super) source: Option<Source>,
 }
 
-/// The credentials that are copied.
+/// The credentials of a source. They are never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Source(pub(super) ByteString);
 
@@ -72,7 +72,7 @@ impl fmt::Debug for Source {
 }
 
 impl Found {
-    /// Extracts the facts of a Secret; `own` is quench's namespace, whose Secrets are sources.
+    /// Extracts the facts of a Secret. `own`: quench's namespace, whose Secrets are sources.
     pub(super) fn of(secret: Secret, own: &str) -> Self {
         let metadata = secret.metadata;
         let is_pull_secret = secret.type_.as_deref() == Some(TYPE);
@@ -91,11 +91,11 @@ impl Found {
     }
 }
 
-/// A namespace.
+/// The facts of a namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Home {
     pub(super) labels: BTreeMap<String, String>,
-    /// Whether the namespace is being deleted: nothing can be created in it.
+    /// Whether the namespace is being deleted, so that nothing can be created in it.
     pub(super) is_terminating: bool,
 }
 
@@ -145,7 +145,7 @@ mod tests {
         ] {
             assert_eq!(found("shop", TYPE, KEY, &labels).owner, owner, "{labels}");
         }
-        // `kubectl get -o yaml` there and `kubectl apply` here.
+        // A copy of a copy, by `kubectl get -o yaml` in `shop` and `kubectl apply` in `bank`.
         assert_eq!(found("bank", TYPE, KEY, &json!({OWNER: "quench"})).owner, Owner::SomebodyElse);
         let unmarked = json!({"metadata": {"namespace": "shop", "labels": {OWNER: "quench"}}, "type": TYPE});
         let unmarked = Found::of(serde_json::from_value(unmarked).unwrap(), "quench");

@@ -1,51 +1,51 @@
-//! Schedules the writing of copies. There is no leader: replicas wait for different times, so that the second sees what
-//! the first wrote.
+//! Schedules the writes of copies. There is no leader: each replica waits for a random time, so that the second one
+//! sees what the first one wrote.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// The shortest and longest delay of a write: a random one for each copy and replica.
+/// The shortest and the longest delay of a write, which is random for each copy and replica.
 const FIRST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-/// The first and longest pause after writes that failed or did not last.
+/// The first and the longest pause after writes that failed or were undone.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
-/// How long a watch may take to show a write, before the copy is looked at again.
+/// How long a watch may take to show a write before the copy is checked again.
 const SHOWN: Duration = Duration::from_secs(5);
-/// How long an unwanted copy is left in place. Replicas get a new policy at different times: a changed `ConfigMap` can
-/// arrive a minute later on another node, and a rollout takes time. Meanwhile one replica would delete what another
-/// creates.
+/// How long an unwanted copy is kept before it is deleted. Replicas get a new policy at different times: a changed
+/// `ConfigMap` can reach another node a minute later, and a rollout takes time. Without the delay, one replica would
+/// delete copies that another one creates.
 pub const PATIENCE: Duration = Duration::from_secs(120);
-/// The time after which earlier tries no longer count. Longer than [`PATIENCE`], so that replicas that never agree undo
-/// each other's work more and more rarely.
+/// The time after which earlier tries no longer count. It is longer than [`PATIENCE`], so that replicas with different
+/// policies undo each other's writes less and less often.
 const CALM: Duration = Duration::from_secs(300);
 
-/// A pull secret and a namespace.
+/// A copy: the name of its pull secret, and its namespace.
 pub(super) type Key = (String, String);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Task {
-    /// The time to look at the copy; `None` if nothing is to be done.
+    /// The time of the next write; `None` if no write is pending.
     due: Option<Instant>,
-    /// The additional delay that was asked for.
+    /// The additional delay that the caller asked for.
     patience: Duration,
-    /// How often in a row the copy was written and needed another write.
+    /// The number of writes in a row after which the copy needed another write.
     tries: u32,
     /// The time of the last try.
     at: Instant,
     has_failed: bool,
 }
 
-/// The pending and recent writes.
+/// The pending and the recent writes of copies.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
     tasks: BTreeMap<Key, Task>,
 }
 
 impl Schedule {
-    /// Schedules a write, after `patience` at the earliest; `random` is from 0 to 1.
+    /// Schedules a write, after `patience` at the earliest. `random`: a number from 0 to 1.
     pub(super) fn wants(&mut self, key: Key, now: Instant, patience: Duration, random: f64) {
         let new = Task { due: None, patience, tries: 0, at: now, has_failed: false };
         let task = self.tasks.entry(key).or_insert(new);
-        // A delay for another reason does not count.
+        // A pending write with another delay has another reason, so it is scheduled anew.
         if task.due.is_none() || task.patience != patience {
             if now.saturating_duration_since(task.at) > CALM {
                 task.tries = 0;
@@ -55,14 +55,14 @@ impl Schedule {
         }
     }
 
-    /// Postpones a write that is not allowed yet.
+    /// Postpones a write that is not allowed at the moment.
     pub(super) fn holds(&mut self, key: &Key, now: Instant, random: f64) {
         if let Some(task) = self.tasks.get_mut(key) {
             task.due = Some(now + SHOWN.mul_f64(0.75 + 0.5 * random));
         }
     }
 
-    /// Removes a pending write.
+    /// Removes the pending write of a copy.
     pub(super) fn rests(&mut self, key: &Key) {
         if let Some(task) = self.tasks.get_mut(key) {
             task.due = None;
@@ -70,7 +70,7 @@ impl Schedule {
         }
     }
 
-    /// Records a write; the copy is left alone until the watch shows it.
+    /// Records a successful write; the copy is checked again after the watch has had time to show it.
     pub(super) fn written(&mut self, key: &Key, now: Instant, random: f64) {
         self.tried(key, now, |task| {
             task.tries += 1;
@@ -100,28 +100,28 @@ impl Schedule {
         }
     }
 
-    /// Returns the first due copy and its time.
+    /// Returns the copy that is due first, and the time when it is due; `None` if no write is pending.
     pub(super) fn next(&self) -> Option<(Instant, &Key)> {
         self.tasks.iter().filter_map(|(key, task)| Some((task.due?, key))).min()
     }
 
-    /// Reports whether the last try failed.
+    /// Reports whether the last write of a copy failed.
     pub(super) fn has_failed(&self, key: &Key) -> bool {
         self.tasks.get(key).is_some_and(|task| task.has_failed)
     }
 
-    /// Forgets copies that have rested for long.
+    /// Forgets copies without a pending write after [`CALM`].
     pub(super) fn tidy(&mut self, now: Instant) {
         self.tasks.retain(|_, task| task.due.is_some() || now.saturating_duration_since(task.at) <= CALM);
     }
 
-    /// Forgets a pull secret.
+    /// Forgets all copies of a pull secret.
     pub(super) fn forget(&mut self, secret: &str) {
         self.tasks.retain(|(known, _), _| known != secret);
     }
 }
 
-/// Returns the pause before the next try.
+/// Returns the pause before the next write, given the number of tries.
 fn pause(tries: u32, random: f64) -> Duration {
     let Some(again) = tries.checked_sub(1) else {
         return FIRST.0 + FIRST.1.saturating_sub(FIRST.0).mul_f64(random);
@@ -129,7 +129,7 @@ fn pause(tries: u32, random: f64) -> Duration {
     growing(BACKOFF, again, random)
 }
 
-/// Returns a pause that doubles each time, from the first to the longest, varied by a quarter.
+/// Returns a pause that doubles each time, from `first` to `most`, varied by up to a quarter.
 pub(super) fn growing((first, most): (Duration, Duration), times: u32, random: f64) -> Duration {
     first.saturating_mul(1 << times.min(10)).min(most).mul_f64(0.75 + 0.5 * random)
 }
@@ -207,12 +207,12 @@ mod tests {
         schedule.wants(key.clone(), now, PATIENCE, 0.0);
         schedule.wants(key.clone(), now + second, PATIENCE, 0.0);
         assert_eq!(due(&schedule), Some(PATIENCE + first));
-        // It is wanted after all, and holds something old; then it is not wanted again.
+        // The copy is wanted again, and outdated; then it is unwanted again.
         schedule.wants(key.clone(), now + second, Duration::ZERO, 0.0);
         assert_eq!(due(&schedule), Some(second + first));
         schedule.wants(key.clone(), now + 2 * second, PATIENCE, 0.0);
         assert_eq!(due(&schedule), Some(2 * second + PATIENCE + first));
-        // Once it was its turn, it is tried again like all others.
+        // Once it was due, it is retried like all other copies.
         schedule.lost(&key, now + PATIENCE, 0.5);
         schedule.wants(key.clone(), now + PATIENCE, PATIENCE, 0.0);
         assert_eq!(due(&schedule), Some(PATIENCE + BACKOFF.0));

@@ -1,4 +1,4 @@
-//! Replicas that share a cluster, in simulated time: whatever happens, they come to the same end, without many calls.
+//! Simulates replicas that share a cluster, and checks that they reach the right state with few calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use super::schedule::{PATIENCE, Schedule};
 
 const OWN: &str = "quench";
 
-/// A Secret of the one name.
+/// A Secret in a namespace; all have the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stored {
     version: u32,
@@ -32,7 +32,7 @@ enum Change {
     Secret(String, Option<Stored>),
 }
 
-/// The API server: what it stores, and what it tells each replica, late.
+/// An API server: it stores objects, and each replica sees changes some milliseconds later.
 struct Cluster {
     random: u64,
     homes: BTreeMap<String, bool>,
@@ -51,7 +51,7 @@ struct Replica {
 
 impl Cluster {
     fn random(&mut self, below: u64) -> u64 {
-        // Knuth's: the same for each run.
+        // A linear congruential generator (Knuth's MMIX), so that all runs are the same.
         self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.random >> 33) % below
     }
@@ -60,7 +60,7 @@ impl Cluster {
         f64::from(u32::try_from(self.random(1 << 20)).unwrap()) / f64::from(1 << 20)
     }
 
-    /// Stores a change and tells the replicas, 5 to 40 ms later and in order.
+    /// Stores a change and sends it to the replicas, 5 to 40 ms later and in order.
     fn store(&mut self, change: &Change, replicas: &mut [Replica], now: Instant) {
         match change.clone() {
             Change::Home(name, Some(labelled)) => drop(self.homes.insert(name, labelled)),
@@ -80,7 +80,7 @@ impl Cluster {
         self.version
     }
 
-    /// What the API server makes of a write: nothing, where what is stored is not what the writer saw.
+    /// Applies a write; returns false, and changes nothing, if the stored version is not the one that the writer saw.
     fn write(
         &mut self,
         key: &str,
@@ -142,7 +142,7 @@ impl Replica {
         replica
     }
 
-    /// Takes over another policy.
+    /// Applies another policy.
     fn follow(&mut self, policy: &Policy, cluster: &mut Cluster, now: Instant) {
         let keys = self.ledger.follow(policy);
         self.plan(keys, cluster, now);
@@ -158,7 +158,7 @@ impl Replica {
         }
     }
 
-    /// Sees what has arrived by now.
+    /// Applies the changes that have arrived by `now`.
     fn see(&mut self, cluster: &mut Cluster, now: Instant) {
         let count = self.late.iter().take_while(|(at, _)| *at <= now).count();
         for (_, change) in self.late.drain(..count).collect::<Vec<_>>() {
@@ -178,7 +178,7 @@ impl Replica {
     }
 }
 
-/// Lets replicas work until nothing is left to be done.
+/// Lets the replicas work until `until`.
 fn settle(replicas: &mut [Replica], cluster: &mut Cluster, mut now: Instant, until: Instant) -> Instant {
     while now < until {
         let next = replicas.iter().flat_map(|replica| {
@@ -192,7 +192,7 @@ fn settle(replicas: &mut [Replica], cluster: &mut Cluster, mut now: Instant, unt
             let due = replica.schedule.next().filter(|(due, _)| *due <= now && replica.not_before <= now);
             let Some(key) = due.map(|(_, key)| key.clone()) else { continue };
             let seen = replica.ledger.found(&key).cloned();
-            // What this replica believes to be the source may be older than what is stored.
+            // The source that this replica knows may be older than the stored one.
             let source = replica.ledger.source(&key.0).map(|source| BASE64_STANDARD.encode(&source.0.0));
             let to = match (replica.ledger.verdict(&key), source) {
                 (Verdict::Create | Verdict::Update, Some(source)) => Some(source),

@@ -5,11 +5,11 @@ use std::mem;
 
 use kube::runtime::watcher::Event;
 
-/// Objects by their namespace, or namespaces by their name.
+/// The objects by namespace; namespaces themselves are stored by their name.
 #[derive(Debug)]
 pub(super) struct Listed<T> {
     items: BTreeMap<String, T>,
-    /// The objects of a list that is not complete yet.
+    /// The objects of a new list that is not complete yet.
     next: Option<BTreeMap<String, T>>,
     is_complete: bool,
 }
@@ -21,7 +21,7 @@ impl<T> Default for Listed<T> {
 }
 
 impl<T: PartialEq> Listed<T> {
-    /// Applies an event; returns the namespaces that it is about.
+    /// Applies an event of the watch; returns the namespaces that the event is about.
     pub(super) fn take(&mut self, event: Event<(String, T)>) -> Vec<String> {
         match event {
             Event::Apply((namespace, item)) => {
@@ -40,7 +40,7 @@ impl<T: PartialEq> Listed<T> {
                 self.next.get_or_insert_default().insert(namespace, item);
                 Vec::new()
             }
-            // An object that is not in the list is gone.
+            // An object that is not in the new list was deleted.
             Event::InitDone => {
                 let before = mem::replace(&mut self.items, self.next.take().unwrap_or_default());
                 let is_first = !mem::replace(&mut self.is_complete, true);
@@ -60,7 +60,7 @@ impl<T: PartialEq> Listed<T> {
         self.items.iter().map(|(namespace, item)| (namespace.as_str(), item))
     }
 
-    /// Reports whether a complete list was seen.
+    /// Reports whether the watch has shown a complete list.
     pub(super) fn is_complete(&self) -> bool {
         self.is_complete
     }
@@ -82,7 +82,7 @@ mod tests {
             Event::InitDone,
             Event::Apply(one("c", 3)),
             Event::Delete(one("a", 1)),
-            // The watch broke meanwhile: `b` went, `c` changed, `d` came.
+            // The watch failed: meanwhile `b` was deleted, `c` changed, and `d` was created.
             Event::Init,
             Event::InitApply(one("c", 4)),
             Event::InitApply(one("d", 5)),

@@ -1,4 +1,4 @@
-//! Runs the watches of namespaces, and of the Secrets of one name in all namespaces.
+//! Watches the namespaces, and the Secrets of given names in all namespaces.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,21 +19,20 @@ use super::random;
 use super::schedule::growing;
 use crate::cluster::call::said;
 
-/// The most pending events; more make watches wait.
+/// The most pending events; beyond that, watches wait.
 const WAITING: usize = 1024;
-/// The duration of a watch in seconds, after which it is restarted. A dead connection stays unnoticed a little longer
-/// than this.
+/// The duration of a watch in seconds, after which it is restarted. A dead connection is noticed a little after that.
 const LONGEST: u32 = 60;
-/// The first and longest pause after errors. A watch without an answer, by [`super::SILENCE`], stays in doubt.
+/// The first and the longest pause after errors. A watch that gets no answer within [`super::SILENCE`] stays in doubt.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// The status of a watch whose version is too old; it restarts by itself.
+/// The HTTP status of a watch whose resource version is too old; the watch restarts by itself.
 const GONE: u16 = 410;
 
-/// The objects of a watch.
+/// The objects that a watch covers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Subject {
     Namespaces,
-    /// The Secrets of this name.
+    /// The Secrets of this name in all namespaces.
     Secret(String),
 }
 
@@ -46,16 +45,16 @@ impl fmt::Display for Subject {
     }
 }
 
-/// An event of a watch.
+/// An event of one of the watches.
 #[derive(Debug)]
 pub(super) enum Seen {
     Namespace(Event<(String, Home)>),
     Secret(String, Event<(String, Found)>),
-    /// The watch failed and will be tried again.
+    /// The watch failed, and will be retried.
     Trouble(Subject, String),
 }
 
-/// The running watches. Dropping this ends them.
+/// The running watches. Dropping this value ends them.
 #[derive(Debug)]
 pub(super) struct Watches {
     running: BTreeMap<Subject, AbortHandle>,
@@ -70,12 +69,12 @@ impl Watches {
         Self { running: BTreeMap::new(), tasks: JoinSet::new(), sender, receiver }
     }
 
-    /// Returns the next event. Cancel-safe.
+    /// Waits for the next event. Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<Seen> {
         self.receiver.recv().await
     }
 
-    /// Returns the next event if one is pending.
+    /// Returns the next event; `None` if none is pending.
     pub(super) fn next_now(&mut self) -> Option<Seen> {
         self.receiver.try_recv().ok()
     }
@@ -84,7 +83,7 @@ impl Watches {
         self.running.contains_key(subject)
     }
 
-    /// Starts a watch; `own` is quench's namespace.
+    /// Starts a watch. `own`: quench's namespace.
     pub(super) fn start(&mut self, subject: Subject, client: Client, own: &str) {
         let sender = self.sender.clone();
         let task = match &subject {
@@ -94,7 +93,7 @@ impl Watches {
         self.running.insert(subject, task);
     }
 
-    /// Ends all watches but these, and forgets those that panicked.
+    /// Ends the watches that are not wanted, and forgets those that have panicked, so that they can be started again.
     pub(super) fn keep(&mut self, is_wanted: impl Fn(&Subject) -> bool) {
         self.running.retain(|subject, task| {
             let is_wanted = is_wanted(subject);
@@ -103,7 +102,7 @@ impl Watches {
             }
             is_wanted && !task.is_finished()
         });
-        // Watches that ended are removed.
+        // The results of watches that ended are discarded.
         while self.tasks.try_join_next().is_some() {}
     }
 }
@@ -120,7 +119,7 @@ async fn watch_namespaces(client: Client, sender: mpsc::Sender<Seen>) {
 }
 
 async fn watch_secrets(client: Client, name: String, own: String, sender: mpsc::Sender<Seen>) {
-    // A role can grant a watch for one name only with this field selector.
+    // RBAC can restrict a watch to one name only if it has this field selector.
     let config = watcher::Config::default().fields(&format!("metadata.name={name}")).timeout(LONGEST);
     let watched = watcher(Api::<Secret>::all(client), config);
     let found = |secret: Secret| (secret.namespace().unwrap_or_default(), Found::of(secret, &own));
@@ -128,7 +127,7 @@ async fn watch_secrets(client: Client, name: String, own: String, sender: mpsc::
     show(watched, &Subject::Secret(name.clone()), seen, sender, BACKOFF).await;
 }
 
-/// Sends the events of a watch. After errors the pause grows, until the watch shows an object.
+/// Sends the events of a watch to the channel. After errors the pause grows, until the watch shows an object.
 async fn show<T>(
     watched: impl Stream<Item = watcher::Result<Event<T>>>,
     subject: &Subject,
@@ -161,8 +160,8 @@ async fn show<T>(
     }
 }
 
-/// Reports whether an event shows that a watch progresses. A list that begins has no answer yet, and a list in progress
-/// may still fail.
+/// Reports whether an event shows that a watch works. The start of a list is no answer yet, and a list in progress may
+/// still fail.
 pub(super) fn is_progress<T>(event: &Event<T>) -> bool {
     !matches!(event, Event::Init | Event::InitApply(_))
 }
@@ -177,7 +176,7 @@ fn each<T, U>(event: Event<T>, map: impl FnOnce(T) -> U) -> Event<U> {
     }
 }
 
-/// Reports whether a watch only needs a restart.
+/// Reports whether the error only means that the watch must be restarted.
 fn is_over(error: &watcher::Error) -> bool {
     matches!(error, watcher::Error::WatchError(status) if status.code == GONE)
 }
@@ -205,7 +204,7 @@ mod tests {
         watcher::Error::WatchError(Status::failure("is forbidden", "Forbidden").with_code(code).boxed())
     }
 
-    /// What is sent of these, and how long that takes, with pauses of 20 to 80 ms.
+    /// Returns which of the sent events are errors, and how long sending took, with pauses of 20 to 80 ms.
     async fn shown(events: Vec<watcher::Result<Event<String>>>) -> (Vec<bool>, Duration) {
         let (sender, mut receiver) = mpsc::channel(100);
         let (start, subject) = (Instant::now(), Subject::Namespaces);
@@ -225,7 +224,7 @@ mod tests {
         let again = || [Ok(Event::Init), Err(refused(403))];
         let (troubles, took) = shown((0..5).flat_map(|_| again()).collect()).await;
         assert_eq!(troubles, [false, true].repeat(5));
-        // 20, 40 and three times 80 ms, a quarter less at least.
+        // Pauses of 20, 40, and three times 80 ms, each shorter by at most a quarter.
         assert!(took >= Duration::from_millis(225), "{took:?}");
         let page = || [Ok(Event::Init), Ok(Event::InitApply("shop".to_owned())), Err(refused(500))];
         let (_, took) = shown((0..5).flat_map(|_| page()).collect()).await;

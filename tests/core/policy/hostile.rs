@@ -10,7 +10,7 @@ use quench_core::policy::{Checked, Policy};
 
 /// The same inputs each time.
 fn check<S: Strategy>(strategy: &S, cases: u32, property: impl Fn(S::Value) -> Result<(), TestCaseError>) {
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: Config::default().cases.max(cases), failure_persistence: None, ..Config::default() };
     let seed = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     TestRunner::new_with_rng(config, seed).run(strategy, property).unwrap();
 }

@@ -84,7 +84,7 @@ fn policy() -> impl Strategy<Value = Policy> {
 fn a_second_pass_changes_nothing_and_needs_the_same_secrets() {
     let catalog = Catalog::embedded();
     let strategy = (policy(), select(&IMAGES[..]), any::<bool>());
-    let config = Config { cases: 5000, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: Config::default().cases.max(5000), failure_persistence: None, ..Config::default() };
     let seed = TestRng::from_seed(RngAlgorithm::ChaCha, &[9; 32]);
     let rewritten = Cell::new(0);
     TestRunner::new_with_rng(config, seed)

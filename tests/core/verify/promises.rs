@@ -148,7 +148,7 @@ fn an_image_becomes_what_is_known_to_exist_and_stays_that() {
     let catalog = Catalog::embedded();
     let pin = format!("@sha256:{}", "a".repeat(64));
     let strategy = (any_policy(), world(), select(&IMAGES[..]), any::<bool>(), any::<bool>());
-    let config = Config { cases: 4000, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: Config::default().cases.max(4000), failure_persistence: None, ..Config::default() };
     let seed = TestRng::from_seed(RngAlgorithm::ChaCha, &[5; 32]);
     let (rewritten, pinned, newest) = (Cell::new(0), Cell::new(0), Cell::new(0));
     TestRunner::new_with_rng(config, seed)
@@ -191,7 +191,7 @@ fn an_image_becomes_what_is_known_to_exist_and_stays_that() {
 fn nothing_changes_while_no_registry_answers() {
     let catalog = Catalog::embedded();
     let down = World(vec!["?"]);
-    let config = Config { cases: 1500, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: Config::default().cases.max(1500), failure_persistence: None, ..Config::default() };
     let seed = TestRng::from_seed(RngAlgorithm::ChaCha, &[6; 32]);
     let asked = Cell::new(0);
     TestRunner::new_with_rng(config, seed)

@@ -11,23 +11,23 @@ use tokio::time::sleep;
 use super::state_file::Partial;
 use crate::registry::{Registry, TagsError, Trouble, Trust};
 
-/// The pause after the first failure; it doubles after each further one.
+/// The pause after the first failure; it doubles after each further failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause that the registry did not ask for.
+/// The longest pause, unless the registry asks for a longer one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// The longest `Retry-After` that is waited for.
+/// The longest `Retry-After` that the command waits for.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
-/// The shortest pause that is logged.
+/// The shortest pause that is written to stderr if there is no progress bar.
 const LONG: Duration = Duration::from_secs(2);
-/// The number of refused images after which a registry that has answered nothing is taken to refuse all.
+/// The number of refused images after which the command stops, if the registry has not answered for any image.
 const REFUSED_AT_FIRST: usize = 5;
-/// The number of tries for a registry that has answered nothing: its name or its certificate authority is probably
+/// The number of tries for a registry that has not answered yet: its name or its certificate authority is probably
 /// wrong.
 const TRIES_AT_FIRST: u32 = 3;
-/// A tag, which a reference must have; its value is not used.
+/// A tag for building references, which must have one. Its value is not used.
 const ANY_TAG: &str = "latest";
 
-/// The registry to ask, with the number of tries.
+/// The registry to ask, and the number of tries.
 pub(super) struct Asking<'a> {
     pub(super) registry: &'a Registry,
     pub(super) trust: &'a Trust,
@@ -43,7 +43,7 @@ pub(super) struct Unanswered {
     /// The images that the registry refused, with the last reason.
     pub(super) refused: Vec<Box<str>>,
     reason: Option<String>,
-    /// The reason why the remaining images were not asked for.
+    /// The reason why the command did not ask for the remaining images.
     pub(super) stopped: Option<String>,
     /// Whether a signal stopped the command.
     pub(super) is_interrupted: bool,
@@ -55,7 +55,7 @@ impl Unanswered {
         Self { stopped: Some(format!("stopped by {signal}")), is_interrupted: true, ..Self::default() }
     }
 
-    /// Returns the last reason.
+    /// Returns the reason why the command stopped, or else the last refusal; `None` if all images are answered.
     pub(super) fn reason(&self) -> Option<&str> {
         self.stopped.as_deref().or(self.reason.as_deref())
     }
@@ -86,7 +86,7 @@ impl Asking<'_> {
         Ok(unanswered)
     }
 
-    /// Returns the answer about one image, after several tries if needed.
+    /// Returns the answer about one image, after up to `tries` tries. `is_first`: the registry has not answered yet.
     async fn answer(&self, name: &str, is_first: bool) -> Result<Answer, TagsError> {
         let refused = |reason: String| TagsError {
             registry: self.repository.registry().into(),
@@ -116,7 +116,7 @@ impl Asking<'_> {
     }
 
     async fn wait(&self, name: &str, error: &TagsError, wait: Duration) {
-        let said = format!("{name}: asked again in {} s: {error}", wait.as_secs());
+        let said = format!("{name}: retrying in {} s: {error}", wait.as_secs());
         self.bar.set_message(said.clone());
         if self.bar.is_hidden() && wait >= LONG {
             eprintln!("{said}");
@@ -130,7 +130,7 @@ fn stopped(error: &TagsError) -> String {
     match error.trouble {
         Trouble::Limited(Some(wait)) if wait > LONGEST_WAIT => {
             format!(
-                "{error}, and wants to be left alone for {}",
+                "{error}, and asks for a pause of {}",
                 humantime::format_duration(Duration::from_secs(wait.as_secs()))
             )
         }

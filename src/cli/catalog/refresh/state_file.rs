@@ -1,7 +1,7 @@
-//! Stores the answers of an unfinished refresh in a file beside its output.
+//! Stores the answers of an unfinished refresh in a file beside the output file.
 //!
-//! The first line says what is asked; each further line has the answer about one image. A line that a kill or a full
-//! disk cut short is ignored.
+//! The first line states the catalog and the repository; each further line has the answer about one image. A line that
+//! is incomplete, because the process was killed or the disk was full, is ignored.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use quench_core::snapshot::{Answer, Tags};
 use serde::{Deserialize, Serialize};
 
-/// The longest time that answers are used.
+/// The age after which answers are not used any more.
 const MAX_AGE: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// The state file with its answers.
@@ -26,24 +26,24 @@ pub(super) struct Partial {
     answers: BTreeMap<Box<str>, Answer>,
 }
 
-/// The question of the refresh: answers to another one are not used.
+/// The subject of a refresh. Answers are used only for the same catalog and repository.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Asked {
-    /// The policy's form of hardened references.
+    /// The policy's `hardened.repository`, the form of hardened references.
     pub(super) repository: String,
-    /// The digest of the catalog file.
+    /// The SHA-256 digest of the catalog file.
     pub(super) catalog: String,
-    /// The time of the first question, in seconds since 1970.
+    /// The time of the first request, in seconds since 1970.
     pub(super) began: u64,
 }
 
-/// The state of an earlier refresh.
+/// The state file that an earlier refresh left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Earlier {
     Nothing,
-    /// Its answers are used.
+    /// The file fits, and its answers are used.
     Taken,
-    /// It was for another catalog, repository or time, and is dropped.
+    /// The file is for another catalog or repository, or too old, and its answers are dropped.
     Dropped,
 }
 
@@ -61,24 +61,24 @@ impl Asked {
         Self { repository, catalog: format!("sha256:{digits}"), began: seconds(now) }
     }
 
-    /// Reports whether answers to the earlier question answer this one.
+    /// Reports whether the answers of the earlier refresh can be used for this one.
     fn answers(&self, earlier: &Self) -> bool {
-        // A clock that was set back makes answers no older.
+        // If the clock was set back, the answers count as new.
         let age = self.began.saturating_sub(earlier.began);
         (&self.repository, &self.catalog) == (&earlier.repository, &earlier.catalog) && age <= MAX_AGE.as_secs()
     }
 }
 
 impl Partial {
-    /// Opens the file beside `out`, and uses its answers if they are for the same question.
+    /// Opens the state file beside `out`, and uses its answers if they are for the same catalog and repository.
     pub(super) fn open(out: &Path, asked: &Asked) -> Result<(Self, Earlier)> {
         let mut name = out.as_os_str().to_owned();
         name.push(OsString::from(".partial"));
         let path = PathBuf::from(name);
-        let failed = || format!("cannot keep what is learned in {}", path.display());
+        let failed = || format!("cannot store answers in {}", path.display());
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = opened.with_context(failed)?;
-        // File systems without locks give no protection against two runs at once.
+        // On file systems without locks, two runs at the same time are not detected.
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             bail!("{} is in use: another refresh writes {}", path.display(), out.display());
         }
@@ -118,12 +118,12 @@ impl Partial {
         Ok(())
     }
 
-    /// Removes the file, after the catalog is written.
+    /// Removes the state file, once the catalog is written.
     pub(super) fn remove(self) -> Result<()> {
         fs::remove_file(&self.path).with_context(|| format!("cannot remove {}", self.path.display()))
     }
 
-    /// Appends a line in one write.
+    /// Appends a line in a single write.
     fn append(&mut self, line: &impl Serialize) -> Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
@@ -132,13 +132,13 @@ impl Partial {
 }
 
 impl Drop for Partial {
-    /// Unlocks the file: a process that another thread is starting may inherit it for a moment.
+    /// Unlocks the file explicitly: a child process that another thread starts may inherit the file for a moment.
     fn drop(&mut self) {
         let _ = self.file.unlock();
     }
 }
 
-/// Returns the answers to the question, and the end of the last whole line; 0 if the file is of no use.
+/// Returns the answers for `asked`, and the end of the last complete line; 0 if the file cannot be used.
 fn read(text: &[u8], asked: &Asked) -> (BTreeMap<Box<str>, Answer>, u64) {
     let (mut answers, mut end) = (BTreeMap::new(), 0);
     let mut lines = text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
@@ -191,7 +191,7 @@ mod tests {
             let expected = [("a", tags()), ("b", Answer::Absent)].into_iter().take(lines.saturating_sub(1));
             let expected: BTreeMap<Box<str>, Answer> = expected.map(|(name, answer)| (name.into(), answer)).collect();
             assert_eq!(*partial.answers(), expected, "{cut}");
-            // What comes next is not glued to what was cut.
+            // The next line does not continue the incomplete one.
             partial.learn("c", tags()).unwrap();
             drop(partial);
             let (partial, earlier) = Partial::open(&out, &now).unwrap();

@@ -1,11 +1,11 @@
-//! The facts about an image's start, as text.
+//! Prints the facts about an image's start as text.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 
 use quench_core::catalog::{Condition, Effect, Form, Pattern, Root, Start, Sure};
 
-/// Writes what upstream's start does and the hardened one does not, a line a row; JSON has all of it.
+/// Writes the differences between the start of the upstream image and of the hardened one; JSON output has more.
 pub(super) fn write(start: &Start, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "upstream's start")?;
     let mut field = |name: &str, value: &dyn Display| writeln!(out, "  {name:<12} {value}");
@@ -68,7 +68,7 @@ pub(super) fn write(start: &Start, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A row: what it names, what is lost, how sure that is and when it is so.
+/// Formats a row: its subject, what is lost, how certain this is, and the conditions.
 fn row_of(what: &str, effect: Effect, sure: Sure, conditions: &[Condition]) -> String {
     let sure = if sure == Sure::Likely { ", likely" } else { "" };
     let conditions: Vec<String> = conditions.iter().map(ToString::to_string).collect();

@@ -3,7 +3,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// Of an authority in these tests.
+/// The lifetime of an authority in these tests.
 const LIFE: Duration = Duration::from_secs(30 * 60);
 const HALF_A_DAY: Duration = Duration::from_secs(12 * 60 * 60);
 
@@ -11,13 +11,13 @@ fn day() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_795_219_200)
 }
 
-/// That many minutes into the day.
+/// Returns the time `minute` minutes after the start of the day.
 fn at(minute: i32) -> SystemTime {
     let distance = MINUTE * minute.unsigned_abs();
     if minute < 0 { day() - distance } else { day() + distance }
 }
 
-/// Made at that minute.
+/// Returns an authority that was made at that minute.
 fn authority(minute: i32) -> Arc<Authority> {
     Arc::new(Authority::new(NAME, at(minute), LIFE).unwrap())
 }
@@ -39,7 +39,7 @@ fn garbage(trusted: &[&Arc<Authority>]) -> Found {
 fn an_authority_is_followed_by_its_successor_in_time() {
     use Verdict::{Keep, Prepare, Promote, Replace};
     let (first, second, long_ago) = (authority(0), authority(20), authority(-60));
-    // By the minute, for an authority that is made at 0 and lasts for 30, backdated by 5; its successor is made at 20.
+    // For an authority made at minute 0 that lasts for 30 minutes, backdated by 5; its successor is made at minute 20.
     for (minute, next, is_spread, expected) in [
         (0, None, false, Keep),
         (19, None, false, Keep),
@@ -49,12 +49,13 @@ fn an_authority_is_followed_by_its_successor_in_time() {
         (29, Some(&second), false, Keep),
         (20, Some(&second), true, Promote),
         (31, None, false, Replace),
-        // Nobody could tell everybody: better one that is not trusted yet than one that nobody accepts.
+        // The successor could not be published in time: an authority that is not trusted yet is better than an expired
+        // one.
         (31, Some(&second), false, Promote),
         (10, Some(&long_ago), true, Keep),
         (20, Some(&long_ago), true, Prepare),
         (51, Some(&second), true, Replace),
-        // The clock goes back, to before the successor's making, and to before both.
+        // The clock goes back: to before the successor was made, and to before both were made.
         (10, Some(&second), true, Keep),
         (-4, None, false, Keep),
         (-6, None, false, Replace),
@@ -81,14 +82,14 @@ fn what_is_lost_is_restored_from_memory_and_otherwise_made_anew() {
         (Found::Kept(of_expired.clone()), Some(&of_valid), Restore),
         (Found::Kept(kept(&early, None)), Some(&of_valid), Restore),
         (Found::Kept(kept(&early, None)), Some(&of_expired), Replace),
-        // Another one that is all right is the winner of a race, and everybody's.
+        // Another valid authority won a race, and is used by all replicas.
         (Found::Kept(kept(&other, None)), Some(&of_valid), Keep),
     ] {
         assert_eq!(verdict(&found, remembered, |_| true, at(10)), expected, "{found:?} {remembered:?}");
     }
 }
 
-/// What should be kept at minute 10, where a new authority is made if one is.
+/// Returns the contents that the Secret should have at minute 10. A new authority is called `new`.
 fn at_ten(verdict: Verdict, found: &Found, remembered: Option<&Kept>, trusted: &[&Arc<Authority>]) -> Kept {
     let make = || Authority::new("new", at(10), LIFE);
     wanted(verdict, found, remembered, bundle(trusted), at(10), make).unwrap()
@@ -103,7 +104,7 @@ fn no_authority_is_lost_while_it_is_valid() {
     let [one, two, three] = [(); 3].map(|()| authority(0));
     let (expired, early) = (authority(-60), authority(60));
     let found = Found::Kept(Kept { bundle: bundle(&[&expired, &three, &early]), ..kept(&one, Some(&two)) });
-    // Who signs, who will, and who else is trusted.
+    // The expected current authority, its successor, and the other trusted authorities; `None` for a new one.
     for (verdict, found, remembered, trusted, expected) in [
         (Verdict::Keep, &found, None, &[][..], (Some(&one), Some(&two), vec![&three])),
         (Verdict::Keep, &found, None, &[&expired, &one], (Some(&one), Some(&two), vec![&three])),
@@ -156,7 +157,7 @@ fn a_change_of_authorities_leaves_the_bundles_order() {
     }
 }
 
-/// A day of two replicas that look every minute, one at even and one at odd minutes, at a Secret that they share.
+/// Simulates a day of two replicas that share a Secret; one looks at even minutes, the other at odd minutes.
 #[test]
 fn replicas_hand_over_from_authority_to_authority() {
     let mut found = Found::Nothing;
@@ -165,7 +166,7 @@ fn replicas_hand_over_from_authority_to_authority() {
     for minute in 0..(24 * 60) {
         let now = at(minute);
         let (remembered, shown) = &mut replicas[usize::try_from(minute).unwrap() % 2];
-        // The API server knows a bundle two minutes after it was written.
+        // The API server uses a bundle two minutes after it was written.
         let known = told.iter().rev().find(|(when, _)| *when + 2 * MINUTE <= now).map(|(_, bundle)| bundle.clone());
         let is_spread = |authority: &Trusted| known.as_ref().is_some_and(|bundle| bundle.contains(authority));
         let verdict = verdict(&found, remembered.as_ref(), is_spread, now);
@@ -197,7 +198,7 @@ fn replicas_hand_over_from_authority_to_authority() {
             assert!(trusted.contains(&shown.issuer) && shown.issuer.is_valid(now), "{minute}: {shown:?}");
         }
     }
-    // One each 20 to 22 minutes.
+    // A new authority every 20 to 22 minutes.
     assert!((24 * 60 / 22..=24 * 60 / 20).contains(&count), "{count}");
 }
 
@@ -216,15 +217,15 @@ fn a_replica_shows_what_is_valid_and_trusted() {
         (Some(by(&first, 0, 9)), &first, true, 5, false),
         (Some(by(&first, 0, 9)), &first, true, 6, true),
         (Some(by(&first, 0, 9)), &first, false, 6, true),
-        // Another authority is in force: not before it is trusted, unless nothing is lost by it.
+        // Another authority is current: it is used once it is trusted, or if the certificate has expired anyway.
         (Some(by(&first, 19, 9)), &second, false, 26, false),
         (Some(by(&first, 19, 9)), &second, true, 22, true),
         (Some(by(&first, 11, 9)), &second, false, 21, true),
-        // It ends with its authority, which a new one would do as well.
+        // The certificate expires with its authority, so a new one would not last longer.
         (Some(by(&first, 21, 20)), &first, true, 29, false),
         (Some(by(&first, 21, 9)), &first, true, 27, false),
         (Some(by(&first, 20, 9)), &first, true, 27, true),
-        // The clock goes back to before its making, and forwards.
+        // The clock goes back to before the certificate was made, and forward.
         (Some(by(&first, 10, 9)), &first, true, 6, false),
         (Some(by(&first, 10, 9)), &first, true, 4, true),
         (Some(by(&first, 0, 9)), &second, false, 40, true),

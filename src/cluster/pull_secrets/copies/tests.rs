@@ -10,10 +10,10 @@ use tower::service_fn;
 use super::super::objects::Owner;
 use super::*;
 
-/// Method and address of a call, and its body.
+/// The calls that the API server received: method and address, and the body.
 type Calls = Arc<Mutex<Vec<(String, Value)>>>;
 
-/// A client whose API server gives one answer, and what it is asked.
+/// Returns a client of an API server that always gives the same answer, and the calls that it receives.
 fn client(status: u16, message: &str) -> (Client, Calls) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let (noted, failure) = (asked.clone(), status >= 400);

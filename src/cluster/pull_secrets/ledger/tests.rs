@@ -31,7 +31,7 @@ fn list<T>(items: Vec<T>) -> Vec<Event<T>> {
     [Event::Init].into_iter().chain(items).chain([Event::InitDone]).collect()
 }
 
-/// The namespaces with something to be done, of those that the events are about.
+/// Returns the verdicts about `keys` that need a write or attention.
 fn to_do(ledger: &Ledger, keys: impl IntoIterator<Item = Key>) -> String {
     let verdict = |key: Key| match ledger.verdict(&key) {
         Verdict::Stands(State::Apart | State::Current) => None,
@@ -40,8 +40,8 @@ fn to_do(ledger: &Ledger, keys: impl IntoIterator<Item = Key>) -> String {
     keys.into_iter().filter_map(verdict).collect::<Vec<_>>().join(", ")
 }
 
-/// Namespaces `bank`, `quench`, `shop` (labelled), `team-a` and `team-b`; Secrets in `quench` (the source), `bank` and `team-a`, which are
-/// copies, and `team-b`, which is not.
+/// Returns a ledger with the namespaces `bank`, `quench`, `shop` (labelled), `team-a` and `team-b`, and Secrets in
+/// `quench` (the source), `bank` and `team-a` (copies), and `team-b` (not a copy).
 fn ledger() -> Ledger {
     let mut ledger = Ledger::new("quench".to_owned());
     ledger.follow(&policy(HUB));
@@ -86,7 +86,7 @@ fn what_changes_is_looked_at_and_nothing_else() {
     assert_eq!((keys.len(), to_do(&ledger, keys)), (1, String::new()));
     let keys = ledger.take_secret("hub", Event::Apply(secret("shop", "quench", "b25l")));
     assert_eq!((keys.len(), to_do(&ledger, keys)), (1, String::new()));
-    // The source: all of them.
+    // The source changed, so all copies are compared with it.
     let keys = ledger.take_secret("hub", Event::Apply(secret("quench", "", "dHdv")));
     assert_eq!(to_do(&ledger, keys), "bank Update, shop Update, team-a Update, team-b Stands(Foreign)");
     let keys = ledger.take_secret("hub", Event::Delete(secret("quench", "", "dHdv")));
@@ -114,7 +114,7 @@ fn what_a_policy_copies_no_more_is_taken_away_before_it_is_forgotten() {
         let watched: BTreeSet<&str> = if is_checked { ["hub"].into() } else { BTreeSet::new() };
         assert_eq!(ledger.watched(), (watched, false));
         assert_eq!(to_do(&ledger, ledger.places("hub")), "");
-        // Again: not before the namespaces were seen again.
+        // The secret is copied again, but only after the namespaces were listed again.
         ledger.follow(&self::policy(HUB));
         assert_eq!(to_do(&ledger, [("hub".to_owned(), "team-a".to_owned())]), "");
         ledger = self::ledger();
@@ -138,7 +138,7 @@ fn reviews_know_who_lacks_it_and_nothing_while_that_is_in_doubt() {
         all.into_iter().filter(|namespace| !absences.of(namespace).is_empty()).collect::<Vec<_>>().join(" ")
     };
     ledger.take_secret("hub", Event::Delete(secret("bank", "quench", "b25l")));
-    // `shop` is about to have it, `new` nobody has seen.
+    // `shop` is about to get the copy; `new` is not known to exist.
     assert_eq!(lacking(&ledger, &schedule, &[]), "bank");
     assert_eq!(lacking(&ledger, &schedule, &[None]), "");
     assert_eq!(lacking(&ledger, &schedule, &[Some("hub")]), "");
