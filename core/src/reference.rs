@@ -1,4 +1,4 @@
-//! Reads image references by the grammar of the distribution project, and writes short names out like container runtimes.
+//! Reads image references by the grammar of the distribution project, and writes short names out like runtimes do.
 
 use std::fmt;
 use std::str::FromStr;

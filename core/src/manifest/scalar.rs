@@ -1,6 +1,6 @@
 //! Resolves YAML scalars to JSON by the rules of sigs.k8s.io/yaml, which kubectl and Helm use.
 //!
-//! The rules are those of YAML 1.1 as go-yaml 2 reads it: `yes` is true and `0o17` is 15, but `1:30` is a text. 
+//! The rules are those of YAML 1.1 as go-yaml 2 reads it: `yes` is true and `0o17` is 15, but `1:30` is a text.
 //! Infinite numbers and timestamps, which JSON does not have, are texts.
 
 use std::borrow::Cow;

@@ -149,7 +149,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Removes the line break that the parser adds to a block scalar at the end of a text without one, as Kubernetes does.
+    /// Removes the line break that the parser adds to a block scalar at the end of a text without one.
     fn without_missing_break(&self, text: Cow<'t, str>, span: &Span) -> Cow<'t, str> {
         let written = self.tree.document.text;
         let last_line = written.rsplit(['\n', '\r']).next().unwrap_or_default();

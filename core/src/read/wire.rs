@@ -1,5 +1,5 @@
-//! Reads the JSON that Kubernetes writes, in one pass. Strings borrow from the text. `null`, which Go writes for nil, is
-//! read like an absent field.
+//! Reads the JSON that Kubernetes writes, in one pass. Strings borrow from the text. `null`, which Go writes for nil,
+//! is read like an absent field.
 //!
 //! Most of a review is text that no decision needs, and skipping that text is most of the cost. A general deserializer
 //! takes three times as long, because it checks the values that it skips; this reader only finds where they end.

@@ -123,7 +123,7 @@ impl Refreshed {
 ///
 /// Of the other images, the new file declares only tags that the registry lists. A listed tag is declared if a known
 /// build gives its facts: another patch of the same line, for the same operating system and flavor. Past versions are
-/// listed versions without a known build. The file records `repository` (the asked pattern, `dhi.io/{name}`) and `date`.
+/// listed versions without a known build. The file records `repository`, such as `dhi.io/{name}`, and `date`.
 pub fn refresh(
     catalog: &str,
     answers: &BTreeMap<Box<str>, Answer>,

@@ -176,8 +176,7 @@ impl Variant {
         self.share_out(&mut after, added);
         after.sort_by(|a, b| by_version(b.version(), a.version()));
         let after: Vec<Line> = after.iter().flat_map(|line| line.as_listed(&listed)).collect();
-        // `v1.36.4`, which names a version, stays while that version is declared; `latest`, which names none, stays if
-        // listed.
+        // `v1.36.4` names a version and stays while it is declared; `latest` names none and stays while it is listed.
         let spells =
             |lines: &[Line], stem: &str| lines.iter().any(|line| line.has(stem.strip_prefix('v').unwrap_or(stem)));
         let stays = |stem: &str| listed.has(stem, "") && (spells(&after, stem) || !spells(&self.lines, stem));
