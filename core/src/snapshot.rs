@@ -60,7 +60,7 @@ pub struct Written {
     pub text: String,
     /// The number of images in the file.
     pub images: usize,
-    /// The number of tags in the definitions, those of development builds included.
+    /// The number of tags in the definitions, including tags of development builds.
     pub tags: usize,
     /// The images without a known upstream repository: no image is rewritten to them.
     pub unmapped: Vec<Box<str>>,

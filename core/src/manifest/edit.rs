@@ -76,7 +76,7 @@ enum Fate<'a> {
 }
 
 impl<'a> Editor<'a, '_> {
-    /// Changes a value where it is written. An alias that is to get another value is replaced by that value.
+    /// Changes a value where it is written. An alias for which the patch has another value is replaced by that value.
     fn set(&self, source: NodeId, edits: &mut Vec<Edit>) -> Result<(), ManifestError> {
         let own = self.fate(source)?;
         if let Fate::Becomes { value, pointer } = own {

@@ -33,7 +33,7 @@ pub enum ManifestError {
     /// An alias names an anchor that does not exist.
     #[error("{at}: no anchor `{name}` stands before this alias; define it above, in the same document")]
     UnknownAnchor { at: Position, name: String },
-    /// An alias stands inside its own anchor's value.
+    /// An alias is inside the value of its own anchor.
     #[error("{at}: the alias `{name}` stands inside its own anchor; write the value out")]
     Cycle { at: Position, name: String },
     /// A mapping has the same key twice.

@@ -26,7 +26,7 @@ struct Writer<'a, 't> {
 }
 
 impl Writer<'_, '_> {
-    /// Appends a value. `again` is true below an alias or merge: such a value counts towards [`MAX_EXPANSION`].
+    /// Appends a value. `again` is true below an alias or merge, where the value counts towards [`MAX_EXPANSION`].
     fn value(&mut self, id: NodeId, depth: usize, again: bool) -> Result<(), ManifestError> {
         let tree = self.tree;
         let node = tree.node(id);

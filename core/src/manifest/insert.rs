@@ -224,7 +224,7 @@ impl<'a, 't> Inserter<'a, 't> {
         if !value.is_void() || value.start < value.span.start {
             return self.end_of(entry.value);
         }
-        // The value is empty, maybe with nothing after the colon.
+        // The value has no text, so the entry ends after the colon, or after the key if there is no colon.
         let key = self.tree.node(entry.key).span.end;
         let colon = skip_space(self.tree.document.text, key);
         let has_colon = self.tree.document.text.as_bytes().get(colon) == Some(&b':');

@@ -69,12 +69,12 @@ pub(super) struct Entry {
 pub(super) struct Mapping {
     /// The written entries, `<<` included.
     pub(super) written: Vec<Entry>,
-    /// The entries with those that `<<` merges; `None` if the mapping has no `<<`.
+    /// The entries after merging, without `<<` itself; `None` if the mapping has no `<<`.
     merged: Option<Vec<Entry>>,
 }
 
 impl Mapping {
-    /// Returns the entries with those that `<<` merges, but without `<<` itself.
+    /// Returns the entries after merging: its own, and the entries of the mappings that `<<` merges.
     pub(super) fn members(&self) -> &[Entry] {
         self.merged.as_ref().unwrap_or(&self.written)
     }

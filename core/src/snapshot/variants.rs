@@ -1,4 +1,4 @@
-//! Groups the definitions of one image into variants by operating system, flavor and kind, and versions inside them.
+//! Groups the builds of one image into variants by operating system, flavor and kind, each with its versions.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use crate::text::simd;
 /// The length up to which strings are skipped 16 bytes at a time; longer ones are skipped 64 bytes at a time.
 const SHORT: usize = 32;
 
-/// The byte where a text stops being JSON, and what was expected there.
+/// The error of a text that is not JSON: its byte, and the JSON that was expected there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stop {
     pub(super) at: usize,
