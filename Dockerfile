@@ -1,14 +1,14 @@
-# The image of quench: one static program and nothing else (docs/image.md).
+# Builds the image of quench: one static program and nothing else (docs/image.md).
 #
 #   docker buildx build --platform linux/amd64,linux/arm64 --tag registry.example.com/quench:0.1.0 --push .
 #
-# tests/image/build makes the same image without a Docker engine; it reads the last stage of this file.
+# tests/image/build builds the same image without a Docker engine; it reads the last stage of this file.
 
-# Debian 12: the C library that is linked in is the same on every machine.
+# Pins Debian 12, so that the C library that is linked in is the same on every machine.
 FROM --platform=$BUILDPLATFORM rust:1.95-slim-bookworm AS build
-# The SBOM lists what the program is built of: the last stage has nothing but the program.
+# Includes this stage in the SBOM, because the last stage holds only the program.
 ARG BUILDKIT_SBOM_SCAN_STAGE=true
-# The TLS library is C: beside the compiler for this machine, the one for the other platform.
+# The TLS library is written in C, so building for the other platform needs its cross compiler.
 RUN case "$(dpkg --print-architecture)" in amd64) other=aarch64 ;; arm64) other=x86-64 ;; esac && \
     apt-get update && apt-get install --yes "gcc-$other-linux-gnu"
 WORKDIR /quench
@@ -20,7 +20,7 @@ RUN case "$TARGETARCH" in amd64) arch=x86_64 ;; arm64) arch=aarch64 ;; esac && \
 
 FROM scratch
 COPY --from=build /program /quench
-# A number: the kubelet does not need to look a name up to see that it is not root.
+# A numeric user, so that the kubelet can check `runAsNonRoot`.
 USER 65532:65532
 EXPOSE 8443/tcp 8080/tcp
 ENTRYPOINT ["/quench"]

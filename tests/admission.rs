@@ -1,4 +1,4 @@
-//! The routes of the webhook, without sockets: what each request is answered, and what is counted.
+//! Tests the routes of the webhook without sockets: the answer to each request, and the metrics.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 

@@ -1,5 +1,5 @@
-//! `quench serve --self-managed` where there is no API server, and with one that does what a real one does rarely. With a real one:
-//! tests/cluster/cases/authority.rs.
+//! Tests `quench serve --self-managed` without an API server, and with a simulated one that does what a real one does
+//! rarely. tests/cluster/cases/authority.rs has the tests with a real API server.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod api_server;
@@ -70,7 +70,7 @@ async fn without_an_api_server_it_lives_waits_and_says_why() {
         serving.signal("-TERM");
         let (code, said) = serving.ended();
         assert_eq!(code, Some(0), "{said}");
-        assert_eq!(said.matches("in trouble").count(), 1, "said once: {said}");
+        assert_eq!(said.matches("could not maintain").count(), 1, "said once: {said}");
         assert!(!said.contains("secret-token"), "{said}");
     }
 }

@@ -1,4 +1,4 @@
-//! `quench catalog` as others call it.
+//! Tests `quench catalog` as a process.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 

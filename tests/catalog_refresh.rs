@@ -1,4 +1,4 @@
-//! `quench catalog refresh` against registries that behave as a test says, and against a real one.
+//! Tests `quench catalog refresh` against simulated registries and a real one.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
@@ -43,8 +43,8 @@ async fn a_fresh_file_has_what_the_registry_lists() {
         (
             0,
             "wrote fresh.json: 6 images answered; new: 3 tags; gone: 19 tags\n\
-             not there, so left out: 2 images: compass, dinghy\n\
-             left out: 3 tags of which the catalog knows no build, 1 of development builds, 2 of signatures\n"
+             not in the registry, so left out: 2 images: compass, dinghy\n\
+             left out: 3 tags of builds that the catalog does not know, 1 of development builds, 2 of signatures\n"
         )
     );
     assert_eq!(desk.files(), ["catalog.json", "fresh.json", "policy.yaml"], "nothing else is left");
@@ -88,7 +88,7 @@ async fn a_limit_is_kept_to_and_then_it_goes_on() {
     let began = Instant::now();
     let (code, said) = desk.refresh(&[]).await;
     assert_eq!(code, 0, "{said}");
-    let said_so = format!("buoy: asked again in 2 s: {0}: it limits how often it is asked\n", server.host);
+    let said_so = format!("buoy: retrying in 2 s: {0}: it limits the rate of requests\n", server.host);
     assert_eq!(said.matches(&said_so).count(), 2, "{said}");
     // What it asked for, and twice the first pause.
     assert!(began.elapsed() >= Duration::from_secs(4), "{:?}", began.elapsed());
@@ -100,7 +100,7 @@ async fn a_limit_is_kept_to_and_then_it_goes_on() {
 async fn after_an_outage_or_a_limit_only_the_rest_is_asked_for() {
     for (status, reason) in [
         (500, "500 Internal Server Error"),
-        (429, "it limits how often it is asked"),
+        (429, "it limits the rate of requests"),
         (403, "403 Forbidden; refused: 3 images: dinghy, ensign, ferry"),
     ] {
         let registry = Fickle::after(3, move || Reply::status(status)).await;
@@ -108,7 +108,7 @@ async fn after_an_outage_or_a_limit_only_the_rest_is_asked_for() {
         let desk = Desk::at(host);
         let (code, said) = desk.refresh(&["--tries", "2"]).await;
         let expected = format!(
-            "error: {host}: {reason}; 3 of 6 images answered, fresh.json is not written; the same command goes on from here\n"
+            "error: {host}: {reason}; 3 of 6 images answered; fresh.json is not written; run the same command again to continue\n"
         );
         assert_eq!((code, said), (2, expected));
         assert_eq!(desk.partial().unwrap().lines().count(), 1 + 3);
@@ -129,10 +129,7 @@ async fn a_limit_for_hours_is_not_waited_for() {
     let began = Instant::now();
     let (code, said) = desk.refresh(&[]).await;
     assert!(code == 2 && began.elapsed() < PATIENCE, "{said}");
-    assert!(
-        said.contains("it limits how often it is asked, and wants to be left alone for 2h; 2 of 6 images"),
-        "{said}"
-    );
+    assert!(said.contains("it limits the rate of requests, and asks for a pause of 2h; 2 of 6 images"), "{said}");
     assert_eq!(registry.asked(), once(&["anchor", "buoy", "compass"]));
     goes_on(&desk, &registry, 2).await;
 }
@@ -153,7 +150,7 @@ async fn a_kill_and_a_signal_lose_nothing_that_was_learned() {
         assert_eq!(output.status.code(), code, "{said}");
         if code.is_some() {
             let expected = format!(
-                "error: stopped by SIG{signal}; 3 of 6 images answered, fresh.json is not written; the same command goes on from here\n"
+                "error: stopped by SIG{signal}; 3 of 6 images answered; fresh.json is not written; run the same command again to continue\n"
             );
             assert_eq!(said, expected);
         }
@@ -179,7 +176,7 @@ async fn what_is_refused_stays_where_that_is_asked_for() {
     let (code, said) = desk.refresh(&[]).await;
     assert!(code == 2 && said.contains("403 Forbidden; refused: 1 image: buoy; 5 of 6 images answered"), "{said}");
     let (code, said) = desk.refresh(&["--keep-unanswered"]).await;
-    assert!(code == 0 && said.contains("not answered, so as before: 1 image: "), "{said}");
+    assert!(code == 0 && said.contains("not answered, so unchanged: 1 image: "), "{said}");
     assert_eq!(asked(&server), [once(&IMAGES), [("buoy".to_owned(), 2)].into()].into_iter().flatten().collect());
     assert_eq!((desk.tags("buoy").len(), desk.tags("ferry")), (6, vec!["2.4.2".to_owned()]));
     assert_eq!(desk.partial(), None);
@@ -200,7 +197,7 @@ async fn a_registry_that_knows_us_not_is_not_asked_for_everything() {
     let server = Server::start(Speaks::Plain, |_, _| Reply::status(404)).await;
     let desk = Desk::at(&server.host);
     let (code, said) = desk.refresh(&[]).await;
-    assert!(code == 2 && said.contains("error: none of 6 images is there as 127.0.0.1:"), "{said}");
+    assert!(code == 2 && said.contains("error: none of 6 images exists as 127.0.0.1:"), "{said}");
     assert_eq!(desk.files(), ["catalog.json", "policy.yaml"], "a name that is mended is asked for at once");
 }
 
@@ -233,7 +230,7 @@ async fn what_cannot_be_read_or_written_is_an_error_before_anything_is_asked() {
         assert!(code == 2 && found.contains(said), "{arguments:?}: {found}");
     }
     for (out, said) in
-        [("no/fresh.json", "cannot keep what is learned in no/fresh.json.partial"), (".", ". is a folder; name a file")]
+        [("no/fresh.json", "cannot store answers in no/fresh.json.partial"), (".", ". is a folder; name a file")]
     {
         let mut command = Command::new(env!("CARGO_BIN_EXE_quench"));
         let output = command
@@ -264,7 +261,10 @@ async fn debians_registry_is_refreshed_from() {
     let (code, said) = desk.refresh(&["--registry-ca", "ca.pem", "--registry-auth", "other.json"]).await;
     assert!(code == 2 && said.contains("0 of 6 images answered"), "{said}");
     let (code, said) = desk.refresh(&["--registry-ca", "ca.pem", "--registry-auth", "auth.json"]).await;
-    assert!(code == 0 && said.contains("not there, so left out: 4 images: buoy, compass, dinghy, ensign\n"), "{said}");
+    assert!(
+        code == 0 && said.contains("not in the registry, so left out: 4 images: buoy, compass, dinghy, ensign\n"),
+        "{said}"
+    );
     assert_eq!(desk.tags("anchor"), ["2.4", "2.4.1", "2.4.2", "2.4.2-debian13"]);
     assert_eq!(desk.tags("ferry").len(), 30);
     let arguments =

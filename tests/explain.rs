@@ -1,4 +1,4 @@
-//! `quench explain` as others call it, and that the webhook decides the same in the same words.
+//! Tests `quench explain` as a process, and that the webhook decides the same with the same words.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 

@@ -1,7 +1,7 @@
-//! Which room of the code may use which: a room uses only rooms below it, and no three files use each other in a circle.
+//! Tests the layers of the code: a room uses only rooms below it, and no three files use each other in a circle.
 //!
-//! A room is a file or folder directly below `core/src` or `src`. Paths are read from the text outside of tests, so that a path in an
-//! expression counts as well as one behind `use`.
+//! A room is a file or folder directly below `core/src` or `src`. Paths are read from all code outside tests, so that
+//! a path in an expression counts like one after `use`.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! Files that change while the program serves, one look at a time.
+//! Tests the reload of changed files, one check at a time.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod volume;

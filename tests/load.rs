@@ -1,5 +1,5 @@
-//! 1,000 pods at 200 a second with nothing known and a registry that is dead: nobody waits longer than the policy says, every pod is
-//! answered as it says, and the registry is left alone.
+//! Tests 1,000 pods at 200 per second with an empty cache and a dead registry: no review takes longer than the
+//! policy's timeout, every pod is answered by the policy, and requests to the registry are paused.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 #![expect(clippy::print_stdout, reason = "its figures")]
 

@@ -1,4 +1,4 @@
-//! `quench policy` as others call it.
+//! Tests `quench policy` as a process.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 

@@ -1,4 +1,4 @@
-//! The registry client on real sockets: what each answer of a registry is worth, whom it speaks to, and what it costs.
+//! Tests the registry client on real sockets: the results of answers, the hosts that it contacts, and its costs.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! A thousand changes of all files while reviews are answered: none fails, none is decided by two policies.
+//! Tests a thousand changes of all files during reviews: no review fails, and none is decided by two policies.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod client;

@@ -1,4 +1,4 @@
-//! `quench rewrite` as others call it.
+//! Tests `quench rewrite` as a process.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -183,7 +183,7 @@ fn a_broken_document_leaves_the_others_handled() {
     let broken = "kind: Pod\nspec:\n\t- tab\n";
     let stream = format!("{}---\n{broken}---\n{}", pod("a", "nginx:1.31.4"), pod("b", "memcached:1.6.45"));
     let output = rewrite(&[], &stream);
-    assert_says(&output, 2, &["error: stdin: line 8", "tab", "left as it is"]);
+    assert_says(&output, 2, &["error: stdin: line 8", "tab", "left unchanged"]);
     assert_eq!(stdout(&output), rewritten(&stream));
 
     let folder = folder(&[("bad.yaml", &stream), ("good.yaml", STREAM)]);
@@ -191,7 +191,7 @@ fn a_broken_document_leaves_the_others_handled() {
     assert_says(
         &output,
         2,
-        &["bad.yaml: line 8", "the whole file is left as it is", "3 images rewritten in 1 of 2 files"],
+        &["bad.yaml: line 8", "the whole file is left unchanged", "3 images rewritten in 1 of 2 files"],
     );
     assert_eq!(
         fs::read_to_string(folder.path().join("bad.yaml")).unwrap(),
@@ -244,7 +244,7 @@ fn a_full_disk_leaves_the_file_as_it_was() {
     // Files may grow to a few kilobytes only, and whoever tries more gets an error.
     let script = format!("trap '' XFSZ; ulimit -f 8; exec {QUENCH} rewrite --in-place {}", text(&file));
     let output = feed(Command::new("bash").args(["-c", &script]), b"");
-    assert_says(&output, 2, &["a.yaml; it is as it was"]);
+    assert_says(&output, 2, &["a.yaml; the file is unchanged"]);
     assert_eq!(fs::read_to_string(&file).unwrap(), long);
     assert_eq!(files_in(folder.path()), [file], "nothing else is left behind");
 }

@@ -1,4 +1,4 @@
-//! The program itself: `quench serve` and `quench certs` as processes, with their exit codes and messages.
+//! Tests `quench serve` and `quench certs` as processes: exit codes and messages.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod client;

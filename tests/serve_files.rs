@@ -1,4 +1,4 @@
-//! Files that change while `quench serve` runs.
+//! Tests files that change while `quench serve` runs.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 mod client;

@@ -1,4 +1,4 @@
-//! The server on real sockets: protocols, limits, bad clients and the stop.
+//! Tests the server on real sockets: protocols, limits, misbehaving clients, and the stop.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod client;

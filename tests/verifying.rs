@@ -1,4 +1,5 @@
-//! `rewrite --verify` and `explain --verify` against a registry that has some images, lacks some, and cannot say of others.
+//! Tests `rewrite --verify` and `explain --verify` with a registry that has some images, lacks some, and fails for
+//! some.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! Writes the catalog that the program embeds: `dhi-images/1`, trimmed to what quench uses, with `data/schemes.json` merged in.
+//! Writes the embedded catalog: a `dhi-images/1` file with only the fields that quench uses, and `data/schemes.json`.
 //!
 //! `cargo run -p quench-core --example snapshot -- FILE > core/data/catalog.json`
 
@@ -10,10 +10,10 @@ use quench_core::snapshot::file_text;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// Images whose versions do not line up with upstream's.
+/// The version schemes: notes on images whose versions differ from upstream's.
 const SCHEMES: &str = include_str!("../data/schemes.json");
 
-/// What quench uses of an image, in the order that it is written.
+/// The fields of an image that quench uses, in the order of the written file.
 const IMAGE: [&str; 17] = [
     "name",
     "scheme",
@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn error::Error>> {
     Ok(())
 }
 
-/// Some fields of an object in this order, without empty ones.
+/// Returns the JSON of an object reduced to `fields`, in that order, without null, false and empty values.
 fn keep(object: &Map<String, Value>, fields: &[&str]) -> String {
     let written: Vec<_> = fields
         .iter()

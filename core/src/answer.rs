@@ -1,4 +1,4 @@
-//! The answer to a request: the patch, the warnings, the audit annotations and the reply that carries them.
+//! Builds the answer to an admission request: patch, warnings, audit annotations, and the reply that contains them.
 
 pub mod audit;
 pub mod outcome;

@@ -1,5 +1,5 @@
-//! Decides what happens to each image of a pod: the decision about one image, the plan for a pod, and the outcome once registries
-//! have answered.
+//! Decides what happens to each image of a pod: first about each image alone, then in a plan for the pod, which becomes
+//! an outcome when registries have answered.
 
 pub mod decision;
 pub mod plan;

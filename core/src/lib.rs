@@ -1,18 +1,19 @@
-//! The decisions of quench: which image becomes which, and what that would break.
+//! Decides which images of a pod are replaced by hardened ones, and finds what the replacement would break.
 //!
-//! No IO, no async, no clock, no Kubernetes client. Each room uses only the rooms above it (`tests/layers.rs` checks that):
+//! The crate has no IO, no async code, no clock and no Kubernetes client. A module uses only modules above it in this
+//! list (`tests/layers.rs` checks that):
 //!
 //! ```text
-//! text                     escaping, JSON, bytes
-//! reference, manifest      image references; edits of YAML and JSON
+//! text                     escaping, JSON, byte scanning
+//! reference, manifest      image references; edits of YAML and JSON manifests
 //! read                     wire -> review -> workload: from the bytes of a request to a borrowed pod
-//! catalog                  what is published as hardened; from an upstream tag to a hardened one
-//! snapshot, presence       catalog files are made; what registries say
-//! hazard                   what would break
-//! policy                   the user's file
-//! answer                   patch, warnings, audit annotations, reply
+//! catalog                  the hardened images; from an upstream tag to a hardened one
+//! snapshot, presence       writing catalog files; answers of registries
+//! hazard                   problems that a hardened image would cause
+//! policy                   the user's policy file
+//! answer                   patch, warnings, audit annotations, admission response
 //! decide                   decision -> plan -> settle: what happens to each image
-//! rewrite                  manifests in, manifests out
+//! rewrite                  the same decisions for manifest files
 //! ```
 
 pub mod answer;

@@ -1,8 +1,8 @@
 //! Reads streams of YAML and JSON manifests, and applies a JSON Patch to a document by editing its text.
 //!
-//! A manifest is somebody's file: its comments, order, quotes and line ends stay. A document is read into JSON with the
-//! place of each value, and a patch changes the text in those places only. The edited text is read again, and is
-//! returned only if it reads as the patched document.
+//! People maintain manifests by hand, so an edit keeps their comments, order, quotes and line ends. A document is read
+//! into JSON with the position of each value, and a patch changes the text at those positions only. The edited text is
+//! read again, and is returned only if it reads as the patched document.
 
 mod block;
 mod change;
@@ -31,14 +31,14 @@ pub(crate) use self::path::path_at;
 pub use self::stream::documents;
 use self::tree::Tree;
 
-/// The deepest nesting of values. The deepest objects of Kubernetes, schemas of custom resources, have about 60 levels;
-/// `serde_json`, which checks each edit, reads 127.
+/// The deepest nesting of values. The deepest Kubernetes objects, schemas of custom resources, have about 60 levels;
+/// `serde_json`, which checks each edit, reads 127 levels.
 const MAX_DEPTH: usize = 100;
 
-/// The most bytes that the aliases of a document may expand to: many times the largest object of 3 MiB.
+/// The most bytes that the aliases of a document may expand to: five times the largest Kubernetes object (3 MiB).
 const MAX_EXPANSION: usize = 16 << 20;
 
-/// One document of a stream, as returned by [`documents`].
+/// One document of a stream of manifests, as returned by [`documents`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Document<'t> {
     /// The document's text, with its separators and comments.
@@ -49,7 +49,7 @@ pub struct Document<'t> {
 }
 
 impl<'t> Document<'t> {
-    /// Reads the document; `None` if it has nothing but comments.
+    /// Reads the document; `None` if it has no value, only comments and separators.
     pub fn parse(&self) -> Result<Option<Parsed<'t>>, ManifestError> {
         self.tree()?.map(|tree| Ok(Parsed { json: expand::json(&tree)?, tree })).transpose()
     }
@@ -87,7 +87,7 @@ impl Parsed<'_> {
     /// Returns the document's text with `patch` applied; only lines with changed values differ.
     ///
     /// A patch may change a scalar, add a key to a mapping, add an item to the end of a list, and set a value that is
-    /// null or empty. Other changes are errors, and so is a change that an anchor would carry to other places.
+    /// null or empty. Other changes are errors, and so is a change of an anchored value that other places also use.
     ///
     /// ```
     /// let stream = "image: nginx # ours\n";

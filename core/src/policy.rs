@@ -60,7 +60,7 @@ pub struct Policy {
     pub compat: Compat,
     /// The treatment of misspelt hardened references.
     pub misspelt: Misspelt,
-    /// The platforms of nodes for pods that do not select one, such as `linux/amd64`.
+    /// The platforms of the cluster's nodes; a pod's node selector and affinity narrow them.
     pub platforms: Vec<Platform>,
     /// The treatment of images that are pinned by digest.
     pub digest: Digest,

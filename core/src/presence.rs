@@ -1,4 +1,4 @@
-//! Records what registries say about the candidates of a plan.
+//! Records the answers of registries about the candidates of a plan: the hardened images that may replace an image.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 pub use crate::catalog::Newest;
 use crate::reference::Reference;
 
-/// A question to a registry about one candidate. Made from a reference alone, it asks whether the reference exists.
+/// A question to a registry about one candidate. An inquiry made from a [`Reference`] asks only whether it exists.
 ///
 /// ```
 /// use quench_core::presence::{Detail, Inquiry};
@@ -18,10 +18,10 @@ use crate::reference::Reference;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Inquiry {
-    /// The candidate.
+    /// The reference of the candidate.
     pub reference: Reference,
-    /// The rule for finding a newer tag, for candidates of class `line` and `floating`. Such a candidate's own tag is
-    /// only asked for if the repository's tag list is unknown or has no suitable tag.
+    /// The rule for finding a newer tag, for candidates of class `line` and `floating`. The registry is asked for the
+    /// candidate's own tag only if the repository's tag list is unknown or has no suitable tag.
     pub newest: Option<Newest>,
     /// The facts that the answer must contain.
     pub detail: Detail,
@@ -70,8 +70,8 @@ impl From<Reference> for Inquiry {
 }
 
 impl Inquiry {
-    /// Returns the question with one more level of detail; `None` at the deepest. Its answer also answers this
-    /// question.
+    /// Returns this inquiry with the next level of detail, whose answer also answers this inquiry; `None` at the last
+    /// level.
     pub fn deeper(&self) -> Option<Self> {
         let detail = match self.detail {
             Detail::Existence => Detail::Platforms,
@@ -92,7 +92,7 @@ impl Published {
     }
 }
 
-/// The answers about candidates, by question.
+/// The answers of registries about candidates, by inquiry.
 ///
 /// ```
 /// use quench_core::presence::{Existing, Inquiry, Presence};
@@ -112,21 +112,21 @@ pub struct Existing {
     known: Option<BTreeMap<Inquiry, Arc<Presence>>>,
 }
 
-/// The answer to a question that no registry answered.
+/// The answer to an inquiry that no registry answered.
 static UNKNOWN: Presence = Presence::Unknown;
 
 impl Existing {
-    /// Assumes what the catalog declares and the policy names to exist, and nothing else: no registry was asked.
+    /// Returns the state without a registry: only candidates that the catalog declares or the policy names exist.
     pub const fn declared() -> Self {
         Self { known: None }
     }
 
-    /// Collects answers of registries; a question without an answer is [`Presence::Unknown`].
+    /// Collects the answers of registries; an inquiry without an answer is [`Presence::Unknown`].
     pub fn of<P: Into<Arc<Presence>>>(answers: impl IntoIterator<Item = (Inquiry, P)>) -> Self {
         Self { known: Some(answers.into_iter().map(|(inquiry, presence)| (inquiry, presence.into())).collect()) }
     }
 
-    /// Returns the answer to a question; `None` if no registry was asked.
+    /// Returns the answer to an inquiry; `None` if no registry was asked.
     pub fn presence(&self, inquiry: &Inquiry) -> Option<&Presence> {
         Some(self.known.as_ref()?.get(inquiry).map_or(&UNKNOWN, |presence| presence))
     }

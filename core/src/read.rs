@@ -1,4 +1,4 @@
-//! Reads a request: from the bytes of an `AdmissionReview` to a pod specification that borrows from them.
+//! Reads the bytes of an `AdmissionReview` into a request and a pod specification that borrow from them.
 
 pub mod review;
 pub mod wire;

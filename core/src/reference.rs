@@ -1,4 +1,4 @@
-//! Reads image references by the grammar of the distribution project, and normalises them like container runtimes.
+//! Reads image references by the grammar of the distribution project, and writes short names out like runtimes do.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 const MAX_PATH: usize = 255;
 /// The longest tag (distribution/reference, `TagRegexp`).
 const MAX_TAG: usize = 128;
-/// The registry of a name without one.
+/// The registry of an image name that names none.
 const DOCKER_HUB: &str = "docker.io";
 
 /// A valid image reference in canonical form: `registry/repository[:tag][@digest]`.
@@ -81,7 +81,7 @@ impl Reference {
         Ok(Self { text, registry, name: length, tag: end })
     }
 
-    /// Returns the same repository with another tag and no digest.
+    /// Returns the reference to another tag of the same repository, without a digest.
     ///
     /// ```
     /// # use quench_core::reference::Reference;
@@ -94,7 +94,7 @@ impl Reference {
         Self::tagged(&[self.name()], self.registry, tag)
     }
 
-    /// Returns the reference with a digest; an existing digest stays.
+    /// Returns the reference with `digest` added; a reference that has a digest stays as it is.
     pub(crate) fn pinned(self, digest: &str) -> Result<Self, ParseError> {
         if self.digest().is_some() {
             return Ok(self);
@@ -112,10 +112,10 @@ impl Reference {
         self == other || other.digest().is_none() && self.text.get(..self.tag) == Some(other.as_str())
     }
 
-    /// Returns the registry's host and port as written; `docker.io` for Docker Hub's aliases.
+    /// Returns the registry's host and port as written; `docker.io` for Docker Hub under any of its names.
     ///
-    /// Empty if the first component looks like a host but can only be a path, as in `a_b.c/app`; the distribution
-    /// project accepts it without a registry.
+    /// The registry is empty if the first component has a dot but is no host name, as in `a_b.c/app`: the distribution
+    /// project accepts such a reference without a registry.
     pub fn registry(&self) -> &str {
         self.text.get(..self.registry).unwrap_or_default()
     }
@@ -130,12 +130,12 @@ impl Reference {
         self.text.get(..self.name).unwrap_or_default()
     }
 
-    /// Returns the tag, if any.
+    /// Returns the tag; `None` if the reference has none.
     pub fn tag(&self) -> Option<&str> {
         self.text.get(self.name + 1..self.tag).filter(|tag| !tag.is_empty())
     }
 
-    /// Returns the digest with its algorithm, if any.
+    /// Returns the digest with its algorithm, `sha256:…`; `None` if the reference has none.
     pub fn digest(&self) -> Option<&str> {
         self.text.get(self.tag + 1..).filter(|digest| !digest.is_empty())
     }
@@ -159,7 +159,7 @@ impl Reference {
     }
 }
 
-/// The parts of a written reference, and how it becomes canonical: drop `skip` bytes, prepend `prefix`.
+/// The parts of a written reference. Its canonical form is `prefix` and the text without its first `skip` bytes.
 struct Parts {
     prefix: &'static str,
     skip: usize,
@@ -228,7 +228,7 @@ const fn path_start(registry: usize) -> usize {
     if registry == 0 { 0 } else { registry + 1 }
 }
 
-/// Returns the length of the registry; 0 if it has an underscore and is the start of a path.
+/// Returns the length of the registry; 0 if `host` is no host name but a valid path component, such as `a_b.c`.
 fn registry_length(host: &str) -> Result<usize, ParseError> {
     match check_registry(host) {
         Ok(()) => Ok(host.len()),
@@ -274,7 +274,7 @@ fn check_registry(host: &str) -> Result<(), ParseError> {
     if valid { Ok(()) } else { Err(ParseError::Registry) }
 }
 
-/// Checks a path; `length` is the length of the canonical path, `library/` included.
+/// Checks the path of a repository; `length` is the length of the canonical path, `library/` included.
 fn check_path(path: &str, length: usize) -> Result<(), ParseError> {
     if !path.as_bytes().split(|b| *b == b'/').all(is_path_component) {
         let is_upper = path.bytes().any(|b| b.is_ascii_uppercase());
@@ -286,7 +286,7 @@ fn check_path(path: &str, length: usize) -> Result<(), ParseError> {
     Ok(())
 }
 
-/// Checks for runs of lower-case letters and digits, joined by `.`, `_`, `__` or any number of `-`.
+/// Reports whether a path component is lower-case letters and digits, joined by `.`, `_`, `__` or any number of `-`.
 fn is_path_component(component: &[u8]) -> bool {
     let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let mut rest = component;
@@ -340,7 +340,7 @@ impl FromStr for Reference {
 impl TryFrom<String> for Reference {
     type Error = ParseError;
 
-    /// Reuses the buffer of a text that is canonical already.
+    /// Reads a reference, reusing the buffer of a text that is already canonical.
     fn try_from(text: String) -> Result<Self, ParseError> {
         match Parts::of(&text)? {
             Parts { prefix: "", skip: 0, registry, name, tag } => Ok(Self { text, registry, name, tag }),

@@ -1,4 +1,4 @@
-//! Rewrites manifests with the webhook's decisions, before any cluster sees the objects.
+//! Rewrites manifests with the webhook's decisions, before the objects are applied to a cluster.
 
 pub mod inventory;
 
@@ -14,57 +14,58 @@ use crate::presence::{Existing, Inquiry};
 use crate::read::review::Operation;
 use crate::read::workload::{Kind, Object, PodSpec};
 
-/// The service account of a pod that names none.
+/// The service account of pods that name none.
 const DEFAULT_ACCOUNT: &str = "default";
 
-/// The inputs for rewriting manifests.
+/// Rewrites manifests by a policy, a catalog and the facts about the manifests' surroundings.
 #[derive(Debug)]
 pub struct Rewriter<'p> {
-    /// The policy.
+    /// The policy that decides.
     pub policy: &'p Policy,
-    /// The catalog.
+    /// The catalog of hardened images.
     pub catalog: &'p Catalog,
     /// The namespace of objects that name none.
     pub namespace: &'p str,
-    /// Whether pull secrets are added to pods and templates.
+    /// Whether pull secrets are added to pods and pod templates.
     pub pull_secrets: bool,
-    /// The facts that the manifests state about each other, such as a service account's secrets.
+    /// The facts in other manifests: the modes of namespaces and the pull secrets of service accounts.
     pub surroundings: Surroundings,
-    /// The answers of registries.
+    /// The answers of registries about candidates.
     pub existing: Existing,
 }
 
-/// The result for one document.
+/// The result of rewriting one document.
 #[derive(Debug)]
 pub struct Rewritten {
-    /// The new text; `None` if it does not change.
+    /// The new text of the document; `None` if nothing changes.
     pub text: Option<String>,
-    /// The objects with pods, in their order.
+    /// The workloads in the document, in the document's order.
     pub objects: Vec<RewrittenObject>,
 }
 
-/// The result for one object with pods.
+/// The result of rewriting one workload.
 #[derive(Debug)]
 pub struct RewrittenObject {
-    /// The object's API group and version.
+    /// The object's API group and version (`apiVersion`).
     pub api_version: String,
     /// The object's kind.
     pub kind: Kind,
-    /// The object's namespace, or the default one if it names none.
+    /// The object's namespace; the rewriter's default namespace if the object names none.
     pub namespace: String,
     /// The object's name; empty if the API server is to generate one.
     pub name: String,
-    /// The changes; paths begin at the object.
+    /// The changes; the paths begin at the object, not at the document.
     pub patch: Patch,
     /// The warnings for the person who applies the object.
     pub warnings: Vec<String>,
-    /// The reason why the webhook would refuse the object, which is then left alone; `None` if it would not.
+    /// The message with which the webhook would refuse the object, so it is not rewritten; `None` if it is allowed.
     pub denial: Option<String>,
-    /// The pull secrets that could not be added, with the reason.
+    /// The pull secrets that were not added because the service account is unknown; `None` if there are none.
     pub account_missing: Option<AccountMissing>,
 }
 
-/// Pull secrets that were not added: a pod that names any no longer gets those of its service account.
+/// The pull secrets that were not added because the pod's service account is not in the input. A pod that names pull
+/// secrets gets none from its service account, so adding one would hide the account's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "pull secret {} not added, for it would hide those of service account `{account}`; put the account into the input",
@@ -73,24 +74,24 @@ pub struct RewrittenObject {
 pub struct AccountMissing {
     /// The service account, in the object's namespace.
     pub account: String,
-    /// The names of the Secrets.
+    /// The names of the pull secrets that were not added.
     pub secrets: Vec<String>,
 }
 
-/// The reason why a document is left alone.
+/// The error of a document that cannot be rewritten.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RewriteError {
     /// The document is neither YAML nor JSON, or its text cannot be changed.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// One of its objects is not valid for Kubernetes.
+    /// An object in the document is not valid for Kubernetes.
     #[error(transparent)]
     Workload(#[from] NotAWorkload),
 }
 
 impl Rewriter<'_> {
-    /// Returns the questions to registries before the document is rewritten; none without `verify`.
+    /// Returns the questions to ask registries before the document is rewritten; empty if the policy has no `verify`.
     pub fn candidates(&self, document: &Parsed<'_>) -> Result<Vec<Inquiry>, RewriteError> {
         let mut candidates = Vec::new();
         for workload in inventory::workloads(document.json())? {
@@ -147,7 +148,7 @@ impl Rewriter<'_> {
             let (account, names_any) = account_of(workload);
             match self.surroundings.secrets_of(namespace, account) {
                 Some(own) => (patch, ..) = decide(Some(&own.iter().map(String::as_str).collect::<Vec<_>>())),
-                // Pods that name pull secrets do not get the account's.
+                // The pod names pull secrets, so it gets none from the service account.
                 None if names_any => (patch, ..) = decide(Some(&[])),
                 None => account_missing = Some(AccountMissing { account: account.to_owned(), secrets }),
             }
@@ -165,7 +166,7 @@ impl Rewriter<'_> {
     }
 }
 
-/// Returns the service account of a workload's pods, and whether the pods name pull secrets themselves.
+/// Returns the name of the service account of a workload's pods, and whether the pods name pull secrets themselves.
 fn account_of<'w>(workload: &'w Workload<'_>) -> (&'w str, bool) {
     let pod = workload.object.pod(workload.kind).map(Object::spec);
     let account = pod.map(PodSpec::service_account).filter(|account| !account.is_empty());
@@ -173,7 +174,7 @@ fn account_of<'w>(workload: &'w Workload<'_>) -> (&'w str, bool) {
     (account.unwrap_or(DEFAULT_ACCOUNT), named)
 }
 
-/// Returns the patch's operations with paths from the document instead of the object at `at`.
+/// Returns the operations of an object's patch with paths that begin at the document; `at` is the object's path there.
 fn below(at: &str, patch: &Patch) -> impl Iterator<Item = PatchOperation> {
     let root = PointerBuf::from_tokens(at.split('/').skip(1));
     patch.0.clone().into_iter().map(move |mut operation| {
@@ -181,7 +182,7 @@ fn below(at: &str, patch: &Patch) -> impl Iterator<Item = PatchOperation> {
             PatchOperation::Add(AddOperation { path, .. }) | PatchOperation::Replace(ReplaceOperation { path, .. }) => {
                 *path = root.concat(path);
             }
-            // No other operation is ever written.
+            // An outcome has no other operations.
             _ => {}
         }
         operation

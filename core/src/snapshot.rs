@@ -45,11 +45,11 @@ use self::tags::by_version;
 use self::variants::{Variant, default_line, variants};
 use crate::catalog::{Catalog, CatalogError, StartProblem, format};
 
-/// The definitions of a catalog, by image.
+/// The definitions of the builds in a catalog, by image.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     images: BTreeMap<Box<str>, Vec<Definition>>,
-    /// The file of each image's tags.
+    /// The file that declares each tag, by image and tag.
     tags: HashMap<(Box<str>, Box<str>), Box<str>>,
 }
 
@@ -58,15 +58,15 @@ pub struct Snapshot {
 pub struct Written {
     /// The file's text.
     pub text: String,
-    /// The number of images.
+    /// The number of images in the file.
     pub images: usize,
-    /// The number of tags, development builds included.
+    /// The number of tags in the definitions, including tags of development builds.
     pub tags: usize,
     /// The images without a known upstream repository: no image is rewritten to them.
     pub unmapped: Vec<Box<str>>,
     /// The images of the previous catalog that are no longer defined.
     pub gone: Vec<Box<str>>,
-    /// Facts about the starts of images, each with its image, that name what the catalog does not have.
+    /// The start facts that name something that the catalog does not have, such as a flavor, each with its image.
     pub start_problems: Vec<(Box<str>, StartProblem)>,
 }
 
@@ -85,8 +85,8 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Writes the catalog. Facts that definitions do not state come from `earlier`, a catalog file; without it, from
-    /// the embedded catalog. `commit` is the definitions' commit.
+    /// Writes the catalog file. Facts that definitions do not state come from `earlier`, the text of a catalog file;
+    /// without it, from the embedded catalog. `commit` is the Git commit of the definitions.
     pub fn write(&self, earlier: Option<&str>, commit: Option<&str>) -> Result<Written, CatalogError> {
         let earlier = earlier.map_or_else(|| Cow::Owned(Catalog::embedded_text()), Cow::Borrowed);
         let mut earlier: Earlier = serde_json::from_str(&earlier)?;
@@ -115,8 +115,7 @@ impl Snapshot {
     }
 }
 
-/// Writes a catalog file, in which every image has a line of its own. `kept` are the copies, the accounts of Amazon and
-/// the vendor of an earlier file.
+/// Writes a catalog file with one image per line. `kept` is `copies`, `amazon_accounts`, `vendor` of an earlier file.
 pub fn file_text(source: String, kept: [Option<&RawValue>; 3], images: &[String]) -> String {
     let mut file = vec![("schema", json!(format::SCHEMA).to_string()), ("source", source)];
     let kept = ["copies", "amazon_accounts", "vendor"].into_iter().zip(kept);
@@ -125,10 +124,10 @@ pub fn file_text(source: String, kept: [Option<&RawValue>; 3], images: &[String]
     format!("{}\n", object(&file))
 }
 
-/// The fields of an object in their order, each with its JSON.
+/// The fields of a JSON object in their order, each with the JSON of its value.
 type Fields = Vec<(Box<str>, String)>;
 
-/// Writes one image, on a line of its own.
+/// Returns the JSON of one image, on one line.
 fn image(name: &str, definitions: &[Definition], before: Option<&EarlierImage>) -> String {
     let variants = variants(definitions);
     let default = default_line(&variants);
@@ -158,7 +157,7 @@ fn image(name: &str, definitions: &[Definition], before: Option<&EarlierImage>) 
     object(&fields)
 }
 
-/// Returns the runtime builds, and the development builds that have no runtime twin.
+/// Returns the JSON of the runtime variants, and of development variants whose versions have no runtime variant.
 fn written_variants(variants: &[Variant<'_>], sheet: &Sheet) -> Vec<Value> {
     let has_twin = |variant: &Variant<'_>| variants.iter().any(|other| !other.is_dev() && other.is_twin(variant));
     variants
@@ -168,8 +167,8 @@ fn written_variants(variants: &[Variant<'_>], sheet: &Sheet) -> Vec<Value> {
         .collect()
 }
 
-/// Returns the contents of the newest version of each operating system and flavor. Builds other than the default one
-/// list their differences only.
+/// Returns the contents of the newest version of each operating system and flavor. Builds other than the default build
+/// state only contents that differ from it.
 fn contents(variants: &[Variant<'_>], default: Option<&Definition>) -> BTreeMap<String, BTreeMap<&'static str, Value>> {
     let mut contents = BTreeMap::new();
     let runtime = || variants.iter().filter(|variant| !variant.is_dev());
@@ -178,7 +177,7 @@ fn contents(variants: &[Variant<'_>], default: Option<&Definition>) -> BTreeMap<
         let line = variant.lines().iter().find(|line| is_default(line.definition))?;
         Some((variant.key(), line.definition.contents()))
     });
-    // The reader takes the plain build of the default operating system as the default.
+    // Readers of the file take the build of the default operating system without a flavor as the default.
     let whole = whole.filter(|(key, _)| !key.contains('+'));
     for variant in runtime() {
         let Some(newest) = variant.lines().first() else { continue };
@@ -201,7 +200,7 @@ fn contents(variants: &[Variant<'_>], default: Option<&Definition>) -> BTreeMap<
     contents
 }
 
-/// Returns the versions that were declared before and are not any more, the oldest first.
+/// Returns the versions that the previous catalog declares and the new one does not, the oldest first.
 fn past_versions<'e>(before: &'e EarlierImage, variants: &[Variant<'_>]) -> Vec<&'e str> {
     let runtime = variants.iter().filter(|variant| !variant.is_dev());
     let declared: Vec<&str> =
@@ -211,7 +210,7 @@ fn past_versions<'e>(before: &'e EarlierImage, variants: &[Variant<'_>]) -> Vec<
     past
 }
 
-/// Reports whether a fact equals its default.
+/// Reports whether a fact equals the default for an absent fact: an empty list, or `/` for a text.
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Array(list) => list.is_empty(),
@@ -225,7 +224,7 @@ fn object(fields: &[(impl AsRef<str>, String)]) -> String {
     format!("{{{}}}", fields.join(","))
 }
 
-/// Sets a field: replaces it in place, or adds it.
+/// Sets a field: replaces its value in place, or adds the field at the end.
 fn set(fields: &mut Fields, key: &str, value: String) {
     match fields.iter_mut().find(|(known, _)| **known == *key) {
         Some(field) => field.1 = value,

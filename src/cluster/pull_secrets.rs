@@ -266,7 +266,7 @@ impl Keeper {
         match (original, before) {
             (Original::Usable(now), Some(Original::Usable(before))) if now == before => {}
             (Original::Usable(_), Some(Original::Usable(_))) => {
-                info!(secret, "the source changed: updating the copies")
+                info!(secret, "the source changed: updating the copies");
             }
             (Original::Usable(_), _) => info!(secret, "the source exists: copying it"),
             (Original::Missing, Some(Original::Missing)) | (Original::Unusable, Some(Original::Unusable)) => {}

@@ -1,5 +1,5 @@
-//! The two objects of self-managed certificates as an API server keeps them: it stands still, hurries or falls back in time as
-//! a test wants, and lets somebody else write in between.
+//! Simulates an API server with the two objects of self-managed certificates. A test can stop it, set its clock, and
+//! let another client write in between.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -1,4 +1,4 @@
-//! Where a catalog is refreshed in tests: a folder with its files, and a registry that may fall ill.
+//! Sets up refreshes of a catalog: a folder with the files, and a registry that can fail.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -172,9 +172,9 @@ pub(super) async fn goes_on(desk: &Desk, registry: &Fickle, before: usize) {
     let (code, said) = desk.refresh(&[]).await;
     let images = if before == 1 { "image" } else { "images" };
     let expected = format!(
-        "going on by fresh.json.partial: {before} {images} answered before\n\
+        "continuing from fresh.json.partial: {before} {images} already answered\n\
          wrote fresh.json: 6 images answered, {before} of them before; new: 12 tags; gone: 30 tags\n\
-         left out: 0 tags of which the catalog knows no build, 0 of development builds, 0 of signatures\n"
+         left out: 0 tags of builds that the catalog does not know, 0 of development builds, 0 of signatures\n"
     );
     assert_eq!((code, said), (0, expected));
     assert_eq!(desk.files(), ["catalog.json", "fresh.json", "policy.yaml"]);

@@ -1,4 +1,4 @@
-//! A client that trusts one authority, over real sockets.
+//! Provides an HTTPS client over real sockets that trusts a single authority.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! The service account that a quench of its own speaks to the API server as.
+//! Creates a service account, with which an instance of quench calls the API server.
 
 use std::fs;
 use std::net::SocketAddr;

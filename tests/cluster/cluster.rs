@@ -1,4 +1,4 @@
-//! What all cases share: the control plane and the instances of quench that serve it.
+//! Starts the control plane and the instances of quench that all cases share.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Kubernetes itself, as `tests/cluster/build` made it.
+//! Starts the Kubernetes control plane that `tests/cluster/build` made.
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -1,4 +1,4 @@
-//! What quench changes in stored objects, as lines of text.
+//! Compares stored objects with and without quench, as lines of text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};

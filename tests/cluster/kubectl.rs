@@ -1,4 +1,4 @@
-//! kubectl, as people run it.
+//! Runs kubectl.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

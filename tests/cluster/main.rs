@@ -1,7 +1,8 @@
-//! quench in a real Kubernetes: API server, controllers, scheduler and nodes of kwok, all on loopback.
+//! Tests quench in a real Kubernetes: API server, controllers, scheduler, and nodes of kwok, all on loopback.
 //!
-//! `cargo test --release --test cluster [FILTER]`, after `tests/cluster/build`. One control plane serves all cases; each has
-//! namespaces of its own. What a case expects is the difference from the same objects where quench is off.
+//! `cargo test --release --test cluster [FILTER]`, after `tests/cluster/build`. All cases share one control plane; each
+//! has its own namespaces. A case states the expected difference from the same objects in a namespace where quench is
+//! off.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,4 +1,4 @@
-//! Namespaces, by whose webhook their objects meet.
+//! Creates namespaces whose objects are reviewed by a given instance of quench.
 
 mod temporary;
 

@@ -1,4 +1,4 @@
-//! The program under test, as a process.
+//! Runs `quench serve` as a process.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! Cases around one cluster that all of them share: libtest has no place to start and to stop it.
+//! Runs the cases around one cluster that all of them share; libtest cannot start and stop one.
 
 use std::process::ExitCode;
 use std::sync::Arc;

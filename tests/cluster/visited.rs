@@ -1,4 +1,4 @@
-//! A cluster that runs already, with quench installed by its chart: `tests/e2e/kind.sh` makes one and runs the same cases there.
+//! Uses a running cluster in which the chart has installed quench; `tests/e2e/kind.sh` makes one and runs the cases.
 
 use std::env;
 use std::fmt::Debug;

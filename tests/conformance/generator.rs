@@ -1,4 +1,4 @@
-//! Texts that are nearly references: pieces of the grammar put together, then spoilt a little. The same for each run.
+//! Generates texts that are nearly references: parts of the grammar are joined, then damaged. All runs are the same.
 
 /// Where each run starts.
 const SEED: u64 = 0x5eed_0f1a_7e57_ab1e;

@@ -1,4 +1,4 @@
-//! Texts at the edges of the grammar.
+//! Lists texts at the edges of the grammar of references.
 
 /// Written by hand: names, hosts, cases, lengths, tags, digests and what is not text at all.
 pub(crate) fn written() -> Vec<String> {

@@ -1,7 +1,8 @@
-//! Every reference means the same to quench as to `ParseNormalizedNamed` of github.com/distribution/reference.
+//! Tests that quench parses each reference like `ParseNormalizedNamed` of github.com/distribution/reference.
 //!
-//! The Go program beside this file answers; its inputs are that project's own test tables, texts of ours and generated
-//! ones. One difference is meant: `registry-1.docker.io`, where Docker Hub's API answers, is `docker.io` to us.
+//! The Go program beside this file answers. The inputs are the test tables of that project, texts of our own and
+//! generated texts. One difference is intended: quench takes `registry-1.docker.io`, the API of Docker Hub, as
+//! `docker.io`.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Bodies that nobody planned for: a clear error or a kept image, never a panic, a hang or a lost field.
+//! Tests invalid and hostile bodies: they give a clear error or a kept image, never a panic, a hang or a lost field.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 

@@ -1,5 +1,6 @@
-//! Whole answers to whole reviews: each folder of `tests/cases` has a `request.json`, where it needs one a `policy.yaml`,
-//! where registries are asked an `existing.json`, and the answer that was read by eye. A new case is a new folder; `INSTA_UPDATE=always` writes its answer.
+//! Tests whole answers to whole reviews. Each folder of `tests/cases` has a `request.json`, a `policy.yaml` if it needs
+//! one, an `existing.json` if registries are asked, and the answer, which a person has checked. A new case is a new
+//! folder; `INSTA_UPDATE=always` writes its answer.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 

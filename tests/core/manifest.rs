@@ -1,6 +1,6 @@
-//! The promises about manifests, over generated documents in many styles: what is asked for changes, and nothing else.
+//! Tests edits of manifests on generated documents in many styles: only the requested values change.
 //!
-//! Patches are applied to JSON by json-patch, which knows nothing of texts.
+//! The expected result is made by json-patch, which works on JSON values, not on text.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 

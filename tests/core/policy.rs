@@ -1,7 +1,7 @@
-//! The policy file: its messages, its schema, its default and its documentation, and that every key does something.
+//! Tests the policy file: messages, schema, default, documentation, and that every key has an effect.
 //!
-//! `INSTA_UPDATE=always cargo test -p quench-core --test policy` renews what is generated: `docs/policy.schema.json`, the table of keys in
-//! `docs/policy.md` and the snapshot of messages. Read the difference before you commit it.
+//! `INSTA_UPDATE=always cargo test -p quench-core --test policy` renews the generated files: `docs/policy.schema.json`,
+//! the table of keys in `docs/policy.md` and the snapshot of messages. Read the difference before you commit it.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a panic is how a test fails")]
 

@@ -1,7 +1,7 @@
-//! The promises that hold for every object, over generated ones: minimal, idempotent, nothing on an unchanged image,
-//! partial failure stays partial.
+//! Tests properties on generated objects: patches are minimal and idempotent, a kept image causes no other change, and
+//! one invalid image does not affect the others.
 //!
-//! Patches are applied by json-patch, which shares no code with what writes them.
+//! Patches are applied by json-patch, which shares no code with the writer of patches.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a panic is how a test fails")]
 

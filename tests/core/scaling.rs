@@ -1,4 +1,4 @@
-//! Work grows with the object, not with its square: a review cannot be interrupted, so one author could stall the others.
+//! Tests that work grows linearly with the object: a review cannot be interrupted, so a slow one would stall others.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 

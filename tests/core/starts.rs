@@ -1,6 +1,7 @@
-//! Pods as people write them to use what upstream's start does: each document of `tests/starts` says in its annotation `expect` what
-//! becomes of its container `c`. `moved` or `kept`, the codes of what is told (without `missing-nonroot`), and after `->` the tag,
-//! where it is another than upstream's. The command line and the webhook say the same.
+//! Tests pods that use what the start of an upstream image does. The annotation `expect` of each document in
+//! `tests/starts` has the result for its container `c`: `moved` or `kept`, the codes of the hazards that are reported
+//! (without `missing-nonroot`), and after `->` the tag, if it differs from upstream's. The command line and the webhook
+//! must give the same result.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 

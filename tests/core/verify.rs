@@ -1,4 +1,4 @@
-//! With `verify`, registries say which candidates exist: an image becomes the first one that does and that its hazards leave.
+//! Tests `verify`: an image becomes the first candidate that exists in its registry and that no hazard rules out.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a panic is how a test fails")]
 

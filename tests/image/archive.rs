@@ -1,6 +1,6 @@
-//! Writes the image that a Dockerfile's last stage describes: `image DOCKERFILE PROGRAM ARCHIVE`, run by `tests/image/build`.
+//! Builds the image of a Dockerfile's last stage: `image DOCKERFILE PROGRAM ARCHIVE`, run by `tests/image/build`.
 //!
-//! Only what this project's Dockerfile needs: one program on nothing.
+//! It supports only what the Dockerfile of this project uses: one program in an otherwise empty image.
 
 mod dockerfile;
 #[expect(dead_code, reason = "this image has no folder")]

@@ -1,4 +1,4 @@
-//! The last stage of a Dockerfile, as the configuration of an image.
+//! Reads the last stage of a Dockerfile as the configuration of an image.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};

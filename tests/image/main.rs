@@ -1,4 +1,4 @@
-//! The container image, as `tests/image/build` makes it: what it says of itself, what is in it, and that it runs on nothing else.
+//! Tests the container image that `tests/image/build` makes: its configuration, its files, and that it runs alone.
 //!
 //! `cargo test --test image`; building it takes minutes the first time.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says what is wrong by stopping")]

@@ -1,4 +1,4 @@
-//! OCI images of one layer, as archives: the same input gives the same bytes.
+//! Writes OCI images with one layer as archives; the same input gives the same bytes.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! Many pods, made one after the other by several clients, as an API server sees it on a busy day.
+//! Creates many pods from several clients, as in a busy cluster.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Images that are small, and hardened in what a pod meets: the entrypoint's path, the user, and no shell.
+//! Builds small images that are like hardened ones to a pod: path of the entrypoint, user, and no shell.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
-//! quench on a real node: kubelet, containerd and kube-proxy beside a control plane, and pods that really run.
+//! Tests quench on a real node: kubelet, containerd and kube-proxy beside a control plane, with pods that really run.
 //!
-//! `tests/node/run [FILTER]` sets the scene. The images come from a registry that asks for a password, so a pod runs only with its
-//! secret; quench runs as two pods of its own image. The machine ends with the process: see `tests/node/within`.
+//! `tests/node/run [FILTER]` prepares the machine. The images come from a registry that requires a password, so a pod
+//! runs only with its pull secret; quench runs as two pods of its own image. The machine ends with the process: see
+//! `tests/node/within`.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

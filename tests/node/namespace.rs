@@ -1,4 +1,4 @@
-//! Namespaces, by what happens to their pods while quench is away.
+//! Creates namespaces, by what happens to their pods while quench cannot be reached.
 
 #[path = "../cluster/namespace/temporary.rs"]
 mod temporary;

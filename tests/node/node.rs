@@ -1,4 +1,4 @@
-//! The machine as a node, and what all cases share.
+//! Starts the machine as a node, and what else all cases share.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! quench in the cluster, by its chart: two pods behind a Service, with certificates that they make themselves.
+//! Installs quench with its chart: two pods behind a Service, with self-managed certificates.
 
 use std::fs;
 use std::process::Command;

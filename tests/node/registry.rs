@@ -1,4 +1,4 @@
-//! A registry with TLS and a password, as hardened images are kept in.
+//! Runs a registry with TLS and a password, as hardened images usually have it.
 
 use std::fs::{self, File};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! The program as a process.
+//! Runs `quench` as a process.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What is read of an image beyond its digest: only what is asked for, and never at the image's expense.
+//! Tests the configuration of images: it is read only if asked for, and an error in it does not lose the image.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};

@@ -1,4 +1,4 @@
-//! What questions cost: registries and reviews.
+//! Tests the cache and the breaker: how often registries are asked, and how long reviews wait for them.
 
 use std::pin::pin;
 use std::sync::Arc;

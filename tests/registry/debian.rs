@@ -1,4 +1,4 @@
-//! The registry of the distribution project itself, with TLS and a password.
+//! Runs the registry of the distribution project itself, with TLS and a password.
 
 use std::fs::{self, File};
 use std::net::TcpListener;

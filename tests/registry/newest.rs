@@ -1,4 +1,4 @@
-//! Candidates that stand for the newest version that their registry has.
+//! Tests candidates that stand for the newest version in their registry.
 
 use std::sync::Arc;
 use std::sync::Mutex;

@@ -1,4 +1,4 @@
-//! Reviews by a policy with `verify`: what becomes of images, by what their registry says.
+//! Tests reviews under a policy with `verify`, for different answers of registries.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

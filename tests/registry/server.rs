@@ -1,4 +1,4 @@
-//! A server that behaves as a test says, with TLS of an authority that only tests know.
+//! Runs a server whose answers a test chooses, with TLS by an authority that only the tests know.
 
 use std::convert::Infallible;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Lists of tags.
+//! Tests lists of tags.
 
 use std::time::{Duration, Instant};
 

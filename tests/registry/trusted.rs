@@ -1,4 +1,4 @@
-//! Whom the client speaks to, and what it tells whom.
+//! Tests which hosts the client contacts, and what it sends to them.
 
 use std::fs;
 use std::sync::Arc;

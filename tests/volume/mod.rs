@@ -1,4 +1,4 @@
-//! Files that are swapped all at once, as Kubernetes does it in the volume of a Secret.
+//! Replaces several files at once, as Kubernetes does in the volume of a Secret.
 
 use std::fs;
 use std::os::unix::fs::symlink;

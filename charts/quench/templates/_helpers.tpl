@@ -3,8 +3,8 @@
 {{- end }}
 
 {{/*
-The release's name, with the chart's where that does not hold it. A Service takes 63 letters and no dots: 47, since the longest name that
-begins with it ends in `-require-targets`.
+Returns the release's name, followed by the chart's name unless it contains that. A Service's name has at most 63 characters
+and no dots; this one has at most 47, because the longest suffix is `-require-targets`.
 */}}
 {{- define "quench.fullname" -}}
 {{- $name := include "quench.name" . -}}
@@ -24,8 +24,8 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{/*
-Labels: those of the chart, which nothing overrides, as selectors and tools go by them; then the ones of this object, then those of all.
-Called with a dict: `root`, and as needed `labels`.
+Returns labels: the chart's own, which nothing overrides because selectors and tools use them, those of this object, and `commonLabels`.
+Takes a dict: `root`, and optionally `labels`.
 */}}
 {{- define "quench.labels" -}}
 {{- $root := .root -}}
@@ -35,8 +35,8 @@ Called with a dict: `root`, and as needed `labels`.
 {{- end }}
 
 {{/*
-Name, namespace, labels and annotations of an object.
-Called with a dict: `root`, and as needed `suffix` of the name, `clusterScoped`, more `labels`, more `annotations`.
+Returns name, namespace, labels and annotations of an object.
+Takes a dict: `root`, and optionally `suffix` of the name, `clusterScoped`, more `labels`, more `annotations`.
 */}}
 {{- define "quench.metadata" -}}
 {{- $root := .root -}}
@@ -65,7 +65,7 @@ annotations:
 {{- .Values.certificates.selfManaged.authoritySecret | default (printf "%s-ca" (include "quench.fullname" .)) }}
 {{- end }}
 
-{{/* The Secret with the certificate of the webhook; empty where quench makes it. */}}
+{{/* Returns the name of the Secret with the webhook certificate; empty if quench issues the certificate. */}}
 {{- define "quench.tlsSecret" -}}
 {{- if eq .Values.certificates.mode "certManager" -}}
 {{- include "quench.fullname" . }}-tls
@@ -74,7 +74,7 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* What containers of quench may do: nothing. */}}
+{{/* Returns the security context of the containers, which allows nothing. */}}
 {{- define "quench.containerSecurityContext" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -82,7 +82,7 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/* Seconds of a duration such as `1d12h`. */}}
+{{/* Returns the seconds of a duration such as `1d12h`. */}}
 {{- define "quench.seconds" -}}
 {{- $seconds := 0 -}}
 {{- range regexFindAll "[0-9]+[dhms]" . -1 -}}

@@ -1,4 +1,4 @@
-{{/* The policy file. */}}
+{{/* Returns the policy file. */}}
 {{- define "quench.policy" -}}
 {{- $policy := deepCopy .Values.policy -}}
 {{- $_ := set $policy "apiVersion" "quench.dev/v1alpha1" -}}
@@ -9,11 +9,11 @@
 {{- toYaml $policy }}
 {{- end }}
 
-{{/* The keys that make quench change anything, besides labels of namespaces, as JSON. */}}
+{{/* Returns the keys of the policy that enforce (besides labels of namespaces), as JSON. */}}
 {{- define "quench.enforced" -}}
 {{- $policy := .Values.policy -}}
 {{- $enforced := list -}}
-{{- /* Without `mode` a policy enforces. YAML makes false of `off`, which `default` would take for none. */ -}}
+{{- /* Without `mode` a policy enforces. YAML reads `off` as false, which `default` would treat as unset. */ -}}
 {{- if eq (toString $policy.mode) "false" -}}
 {{- else if eq ($policy.mode | default "enforce") "enforce" -}}
 {{- $enforced = append $enforced "policy.mode" -}}
@@ -26,7 +26,7 @@
 {{- toJson $enforced }}
 {{- end }}
 
-{{/* The pull secrets that quench copies to namespaces, as JSON. */}}
+{{/* Returns the pull secrets that quench copies to namespaces, as JSON. */}}
 {{- define "quench.copiedSecrets" -}}
 {{- $names := list -}}
 {{- range .Values.policy.pullSecrets -}}
@@ -37,7 +37,7 @@
 {{- $names | uniq | toJson }}
 {{- end }}
 
-{{/* Those that it only looks for, as JSON. */}}
+{{/* Returns the pull secrets that quench only checks for, as JSON. */}}
 {{- define "quench.checkedSecrets" -}}
 {{- $copied := include "quench.copiedSecrets" . | fromJsonArray -}}
 {{- $names := list -}}
@@ -49,13 +49,13 @@
 {{- $names | uniq | toJson }}
 {{- end }}
 
-{{/* Whether quench asks the API server for anything: `true`, or nothing. */}}
+{{/* Returns `true` if quench calls the API server, otherwise nothing. */}}
 {{- define "quench.asksApiServer" -}}
 {{- $secrets := concat (include "quench.copiedSecrets" . | fromJsonArray) (include "quench.checkedSecrets" . | fromJsonArray) -}}
 {{- if or (eq .Values.certificates.mode "selfManaged") $secrets }}true{{ end }}
 {{- end }}
 
-{{/* What values cannot say by their schema. */}}
+{{/* Checks what the schema of the values cannot check. */}}
 {{- define "quench.validate" -}}
 {{- if eq .Release.Namespace "kube-system" -}}
 {{- fail "install quench into a namespace of its own (--namespace quench --create-namespace): its own namespace is never rewritten, and kube-system should be" -}}

@@ -1,10 +1,10 @@
-{{/* Whether registries are asked: `verify` has a value, be it an empty map. */}}
+{{/* Reports whether quench asks registries: `verify` has a value, which may be an empty map. */}}
 {{- define "quench.verifies" -}}
 {{- if kindIs "map" .Values.policy.verify }}true{{ end }}
 {{- end }}
 
 {{/*
-The ports that the policy and the proxy name, and `networkPolicy.registryPorts`, as JSON. A port stands in the text before the first slash.
+Returns the ports in the policy and in the proxy's URL, and `networkPolicy.registryPorts`, as JSON. A port comes before the first slash.
 */}}
 {{- define "quench.registryPorts" -}}
 {{- $policy := .Values.policy -}}
@@ -40,7 +40,7 @@ The ports that the policy and the proxy name, and `networkPolicy.registryPorts`,
 {{- end -}}
 {{- if include "quench.verifies" . -}}
 {{- $timeout := .Values.policy.verify.timeout | default "800ms" -}}
-{{- /* What else is wrong with it, the policy's own check says. */ -}}
+{{- /* The policy's own check reports everything else that is wrong with it. */ -}}
 {{- if regexMatch "^[0-9]+m?s$" $timeout -}}
 {{- $milliseconds := mul (regexFind "^[0-9]+" $timeout | int64) (ternary 1 1000 (hasSuffix "ms" $timeout)) -}}
 {{- if gt (add $milliseconds 500) (mul .Values.webhook.timeoutSeconds 1000) -}}
@@ -50,7 +50,7 @@ The ports that the policy and the proxy name, and `networkPolicy.registryPorts`,
 {{- end -}}
 {{- end }}
 
-{{/* Environment variables: those of `extraEnv` in the place of ours. */}}
+{{/* Returns the environment variables; `extraEnv` overrides those of the chart. */}}
 {{- define "quench.env" -}}
 {{- $given := list -}}
 {{- range .Values.extraEnv }}{{ $given = append $given .name }}{{ end -}}

@@ -1,18 +1,18 @@
 {{/*
-The webhook entries: what `quench serve --print-webhook-config` prints, with the Service in the place of the url, and more of
-them for namespaces that want no pod without quench. A test holds both equal.
+Templates of the webhook entries: those that `quench serve --print-webhook-config` prints, with a Service instead of a URL, and more
+entries for namespaces with the label `quench.dev/failure-policy: fail`. A test checks that both agree.
 */}}
 
-{{/* What the policy's `workloads` do with a kind: rewrite, warn or off. Called with a dict of `workloads` and `kind`. */}}
+{{/* Returns what the policy's `workloads` do with a kind: rewrite, warn or off. Takes a dict of `workloads` and `kind`. */}}
 {{- define "quench.treatment" -}}
 {{- $treatment := get (dict "Pod" "rewrite" "DaemonSet" "rewrite" "ReplicaSet" "off") .kind | default "warn" -}}
 {{- $workloads := .workloads | default dict -}}
 {{- if hasKey $workloads .kind }}{{ $treatment = toString (get $workloads .kind) }}{{ end -}}
-{{- /* YAML makes false of `off`. */ -}}
+{{- /* YAML reads `off` as false. */ -}}
 {{- if eq $treatment "false" }}off{{ else }}{{ $treatment }}{{ end }}
 {{- end }}
 
-{{/* The rules of an entry for what is treated in one of these ways. Called with a dict of `root` and `treatments`. */}}
+{{/* Returns the rules of an entry for the kinds that get one of these treatments. Takes a dict of `root` and `treatments`. */}}
 {{- define "quench.rules" -}}
 {{- $workloads := .root.Values.policy.workloads -}}
 {{- $treatments := .treatments -}}
@@ -40,12 +40,12 @@ them for namespaces that want no pod without quench. A test holds both equal.
 {{- end -}}
 {{- end }}
 
-{{/* A CEL list of the images of a pod. */}}
+{{/* Returns a CEL list of the images of a pod. */}}
 {{- define "quench.images" -}}
 (has({{ . }}.spec.containers) && {{ . }}.spec.containers != null ? {{ . }}.spec.containers.map(c, has(c.image) ? c.image : '') : []) + (has({{ . }}.spec.initContainers) && {{ . }}.spec.initContainers != null ? {{ . }}.spec.initContainers.map(c, has(c.image) ? c.image : '') : []) + (has({{ . }}.spec.volumes) && {{ . }}.spec.volumes != null ? {{ . }}.spec.volumes.filter(v, has(v.image)).map(v, has(v.image.reference) ? v.image.reference : '') : [])
 {{- end }}
 
-{{/* The same with ephemeral containers. */}}
+{{/* Returns a CEL list of the images of a pod, with ephemeral containers. */}}
 {{- define "quench.everyImage" -}}
 {{ include "quench.images" . }} + (has({{ . }}.spec.ephemeralContainers) && {{ . }}.spec.ephemeralContainers != null ? {{ . }}.spec.ephemeralContainers.map(c, has(c.image) ? c.image : '') : [])
 {{- end }}
@@ -58,20 +58,20 @@ request.resource.resource != 'pods' || !has(object.metadata.annotations) || !('k
 request.resource.resource != 'pods' || request.operation != 'UPDATE' || (has(request.subResource) && request.subResource == 'ephemeralcontainers') || {{ include "quench.images" "object" }} != {{ include "quench.images" "oldObject" }}
 {{- end }}
 
-{{/* All are evaluated for all kinds, and one that fails to evaluate refuses the request under `Fail`: hence each `has`. */}}
+{{/* The API server evaluates all conditions for all kinds, and an error rejects the request under `Fail`: hence each `has`. */}}
 {{- define "quench.matchConditions" -}}
-# The kubelet's own pods: it refuses to run a mirror that differs from its file.
+# Mirror pods: the kubelet does not run a static pod whose mirror differs from its file.
 - name: not-a-mirror-pod
   expression: {{ include "quench.isNoMirrorPod" . | quote }}
-# A CronJob's Job, a Deployment's ReplicaSet: the template was seen where a person wrote it, and the pods will be.
+# A CronJob's Job, a Deployment's ReplicaSet: quench has seen the template that a person wrote, and will see the pods.
 - name: not-made-by-a-controller
   expression: "!(request.resource.resource in ['jobs', 'replicasets']) || !has(object.metadata.ownerReferences) || !object.metadata.ownerReferences.exists(owner, has(owner.controller) && owner.controller)"
-# Labels, annotations and finalizers of running pods change all the time; their images hardly ever.
+# Labels, annotations and finalizers of running pods change all the time, but their images hardly ever.
 - name: not-a-pod-with-the-same-images
   expression: {{ include "quench.changesImages" . | quote }}
 {{- end }}
 
-{{/* One entry, or none where nothing is sent. Called with a dict: `root`, `name`, `path`, `failurePolicy`, `namespaces` (match expressions), `treatments`. */}}
+{{/* Returns one entry, or none if it would get no requests. Takes a dict: `root`, `name`, `path`, `failurePolicy`, `namespaces` (match expressions), `treatments`. */}}
 {{- define "quench.webhook" -}}
 {{- $root := .root -}}
 {{- $rules := include "quench.rules" (dict "root" $root "treatments" (.treatments | default (list "rewrite" "warn"))) -}}

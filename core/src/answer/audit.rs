@@ -1,4 +1,4 @@
-//! Writes the audit annotations of a review and the record of original images.
+//! Writes the audit annotations of a review, and the annotation that records an object's original images.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,46 +10,47 @@ use crate::reference::Reference;
 use crate::text::json::{push_quoted, push_string};
 use crate::text::printable;
 
-/// The longest value of one annotation.
+/// The longest value of one annotation, in bytes.
 const MAX_ANNOTATION: usize = 16 << 10;
-/// The longest image that an audit annotation repeats; no valid reference is longer.
+/// The most characters of an image in an audit annotation; no valid reference is longer.
 const MAX_IMAGE: usize = 512;
-/// The value of a record that would be longer than [`MAX_ANNOTATION`].
+/// The value of a record of original images that would be longer than [`MAX_ANNOTATION`].
 const TRUNCATED: &str = r#"{"truncated":true}"#;
 
-/// The audit annotations of a review: JSON objects by container name, or `volume:NAME`; absent if empty.
+/// The audit annotations of a review. Each is a JSON object whose keys are the names of containers, or `volume:NAME`;
+/// `None` if it would be empty.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct AuditAnnotations {
-    /// The rewritten images: from, to and match.
+    /// The rewritten images, with `from`, `to` and `match`.
     pub rewrites: Option<Annotation>,
-    /// The images that stay, with the reason.
+    /// The images that are kept, with the reason.
     pub kept: Option<Annotation>,
-    /// The hazards of each container, including the ones without a warning.
+    /// The codes of the hazards of each container, including hazards without a warning.
     pub hazards: Option<Annotation>,
 }
 
-/// JSON as it stands inside a string of the reply, where every quote is escaped: most of it is quotes, and writing it so at once
-/// costs half of escaping it later.
+/// The JSON text of an annotation, escaped for a string in the reply's JSON. Most of the text is quotes, so writing
+/// it escaped at once costs half of escaping it later.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Annotation(String);
 
 impl Annotation {
-    /// The inside of a JSON string.
+    /// Returns the text escaped, as it stands between the quotes of a JSON string.
     pub(crate) fn escaped(&self) -> &str {
         &self.0
     }
 
-    /// The JSON itself.
+    /// Returns the JSON text without escapes.
     pub fn json(&self) -> String {
         serde_json::from_str(&format!(r#""{}""#, self.0)).unwrap_or_default()
     }
 }
 
-/// A JSON object that is written entry by entry and never longer than an annotation may be, its escapes counted: `truncated` says
-/// that entries are missing.
+/// Writes the JSON object of an [`Annotation`] entry by entry. With its escapes it is never longer than
+/// [`MAX_ANNOTATION`]; `"truncated": true` tells that entries were left out.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
-    /// As in an [`Annotation`].
+    /// The text so far, escaped as in an [`Annotation`].
     text: String,
     full: bool,
 }
@@ -57,7 +58,7 @@ pub(crate) struct Entries {
 impl Entries {
     const END: &'static str = r#",\"truncated\":true}"#;
 
-    /// An entry of `rewrites`; where it is not the best that there could be, with a reason.
+    /// Adds an entry of `rewrites`. `reason` tells why a better candidate was not used; `None` if there is none.
     pub(crate) fn put_rewritten(
         &mut self,
         key: &str,
@@ -81,7 +82,7 @@ impl Entries {
         });
     }
 
-    /// An entry of `kept`, with the hazards that keep it.
+    /// Adds an entry of `kept`, with the codes of the hazards that keep the image.
     pub(crate) fn put_kept(
         &mut self,
         key: &str,
@@ -103,13 +104,13 @@ impl Entries {
         });
     }
 
-    /// An entry of `hazards`.
+    /// Adds an entry of `hazards`.
     pub(crate) fn put_hazards(&mut self, key: &str, codes: impl Iterator<Item = Code>) {
         self.put(key, |text| push_codes(text, codes));
     }
 
     fn put(&mut self, key: &str, write: impl FnOnce(&mut String)) {
-        // A long key cannot fit, and need not be escaped to see it.
+        // A key that is too long even without escapes does not fit, so that it need not be escaped.
         if self.full || self.text.len() + key.len() > MAX_ANNOTATION {
             self.full = true;
             return;
@@ -148,10 +149,11 @@ fn push_codes(text: &mut String, codes: impl Iterator<Item = Code>) {
     text.push(']');
 }
 
-/// Returns the record of original images, merged into the object's existing record.
+/// Returns the record of original images as JSON: `originals`, and the entries of the object's existing record for
+/// other containers.
 ///
-/// quench never reads the record as an input. A value that is not a map of strings is replaced, except
-/// `{"truncated":true}`, since the entries that were cut cannot come back.
+/// No decision depends on the record. An existing value that is not a map of strings is replaced, except
+/// `{"truncated":true}`, since the entries that were left out are lost.
 pub(crate) fn record(mut originals: BTreeMap<Cow<'_, str>, Cow<'_, str>>, existing: Option<&str>) -> String {
     if existing == Some(TRUNCATED) {
         return TRUNCATED.to_owned();

@@ -1,4 +1,4 @@
-//! The outcome of a plan: changes, warnings, a denial and the audit annotations.
+//! Holds the outcome of a plan (changes, warnings, denial, audit annotations) and writes it as a JSON Patch.
 
 use std::fmt::{self, Write};
 
@@ -13,7 +13,7 @@ use crate::read::workload::{Kind, ORIGINAL_IMAGES, Place};
 use crate::reference::Reference;
 use crate::text::json::push_string;
 
-/// The outcome of a plan for one object.
+/// The outcome of a plan for one object: its changes, warnings, denial and audit annotations.
 #[derive(Debug)]
 pub struct Outcome<'p> {
     pub(crate) kind: Kind,
@@ -27,7 +27,7 @@ pub struct Outcome<'p> {
 }
 
 impl<'p> Outcome<'p> {
-    /// Creates an outcome without changes and without messages.
+    /// Creates an outcome without changes, warnings and denial.
     pub fn nothing() -> Self {
         Self {
             kind: Kind::Pod,
@@ -41,7 +41,7 @@ impl<'p> Outcome<'p> {
         }
     }
 
-    /// Returns the changes, in the order in which they apply.
+    /// Returns the changes to the object, in the order in which they must be applied.
     pub fn changes(&self) -> &[Change<'p>] {
         &self.changes
     }
@@ -51,7 +51,7 @@ impl<'p> Outcome<'p> {
         &self.warnings
     }
 
-    /// Returns the reason why the object is refused; `None` if it is allowed.
+    /// Returns the message that refuses the object; `None` if the object is allowed.
     pub fn denial(&self) -> Option<&str> {
         self.denial.as_deref()
     }
@@ -61,22 +61,22 @@ impl<'p> Outcome<'p> {
         &self.audit
     }
 
-    /// Returns the match of every image that was decided, and whether the image is rewritten.
+    /// Returns the match of each image of the plan, and whether the image is rewritten.
     pub fn images(&self) -> &[(Match, bool)] {
         &self.images
     }
 
-    /// Returns the hazards that were found, each with its action.
+    /// Returns the codes of the hazards that were found, each with its action.
     pub fn hazards(&self) -> &[(Code, Action)] {
         &self.hazards
     }
 
-    /// Returns the pull secrets that the pod's targets need and the pod did not name, whether they are added or not.
+    /// Returns the pull secrets that the pod's targets need and the pod does not name, whether or not they are added.
     pub fn pull_secrets(&self) -> &[&'p str] {
         &self.pull_secrets
     }
 
-    /// Writes the changes as a JSON Patch (RFC 6902).
+    /// Returns the changes as the text of a JSON Patch (RFC 6902).
     pub fn patch_text(&self) -> String {
         let mut json = String::with_capacity(512);
         let mut separator = '[';
@@ -89,54 +89,54 @@ impl<'p> Outcome<'p> {
         json
     }
 
-    /// Returns the changes as a [`Patch`], to apply to a document.
+    /// Returns the changes as a [`Patch`], which can be applied to a JSON document.
     pub fn patch(&self) -> Patch {
         Patch(self.changes.iter().map(|change| change.operation(self.kind.pod_spec())).collect())
     }
 }
 
-/// One change to the object.
+/// A change to the object.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Change<'p> {
-    /// Sets an image field to another reference.
+    /// Sets an `image` field to another reference.
     SetImage {
-        /// The image field.
+        /// The place of the `image` field in the pod specification.
         at: Place,
         /// The new reference.
         to: Reference,
     },
-    /// Adds a pull secret to the pod.
+    /// Adds a pull secret to the pod's `imagePullSecrets`.
     AddPullSecret {
         /// The name of the Secret.
         name: &'p str,
-        /// Whether the pod has a list of pull secrets already.
+        /// Whether the pod has the list `imagePullSecrets` at this point of the patch.
         append: bool,
     },
-    /// Adds the annotation with the original images.
+    /// Adds or replaces the annotation that records the original images.
     Record {
-        /// The annotation's value.
+        /// The value of the annotation.
         images: String,
-        /// The part of `/metadata/annotations` that exists already.
+        /// The deepest existing parent of the annotation.
         below: Parent,
     },
 }
 
-/// The part of `/metadata/annotations` that an object has; the missing parents are added with the record.
+/// The deepest part of `/metadata/annotations` that an object has; the missing parts are added with the annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parent {
-    /// The object has no metadata.
+    /// The object has no `metadata`.
     Object,
-    /// The object has metadata without annotations.
+    /// The object has `metadata` without `annotations`.
     Metadata,
-    /// The object has annotations.
+    /// The object has `metadata.annotations`.
     Annotations,
 }
 
 impl Change<'_> {
-    /// Appends the operation of RFC 6902 on a pod specification at `spec`.
+    /// Appends the change as an operation of RFC 6902; `spec` is the JSON Pointer of the pod specification.
     fn push_operation(&self, json: &mut String, spec: &str) {
         match self {
-            // A reference has no character that JSON escapes.
+            // A reference has no characters that need escapes in JSON.
             Self::SetImage { at, to } => {
                 push(json, format_args!(r#"{{"op":"replace","path":"{spec}{at}","value":"{to}"}}"#));
             }
@@ -163,7 +163,7 @@ impl Change<'_> {
         }
     }
 
-    /// The same as a value.
+    /// Returns the change as an operation of RFC 6902; `spec` is the JSON Pointer of the pod specification.
     fn operation(&self, spec: &str) -> PatchOperation {
         let add = |path: &[&str], value| {
             PatchOperation::Add(AddOperation { path: PointerBuf::from_tokens(path.iter().copied()), value })

@@ -1,4 +1,4 @@
-//! Writes the body of the answer to an admission review.
+//! Writes the body of the webhook's reply to an admission review.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::outcome::Outcome;
 use crate::text::json::push_string;
 
-/// Writes the `AdmissionReview` that answers the request with `uid`.
+/// Returns the `AdmissionReview` (JSON) that answers the request with `uid`.
 pub fn reply(uid: &str, outcome: &Outcome<'_>) -> Vec<u8> {
     let mut body = String::with_capacity(2048);
     body.push_str(r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"#);

@@ -1,4 +1,4 @@
-//! Writes warnings for people: short, on one line, and safe whatever the object's names contain.
+//! Writes warnings for people: one short line each, in which control characters of the object's names are escaped.
 
 use std::fmt::{Display, Write};
 
@@ -6,15 +6,15 @@ use crate::hazard::Code;
 use crate::read::workload::{Image, ImageList};
 use crate::text::Line;
 
-/// The longest line of a warning: it fits a terminal, and the API server cuts at 256 characters only.
+/// The longest line of a warning in characters. It fits a terminal; the API server cuts warnings at 256 characters.
 pub(crate) const MAX_LINE: usize = 120;
-/// The number of warnings that are shown; further ones are counted.
+/// The most warnings in a reply; further warnings are only counted.
 const MAX_WARNINGS: usize = 10;
-/// The longest name of a container (RFC 1123 label).
+/// The longest name of a container in characters (RFC 1123 label).
 const MAX_NAME: usize = 63;
-/// A name up to this length is never cut.
+/// The longest name that is never cut to make room for the message, in characters.
 const SHORT_NAME: usize = 20;
-/// Writes a line about one image, such as ``container `agent`: port 80 may be refused as uid 65532 [privileged-port]``.
+/// Returns a line about one image: ``container `agent`: port 80 may be refused as uid 65532 [privileged-port]``.
 pub(crate) fn line(image: &Image<'_, '_>, message: impl Display, code: Option<Code>) -> String {
     let tail = code.map_or(0, |code| code.name().len() + 3);
     let mut line = Line::new(MAX_LINE.saturating_sub(tail));
@@ -25,10 +25,10 @@ pub(crate) fn line(image: &Image<'_, '_>, message: impl Display, code: Option<Co
     if image.name.len() <= SHORT_NAME {
         line.put(image.name);
         line.put("`: ");
-        // A full line ends in an ellipsis, so the error needs no handling.
+        // Writing fails if the line is full, and the line then ends in an ellipsis.
         let _ = write!(line, "{message}");
     } else {
-        // A long name is cut before the advice is.
+        // A long name is cut, so that the message and its advice are not.
         let message = message.to_string();
         let room = line.room().saturating_sub(message.len() + "...`: ".len());
         line.put_cut(image.name, room.clamp(SHORT_NAME, MAX_NAME));
@@ -44,7 +44,7 @@ pub(crate) fn line(image: &Image<'_, '_>, message: impl Display, code: Option<Co
     text
 }
 
-/// At most [`MAX_WARNINGS`] lines, the last of which counts the ones that are left out.
+/// A list of at most [`MAX_WARNINGS`] warnings, the last of which counts the warnings that are left out.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     lines: Vec<String>,
@@ -52,7 +52,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// Adds a line, which is only written if it will be shown.
+    /// Adds a warning; `line` is only called if the warning will be shown.
     pub(crate) fn push(&mut self, line: impl FnOnce() -> String) {
         if self.count < MAX_WARNINGS {
             self.lines.push(line());

@@ -114,8 +114,8 @@ impl Image {
         self.tags().find(|declared| declared.is(tag))
     }
 
-    /// Reports whether a hardened tag may exist: the catalog declares it or did so earlier, it is a development build, or its version is
-    /// newer than the declared ones of its line.
+    /// Reports whether a hardened tag may exist: the catalog declares or declared it, it is a development build, or its
+    /// version is newer than the declared versions of its line.
     pub(crate) fn may_have(&self, tag: &str) -> bool {
         let is_known = self.tag(tag).is_some() || tag.ends_with("-dev");
         is_known || self.past_versions().any(|past| tag.starts_with(past)) || self.is_after(tag)

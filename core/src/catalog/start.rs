@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use self::check::StartProblem;
 pub use self::condition::{Condition, ConditionError, Pattern, Word};
 
-/// How upstream's image starts, and the differences of the hardened image's start.
+/// The start of upstream's image, and the differences of the hardened image's start.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Start {
@@ -211,9 +211,9 @@ impl Sure {
 pub struct Variables {
     /// The names of the variables. If several rows match a variable, the row with the longest name applies.
     pub names: Vec<Pattern>,
-    /// The loss in the hardened image.
+    /// The loss if the hardened image is used.
     pub effect: Effect,
-    /// The certainty of this row.
+    /// The certainty of the fact in this row.
     #[serde(default, skip_serializing_if = "Sure::is_certain")]
     pub sure: Sure,
     /// The conditions of this row, all of which must hold.
@@ -230,9 +230,9 @@ pub struct Variables {
 pub struct Folders {
     /// The paths of the folders and files. The hardened image ignores a volume mounted at or below one of them.
     pub paths: Vec<Box<str>>,
-    /// The loss in the hardened image.
+    /// The loss if the hardened image is used.
     pub effect: Effect,
-    /// The certainty of this row.
+    /// The certainty of the fact in this row.
     #[serde(default, skip_serializing_if = "Sure::is_certain")]
     pub sure: Sure,
     /// The conditions of this row, all of which must hold.
@@ -249,9 +249,9 @@ pub struct Folders {
 pub struct Arguments {
     /// The form of the arguments.
     pub form: Form,
-    /// The loss in the hardened image.
+    /// The loss if the hardened image is used.
     pub effect: Effect,
-    /// The certainty of this row.
+    /// The certainty of the fact in this row.
     #[serde(default, skip_serializing_if = "Sure::is_certain")]
     pub sure: Sure,
     /// The conditions of this row, all of which must hold.
@@ -288,9 +288,9 @@ pub struct ChangedDefault {
     pub hardened: Box<str>,
     /// The advice in the warning.
     pub cure: Box<str>,
-    /// The loss in the hardened image.
+    /// The loss if the hardened image is used.
     pub effect: Effect,
-    /// The certainty of this row.
+    /// The certainty of the fact in this row.
     #[serde(default, skip_serializing_if = "Sure::is_certain")]
     pub sure: Sure,
     /// The conditions of this row, all of which must hold.
@@ -311,10 +311,10 @@ pub struct User {
     /// Whether the user must be in `/etc/passwd`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub listed: bool,
-    /// The behavior of the start as root; `None` if it runs as any user.
+    /// The behavior of the hardened image as root; `None` if its start does not depend on root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<Root>,
-    /// The certainty of this row.
+    /// The certainty of the fact in this row.
     #[serde(default, skip_serializing_if = "Sure::is_certain")]
     pub sure: Sure,
     /// The conditions of these requirements, all of which must hold.
@@ -322,7 +322,7 @@ pub struct User {
     pub conditions: Vec<Condition>,
 }
 
-/// The behavior of the hardened start as root.
+/// The behavior of the hardened image when the pod runs it as root, or as another user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Root {

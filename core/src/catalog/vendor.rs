@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vendor {
-    /// The vendor's name for people.
+    /// The display name of the vendor, such as `Acme`.
     pub name: Box<str>,
     /// The registry of the images, such as `dhi.io`.
     pub registry: Box<str>,

@@ -1,4 +1,4 @@
-//! Decides what one image becomes and why. The webhook, `rewrite` and `explain` all ask here.
+//! Decides which reference one image becomes, and why. The webhook, `quench rewrite` and `quench explain` all use it.
 
 mod reason;
 
@@ -13,45 +13,45 @@ use crate::presence::Newest;
 use crate::presence::{Detail, Inquiry};
 use crate::reference::{ParseError, Reference};
 
-/// The decision about one image, before its pod is considered.
+/// The decision about one image by policy and catalog, before its pod is considered.
 #[derive(Debug)]
 pub struct Decision<'c> {
-    /// How the image relates to hardened images.
+    /// The relation of the image to hardened images.
     pub matched: Match,
-    /// The reference that the match gives.
+    /// The reference that the image may become.
     pub target: Target,
-    /// The facts of the hardened image, for hazards.
+    /// The facts of the hardened image, which hazards depend on.
     pub counterpart: Counterpart<'c>,
     image: Written,
     name: Option<&'c str>,
     why: Why<'c>,
 }
 
-/// A build of the target's version with a flavor.
+/// A build of the target's version with a flavor, such as `-compat`.
 #[derive(Debug)]
 pub(crate) struct FlavoredBuild<'c> {
-    /// The reference.
+    /// The reference to the build.
     pub(crate) to: Reference,
     /// The facts of the build.
     pub(crate) facts: Facts<'c>,
-    /// The rule for finding the newest tag that `to` stands for, if the match leaves the version open.
+    /// The rule for replacing the tag of `to` by a newer one; `None` if the match fixes the version.
     pub(crate) newest: Option<Newest>,
 }
 
-/// The reference that a match gives.
+/// The reference that an image may become.
 #[derive(Debug)]
 pub enum Target {
-    /// The match gives no reference: the image stays.
+    /// No reference corresponds, so the image stays.
     None,
-    /// The policy does not use the reference: the image stays.
+    /// A reference corresponds, but the policy does not use it, so the image stays.
     Unused(Reference),
     /// The image becomes the reference.
     Used {
-        /// The reference.
+        /// The new reference.
         to: Reference,
-        /// The same image from a mirror, used if a hazard rules `to` out.
+        /// The same image on a mirror, which is used if a hazard excludes `to`.
         mirror: Option<Reference>,
-        /// How digests are handled, if a registry must confirm `to`; `None` if no registry is asked.
+        /// The treatment of digests, if a registry must confirm `to`; `None` if no registry is asked.
         asks: Option<Digest>,
     },
 }
@@ -65,7 +65,7 @@ impl Target {
         Self::Used { to, mirror, asks: None }
     }
 
-    /// Returns the reference, whether the policy uses it or not.
+    /// Returns the reference, whether or not the policy uses it.
     pub fn reference(&self) -> Option<&Reference> {
         match self {
             Self::None => None,
@@ -81,7 +81,7 @@ impl Target {
         }
     }
 
-    /// Returns the reference that the image becomes, and leaves none.
+    /// Converts to the reference that the image becomes; `None` if the image stays.
     pub(crate) fn take(self) -> Option<Reference> {
         match self {
             Self::Used { to, .. } => Some(to),
@@ -89,7 +89,7 @@ impl Target {
         }
     }
 
-    /// Takes the mirrored image.
+    /// Takes the reference on the mirror out of the target; `None` if there is none.
     pub(crate) fn take_mirror(&mut self) -> Option<Reference> {
         match self {
             Self::Used { mirror, .. } => mirror.take(),
@@ -98,18 +98,18 @@ impl Target {
     }
 }
 
-/// The image as the pod has it.
+/// The image as it is written in the pod.
 #[derive(Debug)]
 enum Written {
-    /// A placeholder, or not a reference.
+    /// The image is a placeholder, or not a valid reference.
     Unusable,
     Upstream(Reference),
-    /// A target already: hardened, mirrored or given by a rule.
+    /// The image is a target already: hardened, mirrored or the result of a rule.
     Target(Reference),
 }
 
 impl<'c> Decision<'c> {
-    /// Decides about an image as it is written in a pod.
+    /// Decides about an image, given as it is written in a pod.
     pub fn of(image: &str, policy: &'c Policy, catalog: &'c Catalog) -> Self {
         let reference: Reference = match image.parse() {
             Ok(_) if image == INJECTED => return Self::kept(Match::NONE, Why::Placeholder),
@@ -141,7 +141,7 @@ impl<'c> Decision<'c> {
     }
 
     fn about(reference: &Reference, policy: &'c Policy, catalog: &'c Catalog, pass: Pass) -> Self {
-        // An alias that gives no valid reference is ignored.
+        // An alias that results in an invalid reference is ignored.
         let original = policy.original_of(reference).and_then(Result::ok);
         let looked_up = original.as_ref().unwrap_or(reference);
         let hardened = |reference| hardened_name(reference, policy, catalog).map(|name| (name, reference));
@@ -184,7 +184,7 @@ impl<'c> Decision<'c> {
             Ok(target) => target,
             Err(error) => return kept(Ruled::Nothing(error)),
         };
-        // An image that an earlier pass pinned to a digest stays pinned.
+        // The image may be this target, which an earlier review pinned to a digest.
         let pins = policy.verify.is_some() && policy.digest != Digest::Drop;
         if target == *reference || pins && reference.is_or_pins(&target) {
             return Self { target: Target::Unused(target), ..kept(Ruled::Same) };
@@ -214,7 +214,7 @@ impl<'c> Decision<'c> {
         let name = resolution.image.map(Image::name);
         let used = |class: Class| policy.matches.contains(&class);
         let (class, tag) = match (resolution.class, &resolution.reason) {
-            // The version was withdrawn, and the policy uses the newest patch of its line instead.
+            // The catalog no longer declares the version, and the policy uses only the newest patch of its line.
             (Class::Past, Reason::Withdrawn { live: Some(live) }) if !used(Class::Past) && used(Class::Line) => {
                 (Class::Line, Some(Cow::Owned(live.to_string())))
             }
@@ -231,7 +231,7 @@ impl<'c> Decision<'c> {
                 let target = Target::to(to, mirror);
                 Self { target, counterpart, name, ..Self::kept(class.into(), why(broken)) }
             }
-            // A mirror has the same bytes, so no hazard of a changed image applies.
+            // A mirror has the same bytes, so the hazards of a changed image do not apply.
             (_, Some(mirror)) => {
                 let target = Target::to(mirror, None);
                 Self { target, name, ..Self::kept(Match::Mirror, why(Some(Mirrored::Used))) }
@@ -243,15 +243,15 @@ impl<'c> Decision<'c> {
         }
     }
 
-    /// Returns the build that comes before the target: the flavor that the catalog names as upstream's counterpart, where the plain build
-    /// is less (`compat` of airflow). `None` if the policy uses plain builds only.
+    /// Returns the build that is preferred to the target: the flavor that corresponds to upstream's image if the plain
+    /// build contains less, such as `compat` of airflow. `None` if there is none or the policy uses plain builds only.
     pub(crate) fn counterpart_build(&self, policy: &Policy) -> Option<FlavoredBuild<'c>> {
         let start = self.facts()?.start?;
         self.with_flavor(start.counterpart.as_deref()?, policy)
     }
 
-    /// Returns the builds that come after the target, if a hazard rules it out: flavors that start in a way of their own (`helm` of vault),
-    /// then `-compat`.
+    /// Returns the builds that are tried if a hazard excludes the target: flavors with a start of their own, such as
+    /// `helm` of vault, then `-compat`. Empty if the policy uses plain builds only.
     pub(crate) fn fallback_builds(&self, policy: &Policy) -> Vec<FlavoredBuild<'c>> {
         let start = self.facts().and_then(|facts| facts.start);
         let counterpart = start.and_then(|start| start.counterpart.as_deref());
@@ -271,7 +271,7 @@ impl<'c> Decision<'c> {
         let build = plain.with_flavor(flavor)?;
         let tag = match class {
             Class::Exact | Class::Alias | Class::Line | Class::Floating => build.to_string(),
-            // A withdrawn version had such a build, if its line still has one: a registry tells.
+            // The version's build probably had this flavor if its line still has it; the registry confirms it.
             Class::Past if policy.verify.is_some() => format!("{}-{flavor}", resolved.resolution.tag.as_deref()?),
             Class::Past | Class::Unlisted | Class::None => return None,
         };
@@ -282,14 +282,15 @@ impl<'c> Decision<'c> {
         Some(FlavoredBuild { to: policy.repository.reference(self.name?, &tag).ok()?, facts: build.facts(), newest })
     }
 
-    /// Returns the rule for finding the newest tag that the target stands for; `None` unless the match is `line` or `floating`.
+    /// Returns the rule for replacing the target's tag by a newer one; `None` unless the match is `line` or `floating`.
     pub(crate) fn newest(&self) -> Option<Newest> {
         let Why::Resolved(resolved) = &self.why else { return None };
         let Match::Catalog(class @ (Class::Line | Class::Floating)) = self.matched else { return None };
         Newest::of(class, &resolved.resolution.build?)
     }
 
-    /// Reports whether the image is written like a hardened one of the public catalog, but the catalog knows no such name or tag.
+    /// Reports whether the image is written like a hardened image in the public registry, but the catalog has no such
+    /// name or tag.
     pub(crate) fn is_unknown_hardened(&self) -> bool {
         matches!(self.why, Why::Hardened { may_exist: false })
             || matches!(self.why, Why::Misspelt(_)) && self.target.used().is_none()
@@ -300,7 +301,7 @@ impl<'c> Decision<'c> {
         self.name
     }
 
-    /// Returns the parse error of an image that is no reference; `None` for references and placeholders.
+    /// Returns the parse error of an image that is not a reference; `None` for references and placeholders.
     pub fn parse_error(&self) -> Option<ParseError> {
         match self.why {
             Why::Unparsable(error) => Some(error),
@@ -308,12 +309,12 @@ impl<'c> Decision<'c> {
         }
     }
 
-    /// Reports whether a rule matched but gives no usable target, so that its author should be warned.
+    /// Reports whether a rule matches but gives no usable target, which a warning tells the user.
     pub(crate) fn is_stuck(&self) -> bool {
         matches!(self.why, Why::Rule(_, Ruled::Nothing(_) | Ruled::Again(_)))
     }
 
-    /// Returns the facts of the candidate, or of the hardened image with the same name.
+    /// Returns the facts of the hardened image: of the candidate, or of the image itself if it is hardened already.
     pub fn facts(&self) -> Option<Facts<'c>> {
         match (&self.why, self.counterpart) {
             (_, Counterpart::Candidate(facts) | Counterpart::Hardened(Some(facts))) => Some(facts),
@@ -322,7 +323,7 @@ impl<'c> Decision<'c> {
         }
     }
 
-    /// Returns the image itself if it is a target already: hardened, mirrored or given by a rule.
+    /// Returns the image if it is a target already (hardened, mirrored or the result of a rule); `None` otherwise.
     pub fn arrived(&self) -> Option<&Reference> {
         match &self.image {
             Written::Target(reference) => Some(reference),
@@ -330,7 +331,7 @@ impl<'c> Decision<'c> {
         }
     }
 
-    /// Returns the image as a reference; `None` if it is none.
+    /// Returns the parsed reference of the image; `None` for placeholders and invalid references.
     pub(crate) fn image(&self) -> Option<&Reference> {
         match &self.image {
             Written::Unusable => None,
@@ -343,36 +344,36 @@ impl<'c> Decision<'c> {
         self.image().is_some_and(|image| image.digest().is_some())
     }
 
-    /// Reports whether a registry must confirm the target.
+    /// Reports whether a registry must confirm that the target exists.
     pub fn asks(&self) -> bool {
         matches!(self.target, Target::Used { asks: Some(_), .. })
     }
 
-    /// Returns the question to the target's registry; `None` if no registry is asked.
+    /// Returns the question to the target's registry; `None` if the image stays or no registry is asked.
     pub fn inquiry(&self) -> Option<Inquiry> {
         let reference = self.target.used().filter(|_| self.asks())?.clone();
         Some(Inquiry { reference, newest: self.newest(), detail: Detail::User })
     }
 
-    /// Returns the reason as a sentence.
+    /// Returns the reason for the decision, which displays as a sentence.
     pub fn reason(&self) -> impl fmt::Display + '_ {
         Because { decision: self, asked: false }
     }
 
-    /// Returns the reason for keeping an image whose target the registry did not confirm.
+    /// Returns the reason for keeping the image after a registry was asked and did not confirm the target.
     pub(crate) fn reason_once_asked(&self) -> impl fmt::Display + '_ {
         Because { decision: self, asked: true }
     }
 }
 
-/// Whether a decision is about the written image or about a rule's result.
+/// The image that a decision is about: the written one (first pass), or the result of a rule or mirror (second pass).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pass {
     First,
     Second,
 }
 
-/// Returns the same image from a mirror, beside the candidate `target`; or the reason why there is none.
+/// Returns the same image on a mirror, or the reason why the mirror is not used; `target` is the hardened candidate.
 fn mirror_of<'c>(
     reference: &Reference,
     target: Option<&Reference>,
@@ -388,8 +389,8 @@ fn mirror_of<'c>(
     if mirror == *reference {
         return (None, None);
     }
-    // An image below a mirror stays there unless an alias maps it to something else; then both must give the same
-    // target.
+    // An image on a mirror stays there in a later review, unless an alias maps the mirror to an original: then the
+    // decision about the image on the mirror must give the same target.
     if pass == Pass::First && policy.original_of(&mirror).is_some() {
         let next = Decision::about(&mirror, policy, catalog, Pass::Second);
         if let Target::Used { to, mirror: again, .. } = &next.target
@@ -401,27 +402,29 @@ fn mirror_of<'c>(
     (Some(mirror), None)
 }
 
-/// Returns the facts of the build that a hardened reference names; those of the default build if the catalog does not
-/// declare its tag.
+/// Returns the facts of the build that a hardened reference points to; those of the default build if the catalog does
+/// not declare the reference's tag.
 fn facts_of<'c>(image: &'c Image, reference: &Reference) -> Facts<'c> {
     reference.tag().and_then(|tag| image.tag(tag)).map_or_else(|| image.facts(), |build| build.facts())
 }
 
-/// Reports whether a hardened reference may exist; other registries than the public one are not judged, nor is a reference with a digest.
+/// Reports whether a hardened reference may exist. References with a digest, and references outside the public
+/// registry, always may.
 fn may_exist(image: Option<&Image>, reference: &Reference) -> bool {
     let is_known = || image.zip(reference.tag()).is_some_and(|(image, tag)| image.may_have(tag));
     reference.registry() != PUBLIC_REGISTRY || reference.digest().is_some() || is_known()
 }
 
-/// The image that Istio's injector replaces later; it looks like a reference.
+/// The image that Istio's injector replaces later. It looks like a reference to `docker.io/library/auto`.
 const INJECTED: &str = "auto";
 
-/// Reports whether an image is a placeholder of a template: `<image_url>`, `{{ .Values.image }}`, `$(IMAGE)` or empty.
+/// Reports whether an image is a template's placeholder: `<image_url>`, `{{ .Values.image }}`, `$(IMAGE)` or empty.
 fn is_placeholder(image: &str) -> bool {
     image.is_empty() || image.bytes().any(|b| matches!(b, b'<' | b'{' | b'$'))
 }
 
-/// Returns the name of a reference that is in hardened form already, whether the catalog knows the name or not.
+/// Returns the image's name in a hardened reference; `None` if the reference is not hardened. In the public registry
+/// every name counts, elsewhere only the catalog's names.
 fn hardened_name<'r>(reference: &'r Reference, policy: &Policy, catalog: &Catalog) -> Option<&'r str> {
     if reference.registry() == PUBLIC_REGISTRY {
         return Some(reference.repository());

@@ -1,4 +1,5 @@
-//! Plans what happens to each image of a pod, by the policy and the catalog.
+//! Plans what happens to each image of a pod or pod template: decides about it, finds its hazards, and chooses a
+//! candidate as far as no registry must be asked.
 
 mod candidate;
 mod secrets;
@@ -22,42 +23,42 @@ use crate::read::review::{self, Operation};
 use crate::read::workload::{Composer, Image, ImageList, Kind, Metadata, Object, OwnerReference, group};
 use crate::reference::Reference;
 
-/// A pod or a workload's template to plan for.
+/// The pod or workload to plan for, with the circumstances that decide.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'r> {
-    /// The reviewed object.
+    /// The object to plan for: a pod, or a workload with a pod template.
     pub object: &'r Object<'r>,
-    /// The stored object; `None` if it is new.
+    /// The stored object before an update; `None` for a new object.
     pub old: Option<&'r Object<'r>>,
     /// The object's kind.
     pub kind: Kind,
-    /// The operation of the request.
+    /// The operation of the admission request.
     pub operation: Operation,
     /// Whether only ephemeral containers can change (the subresource `pods/ephemeralcontainers`).
     pub ephemeral: bool,
-    /// The mode before the object's own annotations are read.
+    /// The mode without the object's own annotations, which may lower it.
     pub mode: Mode,
-    /// The use that is made of the outcome.
+    /// The use of the outcome.
     pub purpose: Purpose<'r>,
     /// The policy's pull secrets that are known to be missing from the namespace. Others exist, or were not checked.
     pub absent_secrets: &'r [&'r str],
 }
 
-/// The use that is made of an outcome.
+/// The use of an outcome: the reply to a review, or the rewriting of a manifest.
 #[derive(Debug, Clone, Copy)]
 pub enum Purpose<'r> {
-    /// Answers the API server about an object that is being stored.
+    /// The outcome is the reply to the API server about an object that is being stored.
     Review,
-    /// Rewrites a manifest: every kind that is not `off` is rewritten, and no record is written.
+    /// The outcome rewrites a manifest: every kind that is not `off` is rewritten, original images are not recorded.
     Manifest {
-        /// The pull secrets of the pod's service account, if pull secrets are to be added. A pod that names pull
-        /// secrets of its own no longer gets these from the account.
+        /// The pull secrets of the pod's service account; `None` if pull secrets are not to be added. They are added
+        /// as well, because a pod that names pull secrets gets none from its account.
         account_secrets: Option<&'r [&'r str]>,
     },
 }
 
 impl<'r> Request<'r> {
-    /// Returns the request of a review; `None` if the review has nothing to decide.
+    /// Returns the request of an admission review; `None` if the review is not about images that may be rewritten.
     pub fn of(review: &'r review::Request<'r>, mode: Mode) -> Option<Self> {
         let kind = review.kind?;
         let ephemeral = match &*review.subresource {
@@ -75,63 +76,63 @@ impl<'r> Request<'r> {
     }
 }
 
-/// The plan for a pod: one item an image, in the pod's order.
+/// The plan for a pod, with one item for each image to decide about, in the pod's order.
 #[derive(Debug)]
 pub struct Plan<'p> {
     pub(crate) request: Request<'p>,
     pub(crate) policy: &'p Policy,
     pub(crate) mode: Mode,
     pub(crate) treatment: Treatment,
-    /// The policy's pull secrets that the pod names.
+    /// The pull secrets of the policy that the pod names itself.
     pub(crate) named_secrets: Vec<&'p str>,
-    /// The pod's controller, if it may compare the pod's images with its own.
+    /// The pod's controller, if it may not accept changed images; `None` if it accepts them.
     foreign_owner: Option<&'p OwnerReference<'p>>,
-    /// The operator that composed the pod; computed on first use.
+    /// The operator that composed the pod, computed on first use; the inner `None` means no known operator.
     composer: OnceCell<Option<Composer>>,
     pub(crate) items: Vec<Item<'p>>,
     pub(crate) findings: Vec<Finding<'p>>,
 }
 
-/// One image, its decision and its hazards.
+/// An image of the pod with its decision, the chosen candidate and its hazards.
 #[derive(Debug)]
 pub(crate) struct Item<'p> {
     pub(crate) image: Image<'p, 'p>,
-    /// The stored image, on an update.
+    /// The image in the stored object; `None` for a new image.
     stored: Option<&'p str>,
     pub(crate) decision: Decision<'p>,
     pub(crate) choice: Choice<'p>,
-    /// The candidates that a registry does not have or could not confirm.
+    /// The candidates that their registry does not have or could not confirm.
     pub(crate) missing: Vec<Missing>,
-    /// The item's range in the plan's findings.
+    /// The range of the item's findings in [`Plan::findings`].
     pub(crate) findings: Range<usize>,
 }
 
-/// The candidate that the hazards leave.
+/// The candidate that is chosen for an image.
 #[derive(Debug)]
 pub(crate) enum Choice<'p> {
     /// The image has no candidate.
     Nothing,
-    /// The candidates to ask a registry about; the first that exists is taken.
+    /// Registries must be asked about these candidates; the first that exists is chosen.
     Open(Vec<Candidate<'p>>),
-    /// No registry confirmed a candidate.
+    /// No registry confirmed a candidate, so the image stays.
     Unconfirmed,
-    /// A hazard keeps the image.
+    /// A hazard keeps the image, so no candidate is chosen.
     Kept,
-    /// The decision's target.
+    /// The decision's target is chosen.
     Target,
-    /// A build of the target's version with a flavor, such as `-compat`.
+    /// A build of the target's version with a flavor is chosen, such as `-compat`.
     Flavored(Reference),
-    /// The same image from a mirror.
+    /// The same image on a mirror is chosen.
     Mirror(Reference),
 }
 
 impl Item<'_> {
-    /// Reports whether the image has a candidate that may exist, whatever its hazards.
+    /// Reports whether the image has a candidate that is not missing in its registry, regardless of hazards.
     pub(crate) fn has_candidate(&self) -> bool {
         self.decision.target.used().is_some() && !matches!(self.choice, Choice::Open(_) | Choice::Unconfirmed)
     }
 
-    /// Returns the reference that the image is to become, with its match; `None` if it stays.
+    /// Returns the reference that the image is to become, with its match; `None` if the image stays.
     pub(crate) fn to(&self) -> Option<(&Reference, Match)> {
         match &self.choice {
             Choice::Nothing | Choice::Open(_) | Choice::Unconfirmed | Choice::Kept => None,
@@ -142,14 +143,14 @@ impl Item<'_> {
     }
 }
 
-/// A hazard that the policy does not ignore.
+/// A hazard of an image that the policy does not ignore, with the policy's action.
 #[derive(Debug, Clone)]
 pub(crate) struct Finding<'p> {
     pub(crate) hazard: Hazard<'p>,
     pub(crate) action: Action,
 }
 
-/// Decides for every image that the request may change.
+/// Plans for every image that the request may change: new and changed images that are not skipped.
 pub fn plan<'p>(request: &Request<'p>, policy: &'p Policy, catalog: &'p Catalog) -> Plan<'p> {
     let treatment = treatment(request, policy);
     let mut plan = Plan {
@@ -220,7 +221,8 @@ impl<'p> Plan<'p> {
         });
     }
 
-    /// Takes a build with a flavor in place of the target, if its hazards allow it; its findings replace those from `first` on.
+    /// Chooses a build with a flavor instead of the target; `None` if the build's hazards exclude it. The findings of
+    /// the build replace those of the target, which begin at `first`.
     fn flavored(
         &mut self,
         image: &Image<'p, 'p>,
@@ -239,7 +241,7 @@ impl<'p> Plan<'p> {
         None
     }
 
-    /// Returns the candidate that remains after a hazard ruled the target out: a build with a flavor, or the mirror.
+    /// Chooses another candidate after a hazard excluded the target: a build with a flavor, else the mirror.
     fn other_candidate(
         &mut self,
         image: &Image<'p, 'p>,
@@ -264,7 +266,7 @@ impl<'p> Plan<'p> {
         Choice::Mirror(mirror)
     }
 
-    /// Adds the hazards of an image that would become `target`.
+    /// Adds the findings for an image that would become `target`.
     fn evaluate(
         &mut self,
         image: &Image<'p, 'p>,
@@ -300,7 +302,7 @@ impl<'p> Plan<'p> {
         }
     }
 
-    /// Returns the operator that composed the pod, by its template's controller or by its labels and annotations.
+    /// Returns the operator that composed the pod, found by the template's controller or by labels and annotations.
     fn composer(&self) -> Option<Composer> {
         *self.composer.get_or_init(|| {
             let Request { object, kind, .. } = self.request;
@@ -311,7 +313,7 @@ impl<'p> Plan<'p> {
         })
     }
 
-    /// Reports whether the findings from `first` on allow a target by a match.
+    /// Reports whether the findings that begin at `first` allow the image to become a target of the match.
     fn allows(&self, first: usize, matched: Match) -> bool {
         allow(self.findings.get(first..).unwrap_or_default(), matched)
     }
@@ -324,18 +326,18 @@ impl<'p> Plan<'p> {
     }
 }
 
-/// Reports whether an image with these findings may become a target by a match.
+/// Reports whether an image with these findings may become a target of the match.
 fn allow(findings: &[Finding<'_>], matched: Match) -> bool {
     !findings.iter().any(|finding| finding.action >= Action::Keep && counts(finding, matched))
 }
 
-/// Reports whether a finding applies to a target by that match. A mirror has the same bytes, so only findings about the
-/// change and the pull apply.
+/// Reports whether a finding applies to a target of the match. A mirror has the same bytes, so only findings about
+/// the changed reference and the pull apply to it.
 fn counts(finding: &Finding<'_>, matched: Match) -> bool {
     matched != Match::Mirror || finding.hazard.code().counts_for_mirrors()
 }
 
-/// Returns the policy's treatment of the request's kind.
+/// Returns the treatment of the object: that of its kind in the policy, except for manifests and templates in Git.
 fn treatment(request: &Request<'_>, policy: &Policy) -> Treatment {
     let treatment = policy.treatment(request.kind);
     let is_template = request.kind != Kind::Pod;
@@ -349,8 +351,8 @@ fn treatment(request: &Request<'_>, policy: &Policy) -> Treatment {
     }
 }
 
-/// Returns the request's mode, lowered by the annotations of object and template if the policy allows it. A manifest
-/// has no mode `warn`.
+/// Returns the request's mode, lowered by the annotations of object and template if the policy allows it. For
+/// manifests `enforce` replaces `warn`.
 fn effective_mode(request: &Request<'_>, pod: &Object<'_>, opt_out: OptOut) -> Mode {
     let asked = [request.object, pod].into_iter().filter(|_| opt_out >= OptOut::Object);
     let mode =
@@ -361,13 +363,14 @@ fn effective_mode(request: &Request<'_>, pod: &Object<'_>, opt_out: OptOut) -> M
     }
 }
 
-/// Returns the pod's controller if it may compare its images with what it wrote.
+/// Returns the pod's controller if it may not accept changed images: it may compare the pod with its own template.
 fn foreign_owner<'p>(request: &Request<'p>, policy: &Policy) -> Option<&'p OwnerReference<'p>> {
     let owner = request.object.metadata.as_ref()?.controller().filter(|_| request.kind == Kind::Pod)?;
     (!policy.owners.tolerate(&owner.api_version, &owner.kind)).then_some(owner)
 }
 
-/// Reports whether an object is never rewritten: mirror pods of static pods, objects being deleted, Windows pods.
+/// Reports whether an object is never rewritten: the mirror pod of a static pod, an object that is being deleted, or
+/// a Windows pod.
 fn is_not_ours(object: &Object<'_>, pod: &Object<'_>) -> bool {
     let metadata = object.metadata.as_ref();
     metadata.is_some_and(|metadata| metadata.annotations.mirror_pod || !metadata.deletion_timestamp.is_empty())

@@ -1,4 +1,4 @@
-//! Settles a plan: which images are rewritten, and who is told what.
+//! Settles a plan by the answers of registries: which images are rewritten, and the warnings, denial and audit entries.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,14 +18,14 @@ use crate::read::workload::{Kind, Object};
 use crate::reference::Reference;
 use crate::text::printable;
 
-/// The longest written image that a warning repeats, so that the reason fits behind it.
+/// The most characters of an invalid image in a warning, so that the reason fits after it.
 const MAX_WRITTEN: usize = 40;
 
-/// The end that one image comes to.
+/// The result for one image: whether it is rewritten, and the reason if it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Rewritten,
-    /// The image stays because of the match or the policy; the decision has the reason.
+    /// The image stays because the decision has no target; the decision has the reason.
     Undecided,
     /// The image stays because no registry confirmed a candidate.
     Unconfirmed,
@@ -33,7 +33,7 @@ enum Verdict {
     Hazardous,
     /// The image would be rewritten, but the mode is `warn`.
     OnlyWarned,
-    /// The image is rewritten only in the pods made from this template.
+    /// The template stays, but the image is rewritten in the pods that are created from it.
     InPods,
     /// The image would be rewritten, but the template's controller would undo it.
     Owned,
@@ -42,16 +42,16 @@ enum Verdict {
 }
 
 impl<'p> Plan<'p> {
-    /// Returns the plan's outcome, given the answers of registries.
+    /// Returns the outcome of the plan, given the answers of registries.
     ///
-    /// Without `verify` in the policy no registry is asked, and answers are ignored.
+    /// If the policy has no `verify`, the answers are ignored.
     pub fn settle(mut self, existing: &Existing) -> Outcome<'p> {
         self.choose(existing);
         self.keep_together();
         let refusing = self.refusing();
         let verdicts: Vec<Verdict> = self.items.iter().map(|item| self.verdict(item, refusing.is_some())).collect();
         let images = self.items.iter().zip(&verdicts);
-        // An object that is refused gets no changes.
+        // A refused object gets no changes, and so no pull secrets.
         let pull_secrets = if refusing.is_some() { Vec::new() } else { self.needed_secrets(&verdicts) };
         let added = self.added_secrets(&pull_secrets);
         Outcome {
@@ -99,8 +99,8 @@ impl<'p> Plan<'p> {
         self.request.object.metadata.as_ref().is_some_and(|metadata| metadata.controller().is_some())
     }
 
-    /// Reports whether the object is a template with a controller: an operator would undo a change, so only its pods
-    /// are rewritten.
+    /// Reports whether the object is a workload with a controller, such as an operator, which would undo a change of
+    /// the template; then only its pods are rewritten.
     fn is_owned_template(&self) -> bool {
         self.request.kind != Kind::Pod && self.has_controller()
     }
@@ -109,8 +109,8 @@ impl<'p> Plan<'p> {
         self.mode == Mode::Enforce && self.treatment == Treatment::Rewrite && !self.is_owned_template()
     }
 
-    /// Reports whether somebody reads the warnings. Controllers do not; an update of a controller's existing pod comes
-    /// from a person.
+    /// Reports whether a person reads the warnings. Controllers ignore the warnings for objects that they create; an
+    /// update of a controller's existing pod is made by a person.
     fn is_heard(&self) -> bool {
         let existing_pod = self.request.kind == Kind::Pod && self.request.operation == Operation::Update;
         existing_pod || !self.has_controller()
@@ -118,7 +118,7 @@ impl<'p> Plan<'p> {
 
     fn warnings(&self, verdicts: &[Verdict], refusing: Option<(&Item<'p>, &Finding<'p>)>) -> Vec<String> {
         let mut lines = Lines::default();
-        // The denial repeats the finding that refuses the object, so it is no warning as well.
+        // The denial contains the finding that refuses the object, so no warning repeats it.
         let told = |finding: &Finding<'p>| refusing.is_some_and(|(_, refusing)| ptr::eq(refusing, finding));
         for (item, verdict) in self.items.iter().zip(verdicts).filter(|_| self.is_heard()) {
             let image = &item.image;
@@ -139,8 +139,8 @@ impl<'p> Plan<'p> {
         lines.finish()
     }
 
-    /// Returns the finding that refuses the object. A finding about a candidate refuses only if the image would be
-    /// rewritten.
+    /// Returns the finding that refuses the object, with its item; `None` if the object is allowed. A finding about a
+    /// candidate refuses only if the image has a candidate that may exist.
     fn refusing(&self) -> Option<(&Item<'p>, &Finding<'p>)> {
         let concerns = |item: &Item<'_>, finding: &Finding<'_>| match finding.hazard.code().about() {
             About::Every | About::Hardened => true,
@@ -201,7 +201,8 @@ impl<'p> Plan<'p> {
         if let Purpose::Manifest { .. } = request.purpose {
             return changes;
         }
-        // An existing pod's record cannot be complete, and a request for ephemeral containers may change nothing else.
+        // The record of an existing pod would be incomplete, and a request for ephemeral containers must not change
+        // anything else.
         let existing_pod = request.kind == Kind::Pod && request.operation == Operation::Update;
         if !originals.is_empty() && !existing_pod {
             let annotations = request.object.annotations();
@@ -219,8 +220,8 @@ impl<'p> Plan<'p> {
         changes
     }
 
-    /// Returns the needed secrets that are added, in order, together with the service account's own if the pod would
-    /// lose them.
+    /// Returns the pull secrets to add, in order: the needed ones, after those of the service account if the pod would
+    /// lose these.
     fn added_secrets(&self, needed: &[&'p str]) -> Vec<&'p str> {
         let request = &self.request;
         match request.purpose {
@@ -236,7 +237,7 @@ impl<'p> Plan<'p> {
         }
     }
 
-    /// Returns the secrets that the pod's targets need and that the pod does not name.
+    /// Returns the pull secrets that the pod's targets need and that the pod does not name.
     fn needed_secrets(&self, verdicts: &[Verdict]) -> Vec<&'p str> {
         let mut secrets: Vec<&'p str> = Vec::new();
         for (item, verdict) in self.items.iter().zip(verdicts).filter(|_| self.changes_objects()) {
@@ -274,7 +275,7 @@ impl fmt::Display for KeptBecause<'_, '_> {
             (Verdict::Owned, _) => write!(f, "the template's controller would undo a change; its pods become {target}"),
             (Verdict::Refused, _) => write!(f, "the object is refused; would become {target}"),
             (Verdict::Hazardous, Some(hazard)) => write!(f, "{hazard}; not {target}"),
-            // No registry was asked yet, so the reason says what it depends on.
+            // A registry was asked, so the reason does not end in `if the registry has it`.
             (Verdict::Unconfirmed, _) if self.missing.is_some() => write!(f, "{}", self.decision.reason_once_asked()),
             (Verdict::Hazardous | Verdict::Rewritten | Verdict::Undecided | Verdict::Unconfirmed, _) => {
                 write!(f, "{}", self.decision.reason())
@@ -284,7 +285,7 @@ impl fmt::Display for KeptBecause<'_, '_> {
     }
 }
 
-/// The candidates that registries do not have or could not confirm.
+/// The candidates of an image that registries do not have or could not confirm. It displays as a list.
 struct MissingFrom<'f>(&'f [Missing]);
 
 impl<'f> MissingFrom<'f> {

@@ -1,4 +1,4 @@
-//! Edits block scalars (`|` and `>`), whose text stands on lines of its own.
+//! Finds the parts of block scalars (`|` and `>`) in the text, so that they can be edited.
 
 use std::ops::Range;
 
@@ -7,21 +7,21 @@ use super::text::{column, line_end, line_start, next_line, skip_properties, skip
 use super::tree::{Content, Node, Tree};
 use super::write::is_special;
 
-/// A block scalar.
+/// The parts of a block scalar, as positions in the text.
 #[derive(Debug)]
 pub(super) struct BlockText {
     /// The header: `|` or `>` with its indicators.
     pub(super) header: Range<usize>,
-    /// The lines of the value, from the end of the header's line.
+    /// The lines of the value, from the end of the header's line on.
     pub(super) lines: Range<usize>,
-    /// The text, if it is a single line.
+    /// The only line of the value; `None` if the value has several lines or none.
     line: Option<Range<usize>>,
-    /// Whether the value ends without a line break.
+    /// Whether the document ends inside the value, without the line break that a header without `-` asks for.
     pub(super) is_cut_off: bool,
 }
 
 impl BlockText {
-    /// Finds the block scalar of a node.
+    /// Finds the block scalar of a node; `None` if its header is not found.
     pub(super) fn find(tree: &Tree<'_>, node: &Node<'_>) -> Option<Self> {
         let text = tree.document.text;
         let header = header(tree, node)?;
@@ -89,7 +89,7 @@ fn header(tree: &Tree<'_>, node: &Node<'_>) -> Option<Range<usize>> {
     }
 }
 
-/// Returns the header at `at`: an indicator, maybe others, and only a comment after it on the line.
+/// Returns the header at `at`: `|` or `>`, at most two more indicators, and only a comment after them on the line.
 fn header_at(text: &str, at: usize) -> Option<Range<usize>> {
     let line = text.get(at..line_end(text, at))?;
     let indicators = line.strip_prefix(['|', '>'])?;

@@ -1,4 +1,4 @@
-//! Finds the changes of a patch in the tree of a document.
+//! Finds the values of a document that the operations of a JSON Patch change.
 
 use std::collections::HashMap;
 
@@ -10,17 +10,18 @@ use serde_json::Value;
 use super::error::ManifestError;
 use super::tree::{Content, NodeId, Tree};
 
-/// One change.
+/// One change that a patch asks for.
 #[derive(Debug)]
 pub(super) struct Asked {
-    /// The JSON Pointer of the value that changes or gets something new.
+    /// The JSON Pointer of the value that is replaced or gets a key or item.
     pub(super) pointer: String,
-    /// The node of that value; maybe an alias.
+    /// The node of that value, which may be an alias.
     pub(super) place: NodeId,
     pub(super) what: What,
     pub(super) value: Value,
 }
 
+/// The kind of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum What {
     /// The value is replaced.
@@ -31,10 +32,10 @@ pub(super) enum What {
     Item,
 }
 
-/// Returns the changes of `patch`, in order.
+/// Returns the changes of `patch`, in order; operations on a value that the patch itself adds are merged into it.
 pub(super) fn asked(tree: &Tree<'_>, patch: &Patch) -> Result<Vec<Asked>, ManifestError> {
     let mut asked: Vec<Asked> = Vec::with_capacity(patch.len());
-    // Values that were set or added, which later operations may change.
+    // The values that the patch has set or added so far, which later operations may change.
     let mut values: HashMap<String, usize> = HashMap::new();
     for operation in patch.iter() {
         let (pointer, value) = match operation {
@@ -58,7 +59,7 @@ pub(super) fn asked(tree: &Tree<'_>, patch: &Patch) -> Result<Vec<Asked>, Manife
     Ok(asked)
 }
 
-/// Returns the earlier change that contains the path, and the rest of the path.
+/// Returns the index of the earlier change whose value contains `path`, and the rest of the path.
 fn inside<'p>(values: &HashMap<String, usize>, path: &'p Pointer) -> Option<(usize, &'p str)> {
     let path = path.as_str();
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
@@ -109,7 +110,7 @@ fn find(tree: &Tree<'_>, path: &Pointer, value: &Value, is_add: bool) -> Result<
     Ok(Asked { pointer: above.as_str().to_owned(), place, what, value: value.clone() })
 }
 
-/// Returns the nodes on the way to a pointer, from the root on, each as it is written (maybe an alias).
+/// Returns the nodes from the root to the value at `path`, each as written (maybe an alias); `None` without a value.
 pub(super) fn way(tree: &Tree<'_>, path: &Pointer) -> Option<Vec<NodeId>> {
     let mut way = vec![tree.root];
     let mut place = tree.root;

@@ -16,7 +16,7 @@ use super::text::skip_space;
 use super::tree::{Content, NodeId, Style, Tree};
 use super::write::{Dialect, double_quoted, scalar, single_quoted};
 
-/// Returns the edits for `patch`.
+/// Returns the edits that apply `patch` to the text.
 pub(super) fn edits(tree: &Tree<'_>, patch: &Patch) -> Result<Vec<Edit>, ManifestError> {
     let asked = change::asked(tree, patch)?;
     let editor = Editor { tree, sharing: Sharing::of(tree, &asked), wishes: Wishes::of(&asked) };
@@ -32,7 +32,7 @@ pub(super) fn edits(tree: &Tree<'_>, patch: &Patch) -> Result<Vec<Edit>, Manifes
     Ok(edits)
 }
 
-/// Returns the nodes behind the aliases, each once, in order.
+/// Returns the values that the changes concern, aliases resolved, each once, in the order of the text.
 fn sources<'a>(tree: &Tree<'_>, asked: impl Iterator<Item = &'a Asked>) -> Vec<NodeId> {
     let mut sources: Vec<NodeId> = asked.map(|change| tree.target(change.place)).collect();
     sources.sort_unstable();
@@ -40,7 +40,7 @@ fn sources<'a>(tree: &Tree<'_>, asked: impl Iterator<Item = &'a Asked>) -> Vec<N
     sources
 }
 
-/// The changes, by JSON Pointer.
+/// The changes of a patch, by the JSON Pointer of the changed value.
 #[derive(Debug)]
 struct Wishes<'a> {
     set: HashMap<&'a str, &'a Value>,
@@ -67,7 +67,7 @@ struct Editor<'a, 't> {
     wishes: Wishes<'a>,
 }
 
-/// The result for a value, over all places that one written value has.
+/// The change of one written value, which the document may use in several places.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fate<'a> {
     Unused,
@@ -76,7 +76,7 @@ enum Fate<'a> {
 }
 
 impl<'a> Editor<'a, '_> {
-    /// Changes a value where it is written, or replaces the aliases for it.
+    /// Changes a value where it is written. An alias for which the patch has another value is replaced by that value.
     fn set(&self, source: NodeId, edits: &mut Vec<Edit>) -> Result<(), ManifestError> {
         let own = self.fate(source)?;
         if let Fate::Becomes { value, pointer } = own {
@@ -122,7 +122,7 @@ impl<'a> Editor<'a, '_> {
         Ok(fate)
     }
 
-    /// Returns the members that a mapping or list gets; they must be the same in all of its places.
+    /// Returns the new members of a mapping or list; fails if its places in the document are to get different ones.
     fn added(&self, source: NodeId) -> Result<(&'a str, &[Member<'a>]), ManifestError> {
         let places = self.sharing.aliases(source).iter().chain([&source]);
         let uses: Vec<&Use> = places.flat_map(|place| self.sharing.uses(*place)).collect();
@@ -141,7 +141,7 @@ impl<'a> Editor<'a, '_> {
         }
     }
 
-    /// Reports whether the mapping at a place has that key itself, or gets the same one.
+    /// Reports whether the mapping at a place has `member`'s key, or gets the same key and value.
     fn has(&self, place: &Use, member: &Member<'_>) -> bool {
         let added = self.wishes.added.get(place.pointer.as_str());
         if added.is_some_and(|added| added.iter().any(|other| other == member)) {
@@ -157,7 +157,7 @@ impl<'a> Editor<'a, '_> {
         }
     }
 
-    /// Writes `value` over a scalar or an empty value.
+    /// Replaces a scalar or an empty value by `value`.
     fn write(&self, id: NodeId, value: &Value, pointer: &str, edits: &mut Vec<Edit>) -> Result<(), ManifestError> {
         let node = self.tree.node(id);
         let unsupported = |reason| {
@@ -191,7 +191,7 @@ impl<'a> Editor<'a, '_> {
             edits.push(Edit::replace(node.span.clone(), format!("{space}{text}")));
             return Ok(());
         }
-        // The value is empty, so its place is after the colon.
+        // Nothing is written for the old value, so the new one goes after the colon.
         let after = node.key.map(|key| skip_space(self.tree.document.text, self.tree.node(key).span.end));
         match after {
             Some(colon) if self.tree.document.text.as_bytes().get(colon) == Some(&b':') => {
@@ -202,13 +202,13 @@ impl<'a> Editor<'a, '_> {
         }
     }
 
-    /// Returns the notation of a value in braces.
+    /// Returns the notation for a new value in braces or brackets: JSON if the document is JSON or the key is quoted.
     fn dialect(&self, id: NodeId) -> Dialect {
         let quoted = self.tree.node(id).key.is_some_and(|key| self.tree.node(key).style == Style::DoubleQuoted);
         if self.tree.is_json || quoted { Dialect::Json } else { Dialect::Yaml }
     }
 
-    /// Writes a text over a quoted or block text, in the same style if that can hold it.
+    /// Replaces the text of a quoted or block scalar, in the same style if that style can hold the new text.
     fn write_text(&self, id: NodeId, old: &str, new: &str, edits: &mut Vec<Edit>) {
         let node = self.tree.node(id);
         let quoted = match node.style {

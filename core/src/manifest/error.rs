@@ -1,8 +1,8 @@
-//! The errors of documents, with their positions.
+//! Reports why a document cannot be read or edited, with the position.
 
 use std::fmt;
 
-/// A position in the stream.
+/// A position in a stream of manifests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The line, counted from 1.
@@ -33,19 +33,19 @@ pub enum ManifestError {
     /// An alias names an anchor that does not exist.
     #[error("{at}: no anchor `{name}` stands before this alias; define it above, in the same document")]
     UnknownAnchor { at: Position, name: String },
-    /// An alias stands inside its own anchor's value.
+    /// An alias is inside the value of its own anchor.
     #[error("{at}: the alias `{name}` stands inside its own anchor; write the value out")]
     Cycle { at: Position, name: String },
     /// A mapping has the same key twice.
     #[error("{at}: the key `{key}` stands on line {} already; remove one of them", first.line)]
     DuplicateKey { at: Position, key: String, first: Position },
-    /// A key is not a text.
+    /// A key is null, a list or a mapping.
     #[error("{at}: a key must be a text, a number, true or false; quote it")]
     Key { at: Position },
-    /// `<<` is not followed by a mapping.
+    /// The value of `<<` is not a mapping or a list of mappings.
     #[error("{at}: `<<` takes a mapping or a list of mappings")]
     Merge { at: Position },
-    /// A merge follows a key that it also has: kubectl takes the merged one, other readers the written one.
+    /// A key before `<<` is also merged by it: kubectl takes the merged value, other readers the written one.
     #[error("{at}: readers disagree on `{key}`, which is written before `<<` and merged by it; write `<<` first")]
     MergeOrder { at: Position, key: String },
     /// A value does not fit its tag.
@@ -54,16 +54,16 @@ pub enum ManifestError {
     /// Values are nested too deeply.
     #[error("{at}: nested deeper than {} levels", super::MAX_DEPTH)]
     Depth { at: Position },
-    /// Aliases expand to more than any object holds.
+    /// Aliases expand to more bytes than any Kubernetes object has.
     #[error("{at}: the aliases up to here stand for more than {} bytes; write less with them", super::MAX_EXPANSION)]
     Expansion { at: Position },
-    /// The patch is for another document.
+    /// The patch changes a value that the document does not have.
     #[error("line {line}: the document has no `{pointer}` to change")]
     Missing { line: usize, pointer: String },
     /// The change cannot be written as an edit of the text.
     #[error("{at}: cannot change `{pointer}` in the text: {reason}")]
     Unsupported { at: Position, pointer: String, reason: &'static str },
-    /// The value stands in several places by an anchor, and not all of them change alike.
+    /// An anchored value is used in several places, and the patch does not change all of them alike.
     #[error(
         "{at}: cannot change `{pointer}` alone: `{other}` has the same value by anchor `{anchor}`; write the value out there"
     )]
@@ -74,7 +74,7 @@ pub enum ManifestError {
 }
 
 impl ManifestError {
-    /// Returns the position where reading stopped, or of the value that prevents a change.
+    /// Returns the position where reading stopped, or the position of the value that prevents a change.
     pub fn at(&self) -> Position {
         match self {
             Self::Yaml { at, .. }

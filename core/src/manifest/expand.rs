@@ -1,4 +1,4 @@
-//! Expands aliases and merge keys into JSON.
+//! Writes a document as JSON, with aliases and merge keys expanded.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::tree::{Content, NodeId, Tree, VALUE_COST};
 use super::{MAX_DEPTH, MAX_EXPANSION};
 use crate::text::json::push_string;
 
-/// Returns the document as JSON.
+/// Returns the document as JSON; fails if it is nested too deeply or its aliases expand to too many bytes.
 pub(super) fn json<'t>(tree: &Tree<'t>) -> Result<Cow<'t, str>, ManifestError> {
     let span = tree.node(tree.root).span.clone();
     if tree.is_json {
@@ -26,7 +26,7 @@ struct Writer<'a, 't> {
 }
 
 impl Writer<'_, '_> {
-    /// Appends a value. `again`: an alias leads here, so the JSON has the value more often than the text.
+    /// Appends a value. `again` is true below an alias or merge, where the value counts towards [`MAX_EXPANSION`].
     fn value(&mut self, id: NodeId, depth: usize, again: bool) -> Result<(), ManifestError> {
         let tree = self.tree;
         let node = tree.node(id);

@@ -10,13 +10,13 @@ use super::text::{break_length, column, line_end, next_line, skip_properties, sk
 use super::tree::{Content, Entry, NodeId, Style, Tree};
 use super::write::{Dialect, Layout};
 
-/// The indent of list items below their key if the document has no example: none, as kubectl writes them.
+/// The indent of list items below their key if the document has no list to follow: 0, as kubectl writes them.
 const LIST_INDENT: usize = 0;
 
 /// A key or item to add, with its value.
 pub(super) type Member<'a> = (&'a What, &'a Value);
 
-/// Adds members to the mappings and lists of one document, in the document's own style.
+/// A writer of new members of the mappings and lists of one document, in the document's own style.
 #[derive(Debug)]
 pub(super) struct Inserter<'a, 't> {
     tree: &'a Tree<'t>,
@@ -59,7 +59,7 @@ impl<'a, 't> Inserter<'a, 't> {
         Err(ManifestError::Unsupported { at, pointer: pointer.to_owned(), reason })
     }
 
-    /// Adds lines after the last entry or item.
+    /// Returns the edit that adds lines after the last entry or item of a block mapping or list.
     fn insert_lines(&self, id: NodeId, members: &[Member<'_>]) -> Result<Vec<Edit>, &'static str> {
         let text = self.tree.document.text;
         let (column, last, layout) = match &self.tree.node(id).content {
@@ -89,7 +89,7 @@ impl<'a, 't> Inserter<'a, 't> {
                 What::Key(key) => Value::Object(Map::from_iter([(key.clone(), (*value).clone())])),
                 _ => Value::Array(vec![(*value).clone()]),
             };
-            // A last line without a line break gets one first; the new last line has none then.
+            // If the document ends without a line break, the break goes before the new line instead of after it.
             let is_open = at == text.len() && !text.ends_with(['\n', '\r']);
             if is_open {
                 lines.push_str(self.line_break);
@@ -103,7 +103,7 @@ impl<'a, 't> Inserter<'a, 't> {
         Ok(vec![Edit { range: at..at, text: lines, column }])
     }
 
-    /// Returns where new lines go: after the line of `end` and the comments below it that are deeper than `column`.
+    /// Returns the position of new lines: after the line of `end` and comments below it that are deeper than `column`.
     fn after(&self, end: usize, column: usize) -> usize {
         let text = self.tree.document.text;
         let mut at = next_line(text, end);
@@ -117,7 +117,7 @@ impl<'a, 't> Inserter<'a, 't> {
         at
     }
 
-    /// Adds members inside braces or brackets.
+    /// Returns the edits that add members inside braces or brackets.
     fn insert_members(&self, id: NodeId, members: &[Member<'_>]) -> Result<Vec<Edit>, &'static str> {
         let text = self.tree.document.text;
         let node = self.tree.node(id);
@@ -176,7 +176,7 @@ impl<'a, 't> Inserter<'a, 't> {
         Ok(vec![Edit::replace(end..end, ",".to_owned()), Edit::replace(at..at, lines)])
     }
 
-    /// Returns the notation of the members of a mapping or list in braces.
+    /// Returns the notation for new members in braces or brackets, by the style of the nearest written key.
     fn dialect(&self, id: NodeId) -> Dialect {
         let text = self.tree.document.text;
         let node = self.tree.node(id);
@@ -224,7 +224,7 @@ impl<'a, 't> Inserter<'a, 't> {
         if !value.is_void() || value.start < value.span.start {
             return self.end_of(entry.value);
         }
-        // The value is empty, maybe with nothing after the colon.
+        // The value has no text, so the entry ends after the colon, or after the key if there is no colon.
         let key = self.tree.node(entry.key).span.end;
         let colon = skip_space(self.tree.document.text, key);
         let has_colon = self.tree.document.text.as_bytes().get(colon) == Some(&b':');
@@ -236,7 +236,7 @@ impl<'a, 't> Inserter<'a, 't> {
         node.column.unwrap_or_else(|| column(self.tree.document.text, node.start))
     }
 
-    /// Returns how much deeper than its key a block list is.
+    /// Returns the number of columns that a block list is indented below its key; `None` for other values.
     fn indent_of_list(&self, id: NodeId) -> Option<usize> {
         let node = self.tree.node(id);
         if node.style != Style::Block || !matches!(node.content, Content::Sequence(_)) {
@@ -246,7 +246,7 @@ impl<'a, 't> Inserter<'a, 't> {
         dash.checked_sub(self.column_of_key(node.key?))
     }
 
-    /// Returns the position of the first dash of a block list.
+    /// Returns the position of the first dash of a block list; `None` if it is not found.
     fn dash(&self, id: NodeId) -> Option<usize> {
         let text = self.tree.document.text;
         let node = self.tree.node(id);

@@ -1,4 +1,4 @@
-//! Reads JSON strictly: kubectl writes it, and YAML readers have limits that JSON does not have.
+//! Reads JSON documents, such as kubectl writes, strictly. YAML readers have limits that JSON does not have.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::stream::json_start;
 use super::tree::{Content, Mapping, Node, NodeId, Style, Tree};
 use super::{Document, MAX_DEPTH};
 
-/// The error where a text stops being JSON.
+/// The error of a text that is not JSON.
 #[derive(Debug)]
 pub(super) struct Stop {
     /// The byte up to which the text is JSON.

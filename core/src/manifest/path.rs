@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use super::documents;
 use super::tree::{Content, NodeId, Tree};
 
-/// Returns the path of the value that begins at a byte of the first document, such as `rules[0].match`. At a key it is
-/// the path of its map; empty for the whole document, and if no key is found.
+/// Returns the path of the value that begins at byte `at` of the first document, such as `rules[0].match`. A key
+/// gives the path of its mapping; the whole document and unknown positions give the empty path.
 ///
-/// Messages use it: readers that stream values need the path only for an error.
+/// Error messages use the path. Parsers need it only for an error, so they do not track it.
 pub(crate) fn path_at(text: &str, at: Option<u64>) -> String {
     let tree = documents(text).first().and_then(|document| document.tree().ok()?);
     let at = at.and_then(|at| usize::try_from(at).ok());
@@ -21,7 +21,7 @@ pub(crate) fn path_at(text: &str, at: Option<u64>) -> String {
     path
 }
 
-/// Returns the steps to the value at byte `at` inside `id`, the last step first.
+/// Returns the steps from `id` to the value at byte `at`, the last step first; `None` if no value begins there.
 fn steps_to<'t>(tree: &'t Tree<'_>, id: NodeId, at: usize) -> Option<Vec<Cow<'t, str>>> {
     let begins_there = |id| tree.node(id).span.start == at || tree.node(id).start == at;
     if begins_there(id) {
@@ -71,7 +71,7 @@ mod tests {
             ("&a", "verify"),
             ("z", "verify"),
             ("y\n", "verify.z"),
-            // Nothing begins there.
+            // No value or key begins at these positions.
             (":", ""),
             ("ff", ""),
         ] {

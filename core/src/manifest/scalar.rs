@@ -1,7 +1,7 @@
 //! Resolves YAML scalars to JSON by the rules of sigs.k8s.io/yaml, which kubectl and Helm use.
 //!
-//! These are YAML 1.1 as go-yaml 2 reads it: `yes` is true and `0o17` is 15, but `1:30` is a text. Infinite numbers and
-//! timestamps, which JSON does not have, are texts.
+//! The rules are those of YAML 1.1 as go-yaml 2 reads it: `yes` is true and `0o17` is 15, but `1:30` is a text.
+//! Infinite numbers and timestamps, which JSON does not have, are texts.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ pub(super) enum Resolved<'t> {
 }
 
 impl Resolved<'_> {
-    /// Returns the scalar's text as a key.
+    /// Returns the text that the scalar has as a key, such as `true`.
     pub(super) fn text(&self) -> &str {
         match self {
             Self::Null => "null",
@@ -43,7 +43,7 @@ pub(super) fn plain(text: Cow<'_, str>) -> Resolved<'_> {
     }
 }
 
-/// Resolves a scalar with one of YAML's own tags; `None` if the value does not fit.
+/// Resolves a scalar with one of YAML's own tags, such as `!!int`; `None` if the value does not fit the tag.
 pub(super) fn tagged<'t>(tag: &str, text: Cow<'t, str>) -> Option<Resolved<'t>> {
     let resolved = match tag {
         "null" | "bool" | "int" | "float" => plain(text),

@@ -8,18 +8,18 @@ use super::change::{self, Asked};
 use super::error::ManifestError;
 use super::tree::{Content, NodeId, Tree};
 
-/// The places of the values that change.
+/// The places in the document of the values that a patch changes.
 #[derive(Debug)]
 pub(super) struct Sharing {
     aliases: HashMap<NodeId, Vec<NodeId>>,
     uses: HashMap<NodeId, Vec<Use>>,
 }
 
-/// One place of a value.
+/// One place in the document where a value is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Use {
     pub(super) pointer: String,
-    /// Whether the mapping there merges the value.
+    /// Whether the mapping at `pointer` merges the value by `<<`.
     pub(super) merged: bool,
 }
 
@@ -56,13 +56,13 @@ impl Sharing {
         self.aliases.get(&source).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns the places of a value: an alias, or the written value, which may be inside a shared one.
+    /// Returns the places of an alias or a written value. A value inside an anchored one has several places.
     pub(super) fn uses(&self, id: NodeId) -> &[Use] {
         self.uses.get(&id).map_or(&[], Vec::as_slice)
     }
 }
 
-/// Returns the error that `pointer` cannot change, because `other` has the same value and stays.
+/// Returns the error that the value at `pointer` cannot change, because `other` has the same anchored value.
 pub(super) fn shared(tree: &Tree<'_>, source: NodeId, pointer: &str, other: &str) -> ManifestError {
     let alias = [other, pointer].iter().find_map(|pointer| {
         let way = change::way(tree, Pointer::parse(pointer).ok()?)?;
@@ -85,7 +85,7 @@ struct Walk<'a, 't> {
 }
 
 impl Walk<'_, '_> {
-    /// Visits every value that the document means; reading it proved that there is an end.
+    /// Visits a value and all values in it, through aliases. This ends, since the document was expanded to JSON before.
     fn visit(&mut self, id: NodeId) {
         self.note(id, false);
         let tree = self.tree;

@@ -1,4 +1,4 @@
-//! Replaces parts of a text.
+//! Applies edits to a text.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::ops::Range;
 pub(super) struct Edit {
     pub(super) range: Range<usize>,
     pub(super) text: String,
-    /// The column of new lines. Of several edits at one position, those of inner values come first.
+    /// The column of inserted lines. Of several edits at one position, the deepest column comes first.
     pub(super) column: usize,
 }
 

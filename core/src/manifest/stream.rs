@@ -1,4 +1,4 @@
-//! Splits a stream into documents.
+//! Splits a stream of YAML and JSON into documents.
 
 use serde_json::value::RawValue;
 
@@ -8,8 +8,8 @@ use super::text::{line_end, next_line};
 
 /// Returns the documents of a stream of YAML, JSON or both. Joined, their texts are the stream.
 ///
-/// As YAML says, a line `---` begins a document and a line `...` ends one. Comments and directives before the first
-/// `---` belong to the document that it begins. JSON values need no separator.
+/// As YAML specifies, a line `---` begins a document and a line `...` ends one. Comments and directives before the
+/// first `---` belong to the document that this line begins. JSON values need no separator.
 ///
 /// ```
 /// let stream = "# a\nkind: Pod\n---\nkind: Job\n";
@@ -50,7 +50,7 @@ fn is_marker(line: &str, marker: &str) -> bool {
     line.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
 }
 
-/// Returns the position of the first `{` or `[` that may begin JSON: after blanks, comments and `---`.
+/// Returns the position of the `{` or `[` after blanks, comments and `---`; `None` if something else follows them.
 pub(super) fn json_start(text: &str) -> Option<usize> {
     let mut at = 0;
     while at < text.len() {
@@ -73,7 +73,7 @@ struct Cutter<'t> {
 }
 
 impl<'t> Cutter<'t> {
-    /// Adds a document of YAML, or several of JSON. The text after it begins on `next_line`.
+    /// Adds `text` as one YAML document or several JSON documents. The text after it begins on `next_line`.
     fn cut(&mut self, mut text: &'t str, next_line: usize) {
         for length in json_values(text) {
             let (value, rest) = text.split_at_checked(length).unwrap_or((text, ""));
@@ -92,8 +92,8 @@ impl<'t> Cutter<'t> {
     }
 }
 
-/// Returns the lengths of all JSON values but the last; `None` if the text is one document. A YAML document has no
-/// second mapping or list after its first.
+/// Returns the lengths of all JSON values but the last; empty if the text is one document. A second `{` or `[` after a
+/// value can only be JSON, since a YAML document has one value.
 fn json_values(text: &str) -> Vec<usize> {
     let mut lengths = Vec::new();
     let Some(mut at) = json_start(text) else { return lengths };
@@ -103,7 +103,7 @@ fn json_values(text: &str) -> Vec<usize> {
         let mut values = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
         let after = match values.next() {
             Some(Ok(_)) => at + values.byte_offset(),
-            // After a broken value, the next one begins at a line start. Text that was read is not read again.
+            // After an invalid value, reading goes on behind the error, at the next line that begins with `{`.
             Some(Err(error)) if !lengths.is_empty() => {
                 let lines: usize = rest.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
                 let broken = at + lines + error.column();

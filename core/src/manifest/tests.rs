@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use super::*;
 
-/// The JSON of the only document.
+/// Returns the JSON of the only document.
 fn json(text: &str) -> Result<String, ManifestError> {
     let documents = documents(text);
     assert_eq!(documents.len(), 1, "{text}");
     Ok(documents[0].parse()?.map_or_else(String::new, |parsed| parsed.json().to_owned()))
 }
 
-/// The text of the only document with a patch, which is written short: `/a=x` replaces and `/a+x` adds, where `x` is JSON.
+/// Returns the only document after a patch in short form: `/a=x` replaces and `/a+x` adds, where `x` is JSON or a text.
 fn patched(text: &str, patch: &str) -> Result<String, String> {
     let operations = patch.split("; ").map(|operation| {
         let at = operation.find(['=', '+']).unwrap();

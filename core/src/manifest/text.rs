@@ -1,14 +1,14 @@
-//! Finds lines, and the text between values.
+//! Finds lines, columns, and the blanks and comments between values.
 
 use super::error::Position;
 
-/// Returns where the line of `at` ends: at its line break, or at the end of the text.
+/// Returns the end of the line of `at`: its line break, or the end of the text.
 pub(super) fn line_end(text: &str, at: usize) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     at + rest.find(['\n', '\r']).unwrap_or(rest.len())
 }
 
-/// Returns where the line after `at` begins, or the end of the text.
+/// Returns the start of the next line after `at`, or the end of the text.
 pub(super) fn next_line(text: &str, at: usize) -> usize {
     let end = line_end(text, at);
     end + break_length(text, end)
@@ -23,7 +23,7 @@ pub(super) fn break_length(text: &str, at: usize) -> usize {
     }
 }
 
-/// Returns where the line of `at` begins, after a byte-order mark.
+/// Returns the start of the line of `at`; a byte-order mark is not part of the line.
 pub(super) fn line_start(text: &str, at: usize) -> usize {
     let before = text.get(..at).unwrap_or_default();
     let start = before.rfind(['\n', '\r']).map_or(0, |found| found + 1);
@@ -35,7 +35,7 @@ pub(super) fn column(text: &str, at: usize) -> usize {
     text.get(line_start(text, at)..at).unwrap_or_default().chars().count()
 }
 
-/// Returns the position of `at` in the stream, given where the text begins.
+/// Returns the position of `at` in the stream, given the position where the text begins.
 pub(super) fn position(text: &str, at: usize, start: Position) -> Position {
     let (mut line, mut begin) = (0, 0);
     loop {
@@ -52,7 +52,7 @@ pub(super) fn position(text: &str, at: usize, start: Position) -> Position {
     Position { line: start.line + line, column: if line == 0 { start.column + column } else { 1 + column } }
 }
 
-/// Returns the first position from `at` on that is neither white space nor comment.
+/// Returns the first position from `at` on that is neither in white space nor in a comment.
 pub(super) fn skip_space(text: &str, mut at: usize) -> usize {
     loop {
         match text.as_bytes().get(at) {
@@ -63,7 +63,7 @@ pub(super) fn skip_space(text: &str, mut at: usize) -> usize {
     }
 }
 
-/// Like [`skip_space`], but also skips anchors and tags.
+/// Returns the first position from `at` on that is not in white space, a comment, an anchor or a tag.
 pub(super) fn skip_properties(text: &str, at: usize) -> usize {
     let mut at = skip_space(text, at);
     while let Some(rest) = text.get(at..).filter(|rest| rest.starts_with(['&', '!'])) {

@@ -1,4 +1,4 @@
-//! The values of a document with their places in the text.
+//! Stores the values of a document with their positions in the text.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use super::error::{ManifestError, Position};
 use super::scalar::Resolved;
 use super::{Document, MAX_EXPANSION};
 
-/// The identity of a value in its tree.
+/// The identity of a value in the tree of its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct NodeId(usize);
 
@@ -36,13 +36,13 @@ pub(super) struct Node<'t> {
     pub(super) style: Style,
     /// The key, if the node is a value of a mapping.
     pub(super) key: Option<NodeId>,
-    /// The column by YAML's count, if the node is a key of a block mapping.
+    /// The column that the YAML parser reports, if the node is a key of a block mapping.
     pub(super) column: Option<usize>,
     pub(super) content: Content<'t>,
 }
 
 impl Node<'_> {
-    /// Reports whether nothing is written: the null of `key:`.
+    /// Reports whether the value has no text, as the null of `key:`.
     pub(super) fn is_void(&self) -> bool {
         self.span.is_empty() && self.style == Style::Plain
     }
@@ -56,12 +56,12 @@ pub(super) enum Content<'t> {
     Alias(NodeId),
 }
 
-/// A key and its value.
+/// A key of a mapping and its value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     pub(super) key: NodeId,
     pub(super) value: NodeId,
-    /// The alias or mapping that the entry comes from, if it is merged by `<<`.
+    /// The alias or mapping that `<<` merges the entry from; `None` for an entry that is written in the mapping.
     pub(super) through: Option<NodeId>,
 }
 
@@ -69,18 +69,18 @@ pub(super) struct Entry {
 pub(super) struct Mapping {
     /// The written entries, `<<` included.
     pub(super) written: Vec<Entry>,
-    /// The entries with merged ones, if the mapping merges any.
+    /// The entries after merging, without `<<` itself; `None` if the mapping has no `<<`.
     merged: Option<Vec<Entry>>,
 }
 
 impl Mapping {
-    /// Returns the entries with merged ones.
+    /// Returns the entries after merging: its own, and the entries of the mappings that `<<` merges.
     pub(super) fn members(&self) -> &[Entry] {
         self.merged.as_ref().unwrap_or(&self.written)
     }
 }
 
-/// The cost of a value beside its text, so that the number of small values is bounded as well.
+/// The bytes that a value counts in [`MAX_EXPANSION`] besides its text, so that the number of small values is limited.
 pub(super) const VALUE_COST: usize = 16;
 
 #[derive(Debug)]
@@ -89,7 +89,7 @@ pub(super) struct Tree<'t> {
     pub(super) is_json: bool,
     nodes: Vec<Node<'t>>,
     pub(super) root: NodeId,
-    /// The number of entries that may still be merged.
+    /// The number of entries that the document may still merge before it exceeds [`MAX_EXPANSION`].
     mergeable: usize,
 }
 
@@ -111,7 +111,7 @@ impl<'t> Tree<'t> {
         self.nodes.get_mut(id.0).expect("only `push` makes ids, and nodes are never removed")
     }
 
-    /// Returns all values in the order of their beginnings.
+    /// Returns all values in the order in which they begin in the text.
     pub(super) fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node<'t>)> {
         self.nodes.iter().enumerate().map(|(position, node)| (NodeId(position), node))
     }
@@ -182,7 +182,7 @@ impl<'t> Tree<'t> {
         is_plain && matches!(&node.content, Content::Scalar(Resolved::Text(text)) if text == "<<")
     }
 
-    /// Merges the entries of a mapping: its own keys win, then those of earlier merges.
+    /// Returns the entries of a mapping with merged ones. Its own keys win, then the keys of earlier merges.
     fn merge(&self, written: &[Entry], left: &mut usize) -> Result<Vec<Entry>, ManifestError> {
         let mut taken: HashMap<&str, Option<usize>> = HashMap::new();
         for (position, entry) in written.iter().enumerate() {
@@ -219,7 +219,7 @@ impl<'t> Tree<'t> {
         Ok(members)
     }
 
-    /// Returns the mappings that a mapping merges, in written order.
+    /// Returns the mappings that a mapping merges by `<<`, in the order of the text.
     pub(super) fn merges(&self, mapping: &Mapping) -> Vec<NodeId> {
         if mapping.merged.is_none() {
             return Vec::new();

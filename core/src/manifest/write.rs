@@ -1,4 +1,4 @@
-//! Writes values: plain, quoted, in braces or on lines.
+//! Writes values as YAML or JSON: plain, quoted, in braces or on several lines.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -54,18 +54,18 @@ impl Dialect {
     }
 }
 
-/// The layout of values on lines.
+/// The layout of block mappings and block lists.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout<'t> {
     pub(super) line_break: &'t str,
-    /// How much deeper than its key a list item is.
+    /// The number of columns that list items are indented below their key.
     pub(super) list_indent: usize,
     /// The text between the dash and the item.
     pub(super) gap: &'t str,
 }
 
 impl Layout<'_> {
-    /// Appends a value that begins in `column`, where the text is already.
+    /// Appends a value that begins in `column`; `text` must already end there.
     pub(super) fn push(self, text: &mut String, value: &Value, column: usize) {
         match value {
             Value::Array(items) if !items.is_empty() => {
@@ -106,13 +106,13 @@ impl Layout<'_> {
     }
 }
 
-/// Returns a text in YAML: plain if possible, else in double quotes.
+/// Returns a text as a YAML scalar: plain if possible, else in double quotes.
 pub(super) fn scalar(text: &str) -> Cow<'_, str> {
     if is_plain(text) { text.into() } else { double_quoted(text).into() }
 }
 
-/// Reports whether a text needs no quotes for any reader. This is stricter than YAML, but includes every image
-/// reference.
+/// Reports whether every YAML reader reads the unquoted text as this text. The check is stricter than YAML, but accepts
+/// every image reference.
 fn is_plain(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@' | '+');
     text.starts_with(|first: char| first.is_ascii_alphanumeric())
@@ -122,7 +122,7 @@ fn is_plain(text: &str) -> bool {
         && matches!(scalar::plain(text.into()), Resolved::Text(_))
 }
 
-/// Returns a text in single quotes; `None` if it needs double quotes.
+/// Returns a text in single quotes; `None` if it has characters that need double quotes.
 pub(super) fn single_quoted(text: &str) -> Option<String> {
     let fits = !text.chars().any(is_special);
     fits.then(|| format!("'{}'", text.replace('\'', "''")))
@@ -149,7 +149,7 @@ pub(super) fn double_quoted(text: &str) -> String {
     quoted
 }
 
-/// Reports whether some reader takes a character for a line break, or refuses it.
+/// Reports whether some YAML reader takes a character for a line break, or refuses it.
 pub(super) fn is_special(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }

@@ -1,4 +1,4 @@
-//! Reads YAML documents.
+//! Reads YAML documents from the events of a YAML parser.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use super::{Document, MAX_DEPTH};
 /// The namespace of YAML's own tags, which `!!` abbreviates.
 const YAML_TAGS: &str = "tag:yaml.org,2002:";
 
-/// Reads the document as YAML; `None` if it has no value.
+/// Reads the document as YAML; `None` if it has no value, only comments and separators.
 pub(super) fn read(document: Document<'_>) -> Result<Option<Tree<'_>>, ManifestError> {
     let options = granit_parser::options! {
         emit_anchor_events: true,
@@ -54,7 +54,7 @@ fn start(span: &Span) -> usize {
     span.start.byte_offset().unwrap_or_default()
 }
 
-/// Returns the first tab that indents the line of `at` or a later one.
+/// Returns the position of the first tab that indents a line, from the line of `at` on; `None` if there is none.
 fn tab_from(text: &str, at: usize) -> Option<usize> {
     let mut start = super::text::line_start(text, at);
     while start < text.len() {
@@ -68,7 +68,7 @@ fn tab_from(text: &str, at: usize) -> Option<usize> {
     None
 }
 
-/// A list or mapping that is still open.
+/// A list or mapping whose end has not been read yet.
 struct Open {
     id: NodeId,
     children: Vec<NodeId>,
@@ -78,7 +78,7 @@ struct Reader<'t> {
     tree: Tree<'t>,
     open: Vec<Open>,
     anchors: HashMap<usize, NodeId>,
-    /// The value that an anchor may follow.
+    /// The value that the next anchor event belongs to.
     last: Option<NodeId>,
     root: Option<NodeId>,
 }
@@ -142,14 +142,14 @@ impl<'t> Reader<'t> {
         };
         match tag.map(|tag| (tag, tag.suffix_in_namespace(YAML_TAGS))) {
             None if style == ScalarStyle::Plain => Ok(scalar::plain(text)),
-            // A custom tag, and `!`, make the scalar a text.
+            // A scalar with a custom tag or `!` is a text.
             None | Some((_, None)) => Ok(Resolved::Text(text)),
             Some((tag, Some(name))) => scalar::tagged(&name, text)
                 .ok_or_else(|| ManifestError::Tag { at: self.tree.position(start(span)), tag: tag.original() }),
         }
     }
 
-    /// Removes the line break that a block scalar at the end of the text does not have, as Kubernetes reads it.
+    /// Removes the line break that the parser adds to a block scalar at the end of a text without one.
     fn without_missing_break(&self, text: Cow<'t, str>, span: &Span) -> Cow<'t, str> {
         let written = self.tree.document.text;
         let last_line = written.rsplit(['\n', '\r']).next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Matches repositories, tags and namespaces by glob patterns: `*` stands for any text without a `/`, `**` for any text.
+//! Matches repositories, tags and namespaces by patterns: `*` stands for any text without a `/`, `**` for any text.
 
 use std::fmt;
 

@@ -14,7 +14,7 @@ use crate::read::workload::Kind;
 
 const GITOPS: &str = "gitops";
 
-/// The key `workloads`: the treatment of each kind, and of templates that a GitOps tool tracks.
+/// The key `workloads`: the treatment of each kind, and of templates that a `GitOps` tool tracks.
 #[derive(Default)]
 pub(super) struct RawWorkloads {
     pub(super) kinds: Vec<(Kind, Treatment)>,

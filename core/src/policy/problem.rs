@@ -40,7 +40,7 @@ pub(super) fn position(location: Location) -> (NonZeroU64, NonZeroU64) {
     (counted(location.line()), counted(location.column()))
 }
 
-/// Returns a written value as messages show it: cut to [`MAX_SHOWN`] characters, without control characters.
+/// Returns a written value as messages show it: cut to [`MAX_SHOWN`] characters, with control characters escaped.
 pub(super) fn shown(written: &str) -> String {
     printable(written, MAX_SHOWN).into_owned()
 }

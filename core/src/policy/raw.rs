@@ -1,4 +1,4 @@
-//! The policy file as it is written: keys and types for the reader and for the JSON Schema.
+//! Defines the keys and types of a policy file, for the parser and for the JSON Schema.
 
 use std::collections::BTreeMap;
 
@@ -9,74 +9,78 @@ use super::maps::{RawHazards, RawWorkloads};
 use super::{Compat, Digest, Misspelt, Mode, OptOut, Unknown};
 use crate::catalog::Class;
 
-/// Which images quench may rewrite to what, and what each hazard does.
+/// The policy of quench: which images it rewrites to which hardened images, and what each hazard does.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Policy", title = "A policy of quench")]
 pub(super) struct RawPolicy {
-    /// The version of this format.
+    /// The version of the policy format.
     #[schemars(with = "ApiVersion")]
     pub(super) api_version: Spanned<String>,
     /// The kind of this file.
     #[schemars(with = "PolicyKind")]
     pub(super) kind: Spanned<String>,
-    /// The mode if neither the webhook's path, the namespace nor an annotation sets one: `enforce` rewrites, `warn`
-    /// says what would happen and changes nothing, `off` ignores objects.
+    /// The mode, unless the webhook's path, the namespace or an annotation sets another: `enforce` rewrites images,
+    /// `warn` only warns what would be rewritten, `off` ignores objects.
     pub(super) mode: Option<Mode>,
-    /// Which hardened images are used, and how.
+    /// The hardened images: their registry, and when and how they are used.
     pub(super) hardened: Option<RawHardened>,
-    /// Rules that come before the catalog. The first match wins.
+    /// Rules that keep or replace images before the catalog is asked. The first rule that matches an image applies.
     pub(super) rules: Option<Vec<RawRule>>,
-    /// Mirrors, for images without a hardened target: the same bytes elsewhere, so tag and digest stay. The longest
-    /// `from` wins.
+    /// Mirrors that have the same images in another place, for images without a hardened one. Tag and digest stay. The
+    /// longest `from` that matches applies.
     pub(super) mirrors: Option<Vec<RawMapping>>,
-    /// Pull-through caches and copies: an image there is resolved as the image that it copies. The longest `from` wins.
+    /// Pull-through caches and copies: an image below `from` is treated as the original below `to`. The longest `from`
+    /// that matches applies.
     pub(super) aliases: Option<Vec<RawMapping>>,
-    /// The pull secrets that pods get for their targets. They must exist in the pods' namespaces, or be copied there by
-    /// `propagate`.
+    /// The pull secrets that are added to pods for their hardened, mirrored and replaced images. The Secrets must exist
+    /// in the pods' namespaces, or be copied there by `propagate`.
     pub(super) pull_secrets: Option<Vec<RawSecret>>,
-    /// The webhook's treatment of each kind of workload; `quench rewrite` rewrites every kind that is not `off`.
+    /// The webhook's treatment of each kind of workload: `rewrite` its images, `warn` and rewrite only its pods, or
+    /// `off`. `quench rewrite` rewrites every kind that is not `off`.
     pub(super) workloads: Option<RawWorkloads>,
-    /// The action for each hazard, by code.
+    /// The action for each hazard, by the hazard's code (docs/hazards.md).
     pub(super) hazards: Option<RawHazards>,
-    /// The modes of some namespaces. The first match wins.
+    /// Modes of single namespaces. The first entry that matches a namespace applies.
     pub(super) namespaces: Option<Vec<RawNamespace>>,
-    /// Controllers of pods.
+    /// The controllers of pods, such as operators, that accept changed images.
     pub(super) owners: Option<RawOwners>,
-    /// Who may lower the mode; each includes the ones before.
+    /// The objects that may lower the mode; each value includes the ones before.
     pub(super) opt_out: Option<OptOut>,
-    /// Whether and how registries are asked which targets exist. Without this key they are not asked; `{}` asks with
+    /// Asks registries whether the new images exist. Without this key registries are not asked; `verify: {}` asks with
     /// the defaults.
     pub(super) verify: Option<RawVerify>,
 }
 
-/// Which hardened images are used, and how.
+/// The hardened images: their registry, and when and how they are used.
 #[derive(Default, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Hardened")]
 pub(super) struct RawHardened {
-    /// The form of hardened references: a registry and a path with `{name}` in it, such as `docker.io/acme/dhi-{name}`.
+    /// The repository of hardened images, with `{name}` for the image's name, such as `docker.io/acme/dhi-{name}`.
     #[schemars(with = "Option<String>", regex(pattern = r"^[^{}]+/[^{}]*\{name\}[^{}]*$"))]
     pub(super) repository: Option<Spanned<String>>,
-    /// The match classes whose targets are used; a written list is final. Without one, `verify` adds `past` and
-    /// `unlisted` for tags that the registry has; `unlisted` needs `verify`.
+    /// The match classes whose hardened tags are used. Without this key, `verify` adds `past` and `unlisted` to the
+    /// default, for tags that the registry has; with it, only the listed classes are used. `unlisted` needs `verify`.
     #[schemars(with = "Option<Vec<Class>>")]
     pub(super) matches: Option<Vec<Spanned<Class>>>,
-    /// `auto` uses the `-compat` build if it removes a hazard that keeps the image, `never` uses plain builds only.
+    /// `auto` uses the `-compat` build if a hazard would keep the image with the plain build, but not with this one;
+    /// `never` uses plain builds only.
     pub(super) compat: Option<Compat>,
     /// The treatment of misspelt hardened references (`dhi.io/dhi/nginx`, `dhi.io/dhi-nginx`), which do not exist:
-    /// `keep` leaves them alone, `repair` uses the image that is meant, if the catalog declares its tag.
+    /// `keep` leaves them unchanged, `repair` replaces them by the image that is meant (`dhi.io/nginx`), if the catalog
+    /// declares its tag.
     pub(super) misspelt: Option<Misspelt>,
-    /// The platforms that nodes may have, if the pod does not say.
+    /// The platforms of the cluster's nodes, such as `linux/amd64`. A pod's `nodeSelector` and `affinity` narrow them.
     #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = r"^linux/[a-z0-9]+(/[a-z0-9]+)?$")))]
     pub(super) platforms: Option<Vec<Spanned<String>>>,
-    /// Whether targets are pinned by digest, which needs `verify`: `pin` keeps pinned images pinned, `always` pins
-    /// every target, `drop` pins no hardened image.
+    /// Whether new images are pinned by digest, which needs `verify`: `pin` pins them if the original image was pinned,
+    /// `always` pins all of them, `drop` pins no hardened image.
     #[schemars(with = "Option<Digest>")]
     pub(super) digest: Option<Spanned<Digest>>,
 }
 
-/// A rule for some images that comes before the catalog.
+/// A rule that keeps or replaces images before the catalog is asked.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Rule", extend("oneOf" = [
@@ -84,43 +88,43 @@ pub(super) struct RawHardened {
     {"required": ["replace"], "properties": {"replace": {"type": "string"}}},
 ]))]
 pub(super) struct RawRule {
-    /// The canonical registry and repository, such as `docker.io/library/nginx`; `*` stands for any text without a `/`,
-    /// `**` for any text.
+    /// The canonical registry and repository of the images, such as `docker.io/library/nginx`; `*` stands for any text
+    /// without a `/`, `**` for any text.
     #[serde(rename = "match")]
     #[schemars(with = "String", regex(pattern = r"/|^\*\*"))]
     pub(super) repositories: Spanned<String>,
-    /// The image's tag, with `*` for any text; without this key, any tag and none.
+    /// The tag of the images, with `*` for any text. Without this key the rule matches images with any tag or none.
     #[schemars(with = "Option<String>", length(min = 1, max = 255), regex(pattern = r"^\*?([A-Za-z0-9_.-]+\*?)*$"))]
     pub(super) tag: Option<Spanned<String>>,
-    /// `keep` leaves the image alone.
+    /// `keep` leaves the image unchanged.
     pub(super) action: Option<RuleAction>,
-    /// The new reference, with a tag; `{repository}`, `{name}` (its last component) and `{tag}` stand for those of the
-    /// image.
+    /// The new reference, with a tag. `{repository}`, `{name}` (the repository's last component) and `{tag}` stand for
+    /// parts of the original image.
     #[schemars(with = "Option<String>", regex(pattern = r"^[^/{}A-Z]+/"))]
     pub(super) replace: Option<Spanned<String>>,
 }
 
-/// The action of a rule that does not replace.
+/// The action of a rule without `replace`.
 #[derive(Clone, Copy, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RuleAction {
     Keep,
 }
 
-/// A mapping from one prefix to another.
+/// A mapping from one registry or path to another.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Mapping")]
 pub(super) struct RawMapping {
-    /// A registry, or a registry and a path.
+    /// The registry, or registry and path, of the images that are mapped, such as `docker.io`.
     #[schemars(with = "String")]
     pub(super) from: Spanned<String>,
-    /// A registry, or a registry and a path.
+    /// The registry, or registry and path, that replaces `from`.
     #[schemars(with = "String")]
     pub(super) to: Spanned<String>,
 }
 
-/// A pull secret.
+/// A pull secret, and the registries that it is for.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "PullSecret")]
@@ -129,20 +133,20 @@ pub(super) struct RawSecret {
     #[schemars(with = "String", length(max = 253))]
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"))]
     pub(super) name: Spanned<String>,
-    /// The registries, or registries and paths, whose images need the secret.
+    /// The registries, or registries and paths, whose images are pulled with the Secret.
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub(super) registries: Vec<Spanned<String>>,
-    /// Copies the Secret of that name from quench's own namespace to others, and removes the copies again. Needs
-    /// rights.
+    /// Copies the Secret from quench's own namespace to the selected namespaces, and removes copies that are no longer
+    /// selected. Needs RBAC rights (docs/pull-secrets.md).
     #[schemars(with = "Option<RawPropagate>")]
     pub(super) propagate: Option<Spanned<RawPropagate>>,
-    /// Whether to watch where the Secret exists, so that `pull-secret-absent` can say where it is missing; `propagate`
-    /// implies it. Needs rights.
+    /// Whether to check which namespaces lack the Secret, for the hazard `pull-secret-absent`; `propagate` implies it.
+    /// Needs RBAC rights (docs/pull-secrets.md).
     #[schemars(extend("default" = false))]
     pub(super) check: Option<bool>,
 }
 
-/// The namespaces that get a copy: those with a matching name and those with matching labels.
+/// The namespaces that get a copy of the Secret: by name or by labels, either of which is enough.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Propagate", extend("anyOf" = [
@@ -150,11 +154,11 @@ pub(super) struct RawSecret {
     {"required": ["selector"], "properties": {"selector": {"type": "object"}}},
 ]))]
 pub(super) struct RawPropagate {
-    /// Names of namespaces, with `*` for any text: `['*']` means every namespace, `[]` none, which removes all copies.
+    /// The names of the namespaces, with `*` for any text: `['*']` selects all, `[]` none, which removes all copies.
     #[schemars(with = "Option<Vec<String>>")]
     #[schemars(inner(length(min = 1, max = 255), regex(pattern = r"^\*?([a-z0-9-]+\*?)*$")))]
     pub(super) namespaces: Option<Vec<Spanned<String>>>,
-    /// Labels, all of which a namespace must have.
+    /// The labels that a namespace must have, all of them.
     #[schemars(with = "Option<BTreeMap<String, String>>", extend(
         "minProperties" = 1,
         "propertyNames" = {"pattern": r"^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"},
@@ -163,12 +167,12 @@ pub(super) struct RawPropagate {
     pub(super) selector: Option<BTreeMap<String, Spanned<String>>>,
 }
 
-/// The mode of some namespaces.
+/// The mode of the namespaces whose names match a pattern.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Namespace")]
 pub(super) struct RawNamespace {
-    /// The name of the namespaces, with `*` for any text.
+    /// The names of the namespaces, with `*` for any text.
     #[serde(rename = "match")]
     #[schemars(with = "String", length(min = 1, max = 255), regex(pattern = r"^\*?([a-z0-9-]+\*?)*$"))]
     pub(super) names: Spanned<String>,
@@ -176,36 +180,37 @@ pub(super) struct RawNamespace {
     pub(super) mode: Mode,
 }
 
-/// Controllers of pods.
+/// The controllers of pods, such as operators, that accept changed images.
 #[derive(Default, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Owners")]
 pub(super) struct RawOwners {
-    /// Controllers that accept changed images in the pods that they made, such as `argoproj.io/Workflow`.
+    /// The API group and kind of controllers that accept changed images in the pods that they create, such as
+    /// `argoproj.io/Workflow`.
     #[schemars(with = "Option<Vec<String>>")]
     #[schemars(inner(regex(pattern = r"^[a-z0-9.-]*\.[a-z0-9.-]*/[A-Z][A-Za-z0-9]*$")))]
     pub(super) tolerate: Option<Vec<Spanned<String>>>,
 }
 
-/// How registries are asked which targets exist.
+/// The settings for asking registries whether the new images exist.
 #[derive(Default, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Verify")]
 pub(super) struct RawVerify {
-    /// How long a review waits for all registries together: `100ms` to `2s`.
+    /// The longest time that a review waits for all registries together, from `100ms` to `2s`.
     #[schemars(with = "Option<String>", regex(pattern = "^[0-9]+m?s$"), extend("default" = "800ms"))]
     pub(super) timeout: Option<Spanned<String>>,
-    /// What happens if a registry cannot say whether it has a target: `keep` leaves the image, `rewrite` uses targets
-    /// that the catalog declares or the policy names.
+    /// The treatment of an image whose registry gives no answer, such as during an outage: `keep` leaves the image,
+    /// `rewrite` uses new images that the catalog declares or the policy names.
     #[schemars(extend("default" = "keep"))]
     pub(super) unknown: Option<Unknown>,
-    /// Hosts of token services that differ from their registry's host; quench contacts them by TLS.
+    /// The hosts of token services, if they differ from their registry's host. quench contacts them by TLS.
     #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = r"^[a-z0-9.:\[\]-]+$")), extend("default" = []))]
     pub(super) realms: Option<Vec<Spanned<String>>>,
-    /// Registries that quench contacts without TLS.
+    /// The registries that quench contacts without TLS.
     #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = r"^[a-z0-9.:\[\]-]+$")), extend("default" = []))]
     pub(super) insecure: Option<Vec<Spanned<String>>>,
-    /// Hosts with private addresses that registries may redirect to.
+    /// The hosts with private IP addresses that registries may redirect to.
     #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = r"^[a-z0-9.:\[\]-]+$")), extend("default" = []))]
     pub(super) private: Option<Vec<Spanned<String>>>,
 }

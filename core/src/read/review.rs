@@ -1,4 +1,4 @@
-//! Reads the request of an admission review, borrowed from its body.
+//! Reads the request of an `AdmissionReview`; its texts borrow from the HTTP body.
 
 use std::str::Utf8Error;
 
@@ -9,12 +9,12 @@ use crate::text::printable;
 /// The only `AdmissionReview` version that quench accepts (`admissionReviewVersions` of the webhook configuration).
 const API_VERSION: &str = "admission.k8s.io/v1";
 
-/// The request of an `AdmissionReview`, borrowed from its body.
+/// The request of an `AdmissionReview`; its texts borrow from the HTTP body.
 #[derive(Debug)]
 pub struct Request<'a> {
     /// The request's uid, which the reply repeats.
     pub uid: Text<'a>,
-    /// The object's kind; `None` if it has no pod specification.
+    /// The object's kind; `None` if objects of that kind have no pod specification.
     pub kind: Option<Kind>,
     /// The subresource; empty for the object itself.
     pub subresource: Text<'a>,
@@ -22,17 +22,17 @@ pub struct Request<'a> {
     pub namespace: Text<'a>,
     /// The object's name; empty if the API server is to generate one.
     pub name: Text<'a>,
-    /// The operation.
+    /// The operation that the API server is asked to do.
     pub operation: Operation,
     /// The new object; `None` on DELETE.
     pub object: Option<Object<'a>>,
     /// The stored object; `None` on CREATE.
     pub old_object: Option<Object<'a>>,
-    /// Whether the API server will store nothing.
+    /// Whether the API server will not store the object (`dryRun`).
     pub dry_run: bool,
 }
 
-/// The operation of a request.
+/// The operation of an admission request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names are Kubernetes' own")]
 pub enum Operation {
@@ -43,7 +43,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Returns the name that Kubernetes uses.
+    /// Returns the name that Kubernetes uses, such as `CREATE`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Create => "CREATE",
@@ -54,7 +54,7 @@ impl Operation {
     }
 }
 
-/// The reason why a body is not a request that can be answered.
+/// The reason why the HTTP body has no admission request that can be answered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReviewError {
@@ -80,7 +80,7 @@ pub enum ReviewError {
     /// The request or its uid is missing; a reply must repeat the uid.
     #[error("the AdmissionReview has no request with a uid")]
     NoRequest,
-    /// The operation is not one of the four.
+    /// The operation is not one of the four of [`Operation`].
     #[error("`operation` must be CREATE, UPDATE, DELETE or CONNECT: `{0}`")]
     Operation(String),
 }
@@ -91,7 +91,7 @@ impl ReviewError {
     }
 }
 
-/// The envelope of the request.
+/// The `AdmissionReview` around the request.
 #[derive(Default)]
 struct Review<'a> {
     api_version: Text<'a>,
@@ -101,7 +101,7 @@ struct Review<'a> {
 
 fields!(Review<'a> { "apiVersion" => api_version, "kind" => kind, "request" => request });
 
-/// The request as it is written.
+/// The fields of the request, before they are checked.
 #[derive(Default)]
 struct Written<'a> {
     uid: Text<'a>,
@@ -135,8 +135,8 @@ struct GroupKind<'a> {
 
 fields!(GroupKind<'a> { "group" => group, "kind" => kind });
 
-/// An object of any kind. Kinds without a pod may give other types to the fields of a pod, so an error is kept until
-/// the kind is known.
+/// An object of any kind. Kinds without a pod may use the field names of a pod for other types, so a type error is kept
+/// until the kind is known.
 struct Lenient<T>(Result<Option<T>, WireError>);
 
 impl<T> Default for Lenient<T> {
@@ -155,7 +155,7 @@ impl<'a> Request<'a> {
     /// Reads the body of a review in one pass.
     pub fn parse(body: &'a [u8]) -> Result<Self, ReviewError> {
         let body = simdutf8::basic::from_utf8(body)
-            .or_else(|_| std::str::from_utf8(body)) // which says where it is none
+            .or_else(|_| std::str::from_utf8(body)) // its error has the position of the invalid byte
             .map_err(ReviewError::Encoding)?;
         let review: Review<'a> = wire::read(body).map_err(ReviewError::of)?;
         if &*review.kind != "AdmissionReview" || &*review.api_version != API_VERSION {

@@ -1,8 +1,8 @@
-//! Reads JSON as Kubernetes writes it: in one pass, with strings that borrow from the text, and with `null` wherever Go
-//! had a nil.
+//! Reads the JSON that Kubernetes writes, in one pass. Strings borrow from the text. `null`, which Go writes for nil,
+//! is read like an absent field.
 //!
-//! Most of a review is text that no decision needs, and skipping it is most of the cost. A general deserializer takes
-//! three times as long because it checks the text that it skips; this reader only finds its end.
+//! Most of a review is text that no decision needs, and skipping that text is most of the cost. A general deserializer
+//! takes three times as long, because it checks the values that it skips; this reader only finds where they end.
 
 mod blocks;
 mod skip;
@@ -14,10 +14,10 @@ use self::skip::Stop;
 pub(crate) use self::value::Raw;
 pub use self::value::{List, Text};
 
-/// The deepest nesting of objects that are read. Skipped values may be of any depth.
+/// The deepest nesting of objects that are read. Skipped values may be nested to any depth.
 const MAX_DEPTH: u8 = 64;
 
-/// Reads `text` from its first to its last character.
+/// Reads `text` as one JSON value; other text after the value is an error.
 pub(crate) fn read<'a, T: Read<'a>>(text: &'a str) -> Result<T, WireError> {
     let mut cursor = Cursor { text, at: 0, depth: 0 };
     let value = T::read(&mut cursor)?;
@@ -27,12 +27,12 @@ pub(crate) fn read<'a, T: Read<'a>>(text: &'a str) -> Result<T, WireError> {
     }
 }
 
-/// A type that can be read from JSON; `null` gives its default.
+/// A type that can be read from JSON; `null` is read as the default.
 pub(crate) trait Read<'a>: Sized + Default {
     fn read(cursor: &mut Cursor<'a>) -> Result<Self, WireError>;
 }
 
-/// Implements [`Read`] for a struct by its keys and fields. Other keys are skipped; the last of equal keys wins.
+/// Implements [`Read`] for a struct by its JSON keys and fields. Other keys are skipped; a repeated key overwrites.
 macro_rules! fields {
     ($type:ty { $($key:literal => $field:ident),* $(,)? }) => {
         impl<'a> $crate::read::wire::Read<'a> for $type {
@@ -52,17 +52,17 @@ macro_rules! fields {
 }
 pub(crate) use fields;
 
-/// An error of a text that is not the expected JSON.
+/// The error of a text that is not JSON, or has a value of another type than expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}expected {expected} at byte {at}{}", field(.path), if *.cut_off { ", where the text ends" } else { "" })]
 pub struct WireError {
-    /// The fields on the way to the error, the outermost first.
+    /// The keys of the fields that contain the error, the outermost first.
     pub path: Vec<String>,
-    /// The expected JSON.
+    /// The JSON that was expected, such as `a string`.
     pub expected: &'static str,
-    /// The byte of the error, counted from 0.
+    /// The byte where the error is, counted from 0.
     pub at: usize,
-    /// Whether the text is JSON, but of another type.
+    /// Whether the value is JSON of another type; otherwise the text is not JSON.
     pub is_type: bool,
     cut_off: bool,
 }
@@ -87,14 +87,14 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// Returns the next character that is not white space.
+    /// Moves to the next character that is not white space, and returns it; `None` at the end.
     fn peek(&mut self) -> Option<u8> {
         let (at, token) = skip::token(self.text.as_bytes(), self.at);
         self.at = at;
         token
     }
 
-    /// Moves to `end`, or to the byte where reading stopped.
+    /// Moves to `end`; fails if `end` is an error, and moves to the byte where reading stopped.
     fn go(&mut self, end: Result<usize, Stop>) -> Result<(), WireError> {
         match end {
             Ok(at) => {
@@ -122,7 +122,7 @@ impl<'a> Cursor<'a> {
         WireError { path: Vec::new(), expected, at: self.at, is_type: false, cut_off }
     }
 
-    /// Returns the error for a value of another type, or for a text that is not JSON.
+    /// Returns the error for the value at this position: a type error if it is JSON, else a syntax error.
     fn wrong_type(&mut self, expected: &'static str) -> WireError {
         let at = self.at;
         match self.skip() {
@@ -140,7 +140,7 @@ impl<'a> Cursor<'a> {
         self.go(skip::literal(self.text.as_bytes(), self.at, word.as_bytes()))
     }
 
-    /// Calls `entry` with each key of an object; `entry` must read or skip the value. `null` has no keys.
+    /// Calls `entry` with each key of an object; `entry` must read or skip the key's value. `null` is an empty object.
     pub(crate) fn object(
         &mut self,
         mut entry: impl FnMut(&mut Self, &str) -> Result<(), WireError>,
@@ -172,7 +172,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Reads a value. A value of another type is skipped, and the inner error says what was expected.
+    /// Reads a value; `Ok(Ok(None))` is `null`. A value of another type is skipped and gives the inner error.
     pub(crate) fn lenient<T: Read<'a>>(&mut self) -> Result<Result<Option<T>, WireError>, WireError> {
         let (start, depth) = (self.at, self.depth);
         match Option::read(self) {
@@ -200,7 +200,7 @@ impl<'a> Cursor<'a> {
         self.long_string()
     }
 
-    /// Reads a string that is long or has escapes.
+    /// Reads a string that is long, has escapes or is near the end of the text.
     #[inline(never)]
     fn long_string(&mut self) -> Result<Cow<'a, str>, WireError> {
         let start = self.at;

@@ -1,6 +1,6 @@
-//! Reads the pod specification of a pod or of any workload's template, borrowed from the body.
+//! Reads the pod specification of a pod or of a workload's template; its texts borrow from the HTTP body.
 //!
-//! One set of types serves every kind, so that one pass is enough whatever the order of the fields.
+//! One set of types serves every kind: the body is read only once, and the kind may be written after the object.
 
 mod container;
 mod image;
@@ -19,7 +19,7 @@ pub use self::pod::{LocalReference, PodSecurityContext, PodSpec, Sysctl};
 pub(crate) use self::volume::{NodePath, Volume, VolumeKind};
 use crate::read::wire::fields;
 
-/// The annotation with the original images.
+/// The annotation in which quench records the images that it replaced.
 pub const ORIGINAL_IMAGES: &str = "quench.dev/original-images";
 
 /// Returns the group of an `apiVersion`: `apps` of `apps/v1`, empty for `v1`.
@@ -42,7 +42,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind.
+    /// All kinds.
     pub const ALL: [Self; 8] = [
         Self::Pod,
         Self::DaemonSet,
@@ -54,7 +54,7 @@ impl Kind {
         Self::ReplicationController,
     ];
 
-    /// Returns the kind by API group and name; `None` if it has no pod specification.
+    /// Returns the kind by API group and name; `None` if objects of that kind have no pod specification.
     pub fn of(group: &str, kind: &str) -> Option<Self> {
         Some(match (group, kind) {
             ("", "Pod") => Self::Pod,
@@ -69,7 +69,7 @@ impl Kind {
         })
     }
 
-    /// Returns the name that Kubernetes uses.
+    /// Returns the name that Kubernetes uses, such as `Pod`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pod => "Pod",
@@ -96,7 +96,7 @@ impl Kind {
 /// An object with a pod specification, or the template inside one.
 #[derive(Debug, Default)]
 pub struct Object<'a> {
-    /// The metadata at this level; `None` if absent or null.
+    /// The metadata of this object or template; `None` if absent or null.
     pub metadata: Option<Metadata<'a>>,
     spec: PodSpec<'a>,
 }
@@ -104,8 +104,7 @@ pub struct Object<'a> {
 fields!(Object<'a> { "metadata" => metadata, "spec" => spec });
 
 impl<'a> Object<'a> {
-    /// Returns the pod inside an object of that kind: the object itself or its template. `None` if the template is
-    /// missing.
+    /// Returns the pod of an object of this kind: the object itself or its pod template; `None` if it has no template.
     pub fn pod(&self, kind: Kind) -> Option<&Self> {
         match kind {
             Kind::Pod => Some(self),
@@ -114,12 +113,12 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Returns the annotations at this level.
+    /// Returns the annotations of this object or template; `None` if it has no metadata.
     pub fn annotations(&self) -> Option<&Annotations<'a>> {
         self.metadata.as_ref().map(|metadata| &metadata.annotations)
     }
 
-    /// Returns the pod specification at this level.
+    /// Returns the `spec` of this object or template.
     pub fn spec(&self) -> &PodSpec<'a> {
         &self.spec
     }

@@ -1,4 +1,4 @@
-//! Lists the workloads in manifests, and the facts that other objects state about them.
+//! Lists the workloads in manifests, and the facts about them in Namespaces and ServiceAccounts.
 
 use std::collections::HashMap;
 
@@ -6,27 +6,27 @@ use crate::policy::Mode;
 use crate::read::wire::{self, List, Raw, Text, WireError, fields};
 use crate::read::workload::{Kind, LocalReference, Object, group};
 
-/// The deepest nesting of Lists.
+/// The deepest nesting of `List` objects that is read.
 const MAX_LISTS: usize = 4;
 
-/// An object with pods.
+/// A workload in a document: a pod, or an object with a pod template.
 #[derive(Debug)]
 pub struct Workload<'j> {
-    /// The JSON Pointer of the object in its document: empty, or the path of a List's item.
+    /// The JSON Pointer of the workload in its document: empty, or the path of an item of a `List`.
     pub at: String,
-    /// The API group and version.
+    /// The API group and version (`apiVersion`).
     pub api_version: Text<'j>,
-    /// The kind.
+    /// The kind of the workload.
     pub kind: Kind,
-    /// The namespace; empty if it names none.
+    /// The namespace; empty if the workload names none.
     pub namespace: Text<'j>,
-    /// The name; empty if the API server is to generate one.
+    /// The name of the workload; empty if the API server is to generate one.
     pub name: Text<'j>,
     /// The parts of the object that decisions depend on.
     pub object: Object<'j>,
 }
 
-/// The error of a document with an invalid object.
+/// The error of a workload with a field of the wrong type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}{}: a field has another type than Kubernetes gives it: {source}", if at.is_empty() { String::new() } else { format!(" at `{at}`") })]
 pub struct NotAWorkload {
@@ -34,11 +34,11 @@ pub struct NotAWorkload {
     pub kind: String,
     /// The JSON Pointer of the object in its document.
     pub at: String,
-    /// The field and the error.
+    /// The field, and the type that it should have.
     pub source: WireError,
 }
 
-/// Returns the workloads of a document, which is one object or a List.
+/// Returns the workloads in a document, which is one object or a `List`; other objects are left out.
 pub fn workloads(json: &str) -> Result<Vec<Workload<'_>>, NotAWorkload> {
     let mut found = Vec::new();
     for Listed { at, json, head } in listed(json) {
@@ -52,7 +52,7 @@ pub fn workloads(json: &str) -> Result<Vec<Workload<'_>>, NotAWorkload> {
     Ok(found)
 }
 
-/// Facts that manifests state about their workloads: modes of namespaces, and secrets of service accounts.
+/// The facts in manifests about workloads: the modes of namespaces, and the pull secrets of service accounts.
 #[derive(Debug, Default)]
 pub struct Surroundings {
     modes: HashMap<String, Mode>,
@@ -60,7 +60,7 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Adds the facts of a document. Objects that do not look like a `Namespace` or a `ServiceAccount` are ignored.
+    /// Adds the facts of the Namespaces and ServiceAccounts in a document. Other objects are ignored.
     pub fn learn(&mut self, json: &str, default_namespace: &str) {
         for Listed { json, head, .. } in listed(json) {
             let Named { metadata } = match (&*head.api_version, &*head.kind) {
@@ -80,18 +80,18 @@ impl Surroundings {
         }
     }
 
-    /// Returns the mode in a namespace's label.
+    /// Returns the mode in a namespace's label `quench.dev/mode`; `None` if the manifests have none.
     pub fn mode_of(&self, namespace: &str) -> Option<Mode> {
         self.modes.get(namespace).copied()
     }
 
-    /// Returns the pull secrets of a service account; `None` if it is not in the manifests.
+    /// Returns the pull secrets of a service account; `None` if the account is not in the manifests.
     pub fn secrets_of(&self, namespace: &str, account: &str) -> Option<&[String]> {
         self.accounts.get(&(namespace.to_owned(), account.to_owned())).map(Vec::as_slice)
     }
 }
 
-/// Returns the mode in a label. An unquoted `off` in YAML is false, and is read as `off`.
+/// Returns the mode that a label's value (JSON) names; `false` is `off`, because YAML reads an unquoted `off` as false.
 fn label_mode(json: &str) -> Option<Mode> {
     match json {
         "false" => Some(Mode::Off),
@@ -99,7 +99,7 @@ fn label_mode(json: &str) -> Option<Mode> {
     }
 }
 
-/// An object of a document.
+/// An object in a document.
 struct Listed<'j> {
     /// The JSON Pointer of the object in the document.
     at: String,
@@ -107,7 +107,7 @@ struct Listed<'j> {
     head: Head<'j>,
 }
 
-/// Returns the document, or the items of a List and of Lists in it.
+/// Returns the document's object; for a `List` its items, also those of nested Lists.
 fn listed(json: &str) -> Vec<Listed<'_>> {
     let mut found = Vec::new();
     list(json, String::new(), 0, &mut found);
@@ -115,7 +115,7 @@ fn listed(json: &str) -> Vec<Listed<'_>> {
 }
 
 fn list<'j>(json: &'j str, at: String, depth: usize, found: &mut Vec<Listed<'j>>) {
-    // Values that are no objects, or have unusual types, are ignored.
+    // Items that are not objects, or whose `apiVersion` or `kind` has the wrong type, have an empty head.
     let head: Head<'j> = wire::read(json).unwrap_or_default();
     if (&*head.api_version, &*head.kind) != ("v1", "List") || depth == MAX_LISTS {
         found.push(Listed { at, json, head });
@@ -129,7 +129,7 @@ fn list<'j>(json: &'j str, at: String, depth: usize, found: &mut Vec<Listed<'j>>
     }
 }
 
-/// The kind and name of an object.
+/// The API version and kind of an object.
 #[derive(Debug, Default)]
 struct Head<'j> {
     api_version: Text<'j>,
@@ -167,7 +167,7 @@ struct Metadata<'j> {
 
 fields!(Metadata<'a> { "name" => name, "namespace" => namespace, "labels" => labels });
 
-/// The label of a namespace that sets its mode.
+/// The label of a namespace that sets the namespace's mode.
 #[derive(Debug, Default)]
 struct Labels<'j> {
     mode: Raw<'j>,

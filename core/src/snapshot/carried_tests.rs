@@ -1,4 +1,4 @@
-//! What a catalog file says beside its tags outlives an import and a refresh.
+//! Checks that an import and a refresh keep the facts of a catalog file that definitions and tags do not state.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Reads a definition of the public catalog: a YAML file that says how a build is made and which tags it gets.
+//! Reads a definition of the public catalog: a YAML file that describes how one build is made and lists its tags.
 
 use std::num::NonZeroU64;
 
@@ -12,10 +12,10 @@ use crate::text::printable;
 
 /// The comment at the start of every definition. Other YAML files, such as an application's configuration, lack it.
 const MARK: &str = "# syntax=dhi.io/build";
-/// The most characters of the file that a message repeats.
+/// The most characters of the file that an error message repeats.
 const MAX_SHOWN: usize = 100;
 const ROOT: &str = "root";
-/// The platforms of a definition that names none, by the format.
+/// The platforms of a definition that names none, as the format of definitions specifies.
 const PLATFORMS: [&str; 2] = ["amd64", "arm64"];
 
 /// One build of the public catalog: its tags, and the facts that quench uses.
@@ -29,7 +29,7 @@ pub struct Definition {
     pub(super) is_public: bool,
     pub(super) tags: Vec<(Box<str>, Location)>,
     pub(super) run_as: u32,
-    /// The user as it is written: a name or a number.
+    /// The user as written in `accounts.run-as`: a name or a number.
     pub(super) user: Box<str>,
     pub(super) ports: Vec<Port>,
     pub(super) entrypoint: Vec<Box<str>>,
@@ -40,7 +40,7 @@ pub struct Definition {
     pub(super) contents: Contents,
 }
 
-/// The error of a definition, with its place.
+/// The error of a definition, with its position in the file.
 #[derive(Debug, thiserror::Error)]
 #[error("{file}:{line}:{column}: {problem}")]
 pub struct DefinitionError {
@@ -50,7 +50,7 @@ pub struct DefinitionError {
     pub line: NonZeroU64,
     /// The column in characters, counted from 1.
     pub column: NonZeroU64,
-    /// The problem.
+    /// The problem at this position.
     pub problem: DefinitionProblem,
 }
 
@@ -69,7 +69,7 @@ pub enum DefinitionProblem {
     /// A map has the same key twice.
     #[error("`{0}` is there twice; keep one of them")]
     KeyTwice(String),
-    /// The image has no name that can stand in a reference.
+    /// `image` is not a registry and a repository, without tag and digest.
     #[error("`image` must be a registry and a name, such as `dhi.io/nginx`: {0}")]
     Image(String),
     /// The definition has no tags.
@@ -92,7 +92,7 @@ pub enum DefinitionProblem {
     /// A port is invalid.
     #[error("`ports` must be like `8080/tcp`: {0}")]
     Port(String),
-    /// The user has no known number.
+    /// The user that the image runs as has no known user ID.
     #[error("`accounts.run-as` must be a number, `root` or a name in `accounts.users`: {0}")]
     User(String),
 }
@@ -170,7 +170,7 @@ pub(super) struct File {
     pub(super) path: Option<Box<str>>,
 }
 
-/// A build step, whose outputs are copied.
+/// A build step, whose outputs are copied into the image.
 #[derive(Debug, Deserialize)]
 pub(super) struct Build {
     pub(super) outputs: Option<Vec<Output>>,
@@ -181,7 +181,7 @@ pub(super) struct Output {
     pub(super) target: Option<Box<str>>,
 }
 
-/// Files of another image, copied to the same paths.
+/// Files of another image that are copied to the same paths.
 #[derive(Debug, Deserialize)]
 pub(super) struct Artifact {
     pub(super) includes: Option<Vec<Box<str>>>,
@@ -193,7 +193,7 @@ impl Definition {
         text.trim_start_matches('\u{feff}').starts_with(MARK)
     }
 
-    /// Reads a definition; `file` is its name in errors.
+    /// Reads a definition; errors name it `file`.
     pub fn parse(text: &str, file: &str) -> Result<Self, DefinitionError> {
         let misplaced = |(location, problem)| DefinitionError::at(file, location, problem);
         read(text).and_then(Self::check).map_err(misplaced)
@@ -204,7 +204,7 @@ impl Definition {
         &self.image
     }
 
-    /// Reports whether everybody can pull the image without an entitlement.
+    /// Reports whether the image can be pulled without an entitlement.
     pub fn is_public(&self) -> bool {
         self.is_public
     }
@@ -263,7 +263,7 @@ impl Definition {
 }
 
 impl Accounts {
-    /// Returns the number of the user that the image runs as.
+    /// Returns the ID of the user that the image runs as.
     fn number(&self) -> Result<u32, (Location, DefinitionProblem)> {
         let written = &*self.run_as.value;
         let named = self.users.iter().flatten().find(|user| *user.name == *written).map(|user| user.uid);

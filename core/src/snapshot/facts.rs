@@ -1,4 +1,4 @@
-//! Extracts the facts that a catalog file states about an image from its definition.
+//! Extracts the facts that a catalog file states about a build from its definition.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,14 @@ use super::definition::Definition;
 /// The packages that are shells.
 const SHELLS: [&str; 4] = ["bash", "busybox", "dash", "zsh"];
 const DIRECTORY: &str = "directory";
-/// The kinds of path that put a program into place.
+/// The kinds of a definition's `paths` that may be programs.
 const FILES: [&str; 2] = ["file", "symlink"];
 
-/// Facts by their names in the file. A level of a file states only the facts that differ from the level above.
+/// Facts by their names in the catalog file. A variant states facts that differ from its image, a version from both.
 pub(super) type Sheet = BTreeMap<&'static str, Value>;
 
 impl Definition {
-    /// Returns every fact, so that two definitions can be compared.
+    /// Returns every fact, defaults included, so that two definitions can be compared.
     pub(super) fn sheet(&self) -> Sheet {
         let mut ports = self.ports.clone();
         ports.sort_by_key(|port| (port.first, port.last));
@@ -35,7 +35,7 @@ impl Definition {
         .into()
     }
 
-    /// Returns the contents of the image.
+    /// Returns the contents of the image, by their names in the catalog file.
     pub(super) fn contents(&self) -> BTreeMap<&'static str, Value> {
         let packages: Vec<&str> = self.packages().collect();
         let owned: Vec<Value> = self.owned_directories().collect();
@@ -48,7 +48,7 @@ impl Definition {
         .into()
     }
 
-    /// Returns the packages, with `=VERSION` if pinned. Excluded packages begin with `!`.
+    /// Returns the installed packages, `NAME` or `NAME=VERSION`. Packages that are excluded (`!NAME`) are left out.
     fn packages(&self) -> impl Iterator<Item = &str> {
         self.contents.packages.iter().flatten().map(|package| &**package).filter(|package| !package.starts_with('!'))
     }
@@ -76,7 +76,7 @@ impl Definition {
             .collect()
     }
 
-    /// Returns path, owner, group and mode of directories that root does not own.
+    /// Returns the path, owner, group and mode of each directory whose owner or group is not root.
     fn owned_directories(&self) -> impl Iterator<Item = Value> {
         let directories = self.paths.iter().filter(|path| &*path.kind == DIRECTORY);
         let owned = |id: Option<u32>| id.is_some_and(|id| id != 0);
@@ -86,15 +86,15 @@ impl Definition {
     }
 }
 
-/// Returns the name of a program at a path in a folder for programs.
+/// Returns the name of a program at `path`; `None` if the file is not in a folder `bin` or `sbin`.
 fn program(path: &str) -> Option<&str> {
     let (folder, name) = path.rsplit_once('/')?;
     let is_for_programs = ["bin", "sbin"].contains(&folder.rsplit('/').next().unwrap_or(folder));
     (is_for_programs && !name.is_empty()).then_some(name)
 }
 
-/// Returns the facts that differ from `base`. A user's number and name go together: a new number without a name removes
-/// the name.
+/// Returns the facts that differ from `base`. A different `run_as` is returned with its `run_as_name`, since the file's
+/// readers drop the name of a user whose ID changes.
 pub(super) fn differing(sheet: &Sheet, base: &Sheet) -> Sheet {
     let differs = |key: &str| sheet.get(key) != base.get(key);
     let is_stated = |key: &str| differs(key) || key == "run_as_name" && differs("run_as");

@@ -1,12 +1,12 @@
-//! Reads the facts that definitions do not state from the previous catalog: upstream repositories, schemes, start facts, past
-//! versions.
+//! Reads the facts that definitions do not state from the previous catalog, such as upstream repositories, version
+//! schemes, start facts and past versions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The parts of a previous catalog that the next one keeps.
+/// The parts of a previous catalog that the new catalog keeps.
 #[derive(Debug, Deserialize)]
 pub(super) struct Earlier {
     pub(super) source: Option<Box<RawValue>>,
@@ -42,14 +42,14 @@ fn by_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap
 }
 
 impl EarlierImage {
-    /// Returns the past versions that it lists.
+    /// Returns the past versions that the previous catalog lists.
     pub(super) fn past_versions(&self) -> impl Iterator<Item = &str> {
         self.past_versions.iter().flatten().map(|version| &**version)
     }
 
-    /// Returns the versions that it declares or lists as past.
+    /// Returns the versions that the previous catalog declares or lists as past.
     pub(super) fn versions(&self) -> BTreeSet<&str> {
-        // Past versions have no operating system or flavor, so versions that had one in every tag are left out.
+        // A past version is a tag without operating system and flavor, so versions without such a tag are left out.
         let is_plain = |variant: &&EarlierVariant| {
             variant.dev.as_deref() != Some("only")
                 && variant.flavor.as_deref().is_none_or(str::is_empty)

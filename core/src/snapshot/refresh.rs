@@ -1,4 +1,4 @@
-//! Updates a catalog file by the tags that a registry lists.
+//! Updates a catalog file to the tags that registries list.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -11,7 +11,7 @@
 //! let catalog = Catalog::parse(&refreshed.text)?;
 //! let lighthouse = catalog.get("lighthouse").unwrap();
 //! let tags: Vec<String> = lighthouse.tags().map(|tag| tag.to_string()).collect();
-//! // 2.4 names 2.4.2 now, nobody has 2.4.1 any more, and of 2.5 nothing is known but that it is there.
+//! // `2.4` now means 2.4.2, and 2.4.1 is not listed. 2.5.0 is left out, since no build of the line 2.5 is known.
 //! assert_eq!(tags, ["2.4.2", "2.4", "2.4.0"]);
 //! assert_eq!(lighthouse.past_versions().count(), 0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -43,7 +43,7 @@ pub enum Answer {
     Absent,
 }
 
-/// The tags of one repository, in no order.
+/// The tags that a registry lists for one repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tags {
     tags: BTreeSet<Box<str>>,
@@ -56,21 +56,21 @@ pub struct Tags {
 pub struct Refreshed {
     /// The file's text.
     pub text: String,
-    /// The number of runtime tags that are new.
+    /// The number of runtime tags that only the new file declares.
     pub new: usize,
     /// The number of declared runtime tags that the registry does not list.
     pub gone: usize,
-    /// The images that the registry does not have, or of which it lists no known tag: the file leaves them out.
+    /// The images that the file leaves out, since the registry does not have them or lists no known tag of them.
     pub absent: Vec<Box<str>>,
-    /// The number of tags of development builds.
+    /// The number of listed tags of development builds, which the file does not declare.
     pub development: usize,
-    /// The number of tags that are signatures or attestations.
+    /// The number of listed tags that are signatures or attestations.
     pub signatures: usize,
-    /// The number of tags without known facts.
+    /// The number of other listed tags that the file does not declare, since no known build gives their facts.
     pub unknown: usize,
 }
 
-/// The parts of a catalog file that a refresh changes.
+/// The top level of a catalog file.
 #[derive(Deserialize)]
 struct File {
     source: Option<Box<RawValue>>,
@@ -119,11 +119,11 @@ impl Refreshed {
     }
 }
 
-/// Updates a catalog file. Images without an answer stay as they are.
+/// Updates a catalog file by the answers of a registry. Images without an answer stay as they are.
 ///
 /// Of the other images, the new file declares only tags that the registry lists. A listed tag is declared if a known
 /// build gives its facts: another patch of the same line, for the same operating system and flavor. Past versions are
-/// listed versions without a known build. `repository` and `date` record in the file what was asked, and when.
+/// listed versions without a known build. The file records `repository`, such as `dhi.io/{name}`, and `date`.
 pub fn refresh(
     catalog: &str,
     answers: &BTreeMap<Box<str>, Answer>,
@@ -160,7 +160,7 @@ pub fn refresh(
 
 fn written(file: &File, record: &str, images: &[String]) -> String {
     let mut source = file.source.as_deref().map(fields).unwrap_or_default();
-    // The entry of the previous refresh is replaced.
+    // This record replaces the record of the previous refresh.
     source.retain(|(key, _)| &**key != "refreshed");
     source.push(("refreshed".into(), record.to_owned()));
     let kept = [&file.copies, &file.amazon_accounts, &file.vendor];
@@ -173,7 +173,7 @@ fn is_signature(tag: &str) -> bool {
     tag.starts_with("sha256-") || tag.starts_with("sha512-")
 }
 
-/// Returns the fields of an object as they are written; a value that is no object gives one field.
+/// Returns the fields of a JSON object as written; another value becomes the single field `carried_over`.
 fn fields(raw: &RawValue) -> Fields {
     match serde_json::from_str::<Ordered<Box<RawValue>>>(raw.get()) {
         Ok(fields) => fields.0.into_iter().map(|(key, value)| (key, value.get().to_owned())).collect(),

@@ -1,14 +1,14 @@
-//! Splits the tags of a definition into `STEM[-OS][-FLAVOR][-dev]`, so that the parts give the same tags again.
+//! Splits the tags of a definition into `STEM[-OS][-FLAVOR][-dev]`, such as `2.4.1-debian13-compat-dev`, without loss.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::Definition;
 
-/// Tags of one definition: stems that exist with the same suffixes.
+/// A group of tags of one definition: each stem (`2.4.1`, `2.4`) with each suffix (`-debian13`, or none).
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TagGroup<'d> {
-    /// The flavor; `None` also if a tag leaves the definition's flavor out.
+    /// The flavor; also `None` for tags that leave the definition's flavor out.
     pub(super) flavor: Option<&'d str>,
     /// The stems, the full version first.
     pub(super) stems: Vec<&'d str>,
@@ -24,12 +24,12 @@ impl TagGroup<'_> {
     }
 
     /// Returns the words of the version, such as `jdk` of `3.9.16-jdk25`. Builds with different words are different
-    /// things.
+    /// variants.
     pub(super) fn kind(&self) -> String {
         let letters = |word: &str| word.trim_end_matches(|last: char| !last.is_ascii_alphabetic()).to_owned();
         let words =
             self.version().split('-').skip(1).filter(|word| word.starts_with(|it: char| it.is_ascii_alphabetic()));
-        // A package revision is not such a word: `r0` of `9.7.1-r0-jdk25`.
+        // The word of a package revision is left out: `r0` of `9.7.1-r0-jdk25`.
         let kinds =
             words.map(|word| word.split(|it: char| it.is_ascii_digit()).next().map_or_else(String::new, letters));
         kinds.filter(|kind| kind != "r").collect::<Vec<_>>().join("-")
@@ -37,7 +37,7 @@ impl TagGroup<'_> {
 }
 
 impl Definition {
-    /// Returns the tags grouped by suffixes, the largest group first. Regular tags form one group.
+    /// Returns the tags grouped by suffixes, the group with most suffixes first. Regular tags form one group.
     pub(super) fn tag_groups<'d>(&'d self) -> Vec<TagGroup<'d>> {
         let mut suffixes: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for (tag, _) in &self.tags {
@@ -101,7 +101,7 @@ pub(super) fn by_version(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Takes a run of digits, or of other characters, from the front.
+/// Takes a run of digits, or of other characters, from the front of `text`; `None` if `text` is empty.
 fn piece<'t>(text: &mut &'t str) -> Option<&'t str> {
     let is_digit = text.starts_with(|first: char| first.is_ascii_digit());
     let end = text.find(|it: char| it.is_ascii_digit() != is_digit).unwrap_or(text.len());
@@ -110,7 +110,7 @@ fn piece<'t>(text: &mut &'t str) -> Option<&'t str> {
     (!piece.is_empty()).then_some(piece)
 }
 
-/// Reads a number; other text orders before numbers.
+/// Reads a number; `None`, which orders before numbers, for other text.
 fn number(piece: &str) -> Option<u128> {
     piece.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Definitions of our own, in the public catalog's format.
+//! Checks catalogs that are made from definitions in the public catalog's format.
 
 use super::tags::TagGroup;
 use super::*;
@@ -16,7 +16,7 @@ fn parse(text: &str) -> Result<Definition, String> {
     Definition::parse(text, FILE).map_err(|error| error.to_string())
 }
 
-/// Of this flavor and variant on Debian 13.
+/// Returns a definition with this variant, flavor and tags on Debian 13.
 fn tagged(variant: &str, flavor: &str, tags: &[&str]) -> Definition {
     let text = PLAIN.replace("[2.4.1, '2.4']", &format!("{tags:?}"));
     parse(&format!("{text}variant: {variant}\nflavor: {flavor}\n")).unwrap()
@@ -126,7 +126,7 @@ fn tags_are_taken_apart() {
         ),
         ("runtime", "compat", &["2-compat", "2-debian13-compat"], &[(Some("compat"), &["2"], &["", "-debian13"], &[])]),
         ("dev", "sfw", &["2-sfw-dev", "2-debian-sfw-dev"], &[(Some("sfw"), &["2"], &["", "-debian"], &[])]),
-        // What leaves the flavor or the operating system out keeps its own tags.
+        // Tags that leave the flavor or the operating system out form a group of their own.
         (
             "runtime",
             "compat",
@@ -195,7 +195,7 @@ fn versions_are_in_peoples_order() {
         "99999999999999999999999999999999999999999999",
     ];
     for pair in ordered.windows(2) {
-        // A number without end is no number: it stays a text, before those that are.
+        // A run of digits that does not fit u128 is compared as text, and orders before numbers.
         if pair[1].len() < 40 {
             assert!(by_version(pair[0], pair[1]).is_lt(), "{pair:?}");
             assert!(by_version(pair[1], pair[0]).is_gt(), "{pair:?}");
@@ -284,7 +284,7 @@ fn facts_of_each_build_are_its_own() {
         with("[2.4.1-compat]", "flavor: compat\ncmd: [serve]"),
         Definition { run_as: 0, user: "root".into(), ..with("[1.9.0-compat]", "flavor: compat\ncmd: [serve]") },
     ];
-    // The same name may have another number.
+    // The same user name may have another user ID.
     let definitions = definitions.into_iter().chain([Definition { run_as: 7, ..with("[1.8.0]", "") }]).collect();
     let text = written(definitions, None).text;
     let catalog = Catalog::parse(&text).unwrap();

@@ -1,4 +1,4 @@
-//! Groups the definitions of one image into operating systems, flavors and version lines.
+//! Groups the builds of one image into variants by operating system, flavor and kind, each with its versions.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
@@ -10,14 +10,14 @@ use super::facts::{Sheet, differing};
 use super::tags::{TagGroup, by_version};
 use crate::catalog::read::release;
 
-/// One version of one build, with its definition.
+/// One version of a variant: its tags, and the definition of its build.
 #[derive(Debug)]
 pub(super) struct Line<'d> {
     pub(super) definition: &'d Definition,
     pub(super) tags: TagGroup<'d>,
 }
 
-/// The builds that a catalog file writes together.
+/// The builds of one operating system, flavor and kind, which a catalog file lists together.
 #[derive(Debug)]
 pub(super) struct Variant<'d> {
     os: String,
@@ -54,7 +54,7 @@ pub(super) fn variants(definitions: &[Definition]) -> Vec<Variant<'_>> {
     for line in lines {
         let (os, flavor, kind, is_dev) = (line.os(), line.tags.flavor, line.tags.kind(), line.definition.is_dev);
         let alike = variants.entry((is_dev, os.clone(), flavor, kind.clone())).or_default();
-        // A file tells lines apart by their full versions.
+        // A variant cannot hold two lines of the same full version.
         let has = |variant: &&mut Variant<'_>| !variant.lines.iter().any(|other| other.version() == line.version());
         match alike.iter_mut().find(has) {
             Some(variant) => variant.lines.push(line),
@@ -68,8 +68,8 @@ fn newest_first(a: &Line<'_>, b: &Line<'_>) -> Ordering {
     by_version(b.version(), a.version()).then_with(|| a.tags.suffixes.cmp(&b.tags.suffixes))
 }
 
-/// Returns the line that an image stands for: the newest whose tags leave the operating system out, of the plainest
-/// build.
+/// Returns the default line of an image, by: a runtime build, tags without operating system, no flavor, the newest
+/// release, no kind, the newest version. `None` if the image has no tags.
 pub(super) fn default_line<'v, 'd>(variants: &'v [Variant<'d>]) -> Option<&'v Line<'d>> {
     let lines = variants.iter().flat_map(|variant| variant.lines.iter().map(move |line| (variant, line)));
     let (_, line) = lines.min_by(|(a, line), (b, other)| {
@@ -93,18 +93,18 @@ impl<'d> Variant<'d> {
         &self.lines
     }
 
-    /// Returns the key of the variant's contents.
+    /// Returns the key of the variant's contents in the catalog file: `OS` or `OS+FLAVOR`.
     pub(super) fn key(&self) -> String {
         self.flavor.map_or_else(|| self.os.clone(), |flavor| format!("{}+{flavor}", self.os))
     }
 
-    /// Reports whether the variant is the development build of the other's versions.
+    /// Reports whether both variants have the same operating system, flavor, kind and versions.
     pub(super) fn is_twin(&self, other: &Self) -> bool {
         let stems = |variant: &Self| variant.lines.iter().map(|line| line.tags.stems.join(" ")).collect::<Vec<_>>();
         self.key() == other.key() && self.kind == other.kind && stems(self) == stems(other)
     }
 
-    /// Writes the variant's facts that differ from the image's.
+    /// Returns the JSON of the variant: its tags, and the facts that differ from the image's.
     pub(super) fn json(&self, image: &Sheet) -> Value {
         let mut json = BTreeMap::new();
         let lines: Vec<_> = self.lines.iter().map(|line| &line.tags.stems).collect();
@@ -130,7 +130,7 @@ impl<'d> Variant<'d> {
         for line in older.iter().filter(|line| line.tags.suffixes != *suffixes) {
             by_line.entry("suffix".to_owned()).or_default().insert(line.version(), json!(line.tags.suffixes));
         }
-        // Nobody starts a development build, so it needs no facts.
+        // Development builds do not run in pods, so the file states no facts about them.
         if !self.is_dev {
             let sheet = newest.definition.sheet();
             json.extend(differing(&sheet, image).into_iter().map(|(key, value)| (key.to_owned(), value)));

@@ -1,4 +1,4 @@
-//! Writes JSON text piece by piece: a reply is mostly strings, and a serializer takes twice as long.
+//! Writes JSON strings by hand: a reply is mostly strings, and a serializer would take twice as long.
 
 use super::simd;
 
@@ -9,12 +9,12 @@ pub(crate) fn push_string(json: &mut String, text: &str) {
     json.push('"');
 }
 
-/// Appends `text` as a JSON string inside another JSON string.
+/// Appends `text` as a JSON string inside another JSON string, that is, with its quotes escaped: `\"text\"`.
 pub(crate) fn push_quoted(json: &mut String, text: &str) {
     json.push_str("\\\"");
     let before = json.len();
     push_escaped(json, text);
-    // Most texts need no escapes.
+    // Most texts need no escapes; the escapes of the others are escaped once more.
     if json.len() != before + text.len() {
         let once = json.split_off(before);
         push_escaped(json, &once);
@@ -45,7 +45,7 @@ fn push_escaped(json: &mut String, text: &str) {
     json.push_str(text.get(copied..).unwrap_or_default());
 }
 
-/// Appends the escape of a character.
+/// Appends the escape of a quote, a backslash or a control character.
 fn push_escape(json: &mut String, byte: u8) {
     match byte {
         b'"' => json.push_str("\\\""),

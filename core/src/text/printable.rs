@@ -1,4 +1,4 @@
-//! Escapes and shortens text from objects, so that a message stays on one line and shows no control characters.
+//! Escapes and shortens text from Kubernetes objects, so that a message stays on one line without control characters.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
@@ -8,8 +8,8 @@ const ELLIPSIS: &str = "...";
 /// The capacity that a [`Line`] starts with: the length of a warning.
 const EXPECTED_LENGTH: usize = 120;
 
-/// Returns `text` as printable ASCII of at most `limit` characters; control, bidirectional and other characters are
-/// escaped.
+/// Returns `text` as printable ASCII of at most `limit` characters. Other characters, such as control characters and
+/// bidirectional marks, are escaped.
 pub fn printable(text: &str, limit: usize) -> Cow<'_, str> {
     if text.len() <= limit && text.bytes().all(is_printable) {
         return Cow::Borrowed(text);
@@ -19,7 +19,7 @@ pub fn printable(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(line.finish())
 }
 
-/// A text of printable ASCII up to a limit; an ellipsis replaces the rest.
+/// A text of printable ASCII that grows up to a limit; an ellipsis replaces the rest.
 pub(crate) struct Line {
     text: String,
     limit: usize,
@@ -58,7 +58,7 @@ impl Line {
         }
     }
 
-    /// Appends all of the characters, or none.
+    /// Appends all of the characters, or none if they exceed the limit: an escape is never cut in two.
     fn put_whole(&mut self, characters: &[char]) {
         if self.text.len() + characters.len() > self.limit {
             self.cut = true;
@@ -67,6 +67,7 @@ impl Line {
         }
     }
 
+    /// Appends at most `limit` characters of `text`, and an ellipsis if `text` is longer.
     pub(crate) fn put_cut(&mut self, text: &str, limit: usize) {
         match text.char_indices().nth(limit) {
             Some((end, _)) => {
@@ -89,7 +90,7 @@ impl Line {
 impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.put(text);
-        // The error stops a long message early.
+        // The error stops the formatting of a message that is already full.
         if self.cut { Err(fmt::Error) } else { Ok(()) }
     }
 }

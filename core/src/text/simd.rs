@@ -1,8 +1,8 @@
-//! Compares sixteen bytes at a time, since most strings of a review are shorter.
+//! Marks quotes and other characters in 16 bytes at a time; most strings of an admission review are shorter than that.
 
 use wide::u8x16;
 
-/// The marked bytes of sixteen; bit 0 is the first byte.
+/// One bit for each of 16 bytes, set if the byte is marked; bit 0 is the first byte.
 pub(crate) type Marks = u32;
 
 /// Marks quotes and backslashes.

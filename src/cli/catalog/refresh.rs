@@ -193,7 +193,7 @@ fn say(earlier: Earlier, partial: &Partial) {
     match earlier {
         Earlier::Nothing => {}
         Earlier::Taken => {
-            eprintln!("continuing from {path}: {} already answered", count(partial.answers().len(), "image"))
+            eprintln!("continuing from {path}: {} already answered", count(partial.answers().len(), "image"));
         }
         Earlier::Dropped => eprintln!("starting again: {path} is for another catalog or repository, or too old"),
     }

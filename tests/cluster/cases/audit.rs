@@ -1,4 +1,4 @@
-//! What the API server's audit log keeps.
+//! Tests the entries of the API server's audit log.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pods that Kubernetes' own controllers make.
+//! Tests pods that the controllers of Kubernetes create.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! `quench rewrite` before the cluster, and the webhook in it: one brain.
+//! Tests that `quench rewrite` makes the same changes to manifests as the webhook in the cluster.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The cases, by theme.
+//! Lists the test cases by topic.
 
 mod audit;
 mod authority;

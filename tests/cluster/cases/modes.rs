@@ -1,4 +1,4 @@
-//! Who decides how far quench goes: the policy by namespace, objects and containers as far as it lets them.
+//! Tests modes: of the policy by namespace, and of objects and containers as far as the policy allows it.
 
 use serde_json::Value;
 

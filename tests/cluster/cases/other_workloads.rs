@@ -1,4 +1,4 @@
-//! Workloads at the edges: stays, digests, volumes, secrets, rare fields, every kind of template.
+//! Tests rare workloads: kept images, digests, volumes, pull secrets, rare fields, every kind of pod template.
 
 use crate::cluster::Cluster;
 use crate::difference::{assert_documented, effect, manifest};

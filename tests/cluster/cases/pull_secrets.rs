@@ -1,4 +1,4 @@
-//! Pull secrets that are copied to namespaces, by the rights that docs/pull-secrets.md grants and no others.
+//! Tests copies of pull secrets with only the RBAC rights that docs/pull-secrets.md lists.
 
 mod home;
 

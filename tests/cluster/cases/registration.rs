@@ -1,4 +1,4 @@
-//! How the API server comes to know quench, and what happens when quench is gone.
+//! Tests `--register`: how the webhook is registered, and what happens when quench is gone.
 
 use std::fs;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Single requests: dry runs, debugging, other webhooks, modes.
+//! Tests single requests: dry runs, ephemeral containers, other webhooks, modes.
 
 use std::fs;
 use std::io::{BufRead, BufReader};

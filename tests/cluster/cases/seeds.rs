@@ -1,4 +1,4 @@
-//! The five workloads that the product is made for, in public and in mirrored form.
+//! Tests the five workloads of the guides, with public and with mirrored images.
 
 use crate::cluster::Cluster;
 use crate::difference::{assert_documented, effect, manifest};

@@ -1,4 +1,4 @@
-//! A thousand pods at once, every one of them compared.
+//! Creates a thousand pods at the same time, and compares each of them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! Objects that exist: nothing about them changes because quench came.
+//! Tests that objects from before quench was installed do not change.
 
 use serde_json::{Value, json};
 

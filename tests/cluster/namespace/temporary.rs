@@ -1,4 +1,4 @@
-//! A namespace that lives as long as what is tried in it.
+//! Creates a namespace that is deleted at the end of its test.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,4 +1,4 @@
-//! Documents in many styles.
+//! Generates documents in many YAML styles.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! What a policy makes of an object.
+//! Reviews an object under a given policy.
 
 use quench_core::answer::outcome::Change;
 use quench_core::catalog::Catalog;

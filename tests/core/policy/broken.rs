@@ -1,4 +1,4 @@
-//! What is refused says where, what is wrong, and what to write instead.
+//! Tests the messages about invalid policies: each has the position, the mistake, and what to write instead.
 
 use std::fmt::Write;
 use std::fs;

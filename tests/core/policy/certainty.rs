@@ -1,4 +1,4 @@
-//! Findings are certain or possible, and `auto` tells them apart.
+//! Tests that the action `auto` distinguishes certain findings from possible ones.
 
 use quench_core::catalog::Catalog;
 use serde_json::json;

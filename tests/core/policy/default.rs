@@ -1,4 +1,4 @@
-//! The default policy, as code and as a file.
+//! Tests that the default policy file has the built-in values, and names every key.
 
 use quench_core::hazard::Code;
 use quench_core::policy::{Checked, Policy};

@@ -1,4 +1,4 @@
-//! The rows of hazards: each action comes to an end of its own.
+//! Tests the rows of `hazards` in a policy: each action gives a different result.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Files that nobody planned for: an error that can be read, never a panic or a wait.
+//! Tests hostile policy files: they give a readable error, never a panic or a long wait.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The keys of a policy file, from its schema.
+//! Lists the keys of a policy file, from its schema.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `docs/policy.md`: its examples are run, and its table of keys is made from the schema.
+//! Tests `docs/policy.md`: runs its examples, and compares its table of keys with the schema.
 
 use std::fmt::Write;
 use std::fs;

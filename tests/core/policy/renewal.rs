@@ -1,4 +1,4 @@
-//! Files that are made from the program, and committed for people.
+//! Compares committed files with the ones that the program generates, or renews them.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};

@@ -1,4 +1,4 @@
-//! The JSON Schema: as committed, and in agreement with the reader.
+//! Tests that the committed JSON Schema is current, and that it agrees with the parser.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Promise 2 under any policy: what quench made of an image it leaves alone, and it names the same secrets.
+//! Tests under any policy: an image that quench wrote stays unchanged, with the same pull secrets.
 
 use std::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! Every key does something: policies that differ in that key alone come to different ends for the same object.
+//! Tests that every key has an effect: policies that differ in one key give different results for the same object.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What becomes of a pod where registries said what exists.
+//! Reviews a pod with given answers of registries.
 
 use quench_core::answer::audit::Annotation;
 use quench_core::answer::outcome::{Change, Outcome};

@@ -1,4 +1,4 @@
-//! What is asked for, and what is said where nobody was asked.
+//! Tests which images registries are asked about, and the warnings about images that they were not asked about.
 
 use quench_core::catalog::Catalog;
 use quench_core::decide::decision::Decision;

@@ -1,4 +1,4 @@
-//! Images without a version of their own become the newest that their registry has.
+//! Tests that images without a version of their own become the newest one in their registry.
 
 use quench_core::catalog::Catalog;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Which candidate is taken.
+//! Tests which of several candidates is chosen.
 
 use quench_core::catalog::Catalog;
 use serde_json::json;

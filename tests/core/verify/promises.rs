@@ -1,4 +1,5 @@
-//! Under any policy and whatever registries say: never to what nobody knows of, never twice, nothing while all are down.
+//! Tests under any policy and any answers: only known images are used, a second review changes nothing, and without
+//! answers nothing is rewritten.
 
 use std::cell::Cell;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! What a registry says of an image goes before what the catalog says.
+//! Tests that facts from a registry take precedence over facts from the catalog.
 
 use quench_core::catalog::Catalog;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What an update finds stored: the same manifest, applied again, rolls nothing.
+//! Tests updates of stored objects: applying the same manifest again does not roll the pods.
 
 use quench_core::answer::outcome::Change;
 use quench_core::catalog::Catalog;

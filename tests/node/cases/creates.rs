@@ -1,4 +1,4 @@
-//! No pod is refused or goes unnoticed in a namespace that asks for Fail, whatever happens to the replicas.
+//! Tests that no pod is rejected or missed under `failurePolicy: Fail`, whatever happens to the replicas.
 
 use std::process::Command;
 use std::thread::sleep;

@@ -1,4 +1,4 @@
-//! The five guides' workloads run, from a registry that asks for a password.
+//! Tests that the workloads of the five guides run, with images from a registry that requires a password.
 
 use serde_json::{Value, json};
 

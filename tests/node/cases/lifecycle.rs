@@ -1,4 +1,4 @@
-//! quench comes and goes.
+//! Tests an installation: rights of its pods, lost replicas, deleted objects, and removal.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

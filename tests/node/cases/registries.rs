@@ -1,4 +1,4 @@
-//! A policy with `verify`, and a registry that is there, lacks something, or is away.
+//! Tests a policy with `verify`, with a registry that has the images, lacks some, or is down.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Explains a decision to people.
+//! Writes the reason for a decision as a sentence.
 
 use std::fmt;
 
@@ -7,63 +7,65 @@ use crate::catalog::{Catalog, Class, Image, Resolution};
 use crate::policy::{Digest, ReplaceError, Rule};
 use crate::reference::{ParseError, Reference};
 
+/// The reason for a decision.
 #[derive(Debug)]
 pub(super) enum Why<'c> {
     Placeholder,
     Unparsable(ParseError),
-    /// The image is in hardened form already.
+    /// The image is hardened already, by the form of its reference.
     Hardened {
-        /// Whether the catalog knows such a name and tag.
+        /// Whether such an image may exist, by the catalog's names and tags.
         may_exist: bool,
     },
-    /// The image is a misspelt reference to a hardened image.
+    /// The image is a misspelt reference to a hardened image, such as `dhi.io/dhi/nginx`.
     Misspelt(Meant<'c>),
     Mirrored,
     Rule(&'c Rule, Ruled),
     Resolved(Resolved<'c>),
 }
 
-/// The result of a rule.
+/// The result of a rule that matches the image.
 #[derive(Debug)]
 pub(super) enum Ruled {
     Kept,
     Replaced,
-    /// The rule gives the image itself.
+    /// The rule's result is the image itself.
     Same,
-    /// The rule's result would be rewritten again by a second pass.
+    /// The rule's result would be rewritten again, to this reference.
     Again(Reference),
     Nothing(ReplaceError),
 }
 
-/// The result of the catalog and the mirrors.
+/// The result of asking the catalog and the mirrors.
 #[derive(Debug)]
 pub(super) struct Resolved<'c> {
     pub(super) resolution: Resolution<'c>,
     pub(super) class: Class,
-    /// The error if the policy's repository gives no valid reference.
+    /// The error if the policy's `hardened.repository` gives no valid reference.
     pub(super) invalid: Option<ParseError>,
     pub(super) mirror: Option<Mirrored>,
 }
 
-/// The result of a mirror.
+/// The result of a mirror that is configured for the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mirrored {
     Used,
     Invalid(ParseError),
-    /// A second pass would rewrite the mirrored image again.
+    /// The image on the mirror would be rewritten again, so the mirror is not used.
     Unstable,
 }
 
-/// The hardened image that a misspelt reference means: `dhi.io/dhi/nginx` and `dhi.io/dhi-nginx` for `dhi.io/nginx`.
+/// The hardened image that a misspelt reference means: `nginx` for `dhi.io/dhi/nginx` and `dhi.io/dhi-nginx`.
 #[derive(Debug)]
 pub(super) struct Meant<'c> {
     pub(super) image: &'c Image,
-    /// The declared tag, also without the `v` that older releases have.
+    /// The tag of the reference, without a leading `v` if the catalog declares it so; `None` if it is not declared.
     pub(super) tag: Option<String>,
 }
 
 impl<'c> Meant<'c> {
-    /// Returns the hardened image that a misspelt name means; `None` if the name is published or unknown.
+    /// Returns the hardened image that a misspelt name means; `None` if the name itself is in the catalog, or if the
+    /// catalog has no image for it.
     pub(super) fn of(name: &str, reference: &Reference, catalog: &'c Catalog) -> Option<Self> {
         let meant = name.strip_prefix("dhi/").or_else(|| name.strip_prefix("dhi-"))?;
         let image = catalog.get(meant).filter(|_| catalog.get(name).is_none())?;
@@ -93,7 +95,7 @@ impl Because<'_, '_> {
         let dropped = match target {
             Target::Used { .. } if !self.decision.is_pinned() => "",
             Target::None | Target::Unused(_) => "",
-            // The image stays, so no digest is dropped.
+            // The registry did not confirm the target: the image stays, with its digest.
             Target::Used { asks: Some(_), .. } if self.asked => "",
             Target::Used { asks: Some(Digest::Pin | Digest::Always), .. } => {
                 "; the digest names the upstream image, and the target's takes its place"

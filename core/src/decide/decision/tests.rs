@@ -1,6 +1,6 @@
 use super::*;
 
-/// `match target rewrites` for an image under a policy that has `body`.
+/// Returns `MATCH TARGET REWRITES` for an image under a policy that has `body`.
 fn decide(image: &str, body: &str) -> String {
     let text = format!("apiVersion: quench.dev/v1alpha1\nkind: Policy\n{body}");
     let policy = Policy::parse(&text, "policy.yaml").unwrap();
@@ -73,7 +73,7 @@ fn rules_go_before_the_catalog_and_mirrors_behind() {
         ("ghcr.io/other/app:1", rules, "rule r.example.com/other/app:1 true"),
         ("r.example.com/other/app:1", rules, "none r.example.com/other/app:1 false"),
         ("ghcr.io/other/app", rules, "rule - false"),
-        // A second pass would go on to the catalog.
+        // The rule's result would be rewritten again, by the catalog.
         ("quay.io/org/a:1.31.4", rules, "rule docker.io/library/nginx:1.31.4 false"),
         ("quay.io/org/b:1", rules, "rule quay.io/org/b:2 true"),
         ("quay.io/org/b:2", rules, "rule quay.io/org/b:2 false"),
@@ -87,7 +87,7 @@ fn rules_go_before_the_catalog_and_mirrors_behind() {
             "mirror mirror.example.com/hub/library/nginx:1.31.4 false",
         ),
         ("mirror.example.com/hub/library/nginx:1.31.4", both, "exact dhi.io/nginx:1.31.4 true"),
-        // Nothing hardened corresponds, and it is where the mirror leads: its pods need the mirror's secret.
+        // No hardened image corresponds, and the image is on the mirror, so that its pods need the mirror's secret.
         ("mirror.example.com/hub/acme/app:1", both, "none mirror.example.com/hub/acme/app:1 false"),
         (
             "harbor.example.com/hub/nginx:1.31.4",
@@ -110,14 +110,14 @@ fn rules_go_before_the_catalog_and_mirrors_behind() {
              aliases: [{from: mirror.example.com/hub, to: docker.io}]",
             "none mirror.example.com/hub/acme/app:1 false",
         ),
-        // An alias covers a part of the mirror, and a rule would go on from there.
+        // An alias covers a part of the mirror, and a rule would rewrite the image on the mirror again.
         (
             "mirror.example.com/hub/acme/app:1",
             "mirrors: [{from: mirror.example.com/hub, to: docker.io}]\naliases: [{from: docker.io/acme, to: docker.io/copy}]\n\
              rules: [{match: docker.io/acme/*, replace: 'docker.io/library/{name}:{tag}'}]",
             "none - false",
         ),
-        // Hardened by its own name, whatever it is a copy of.
+        // The reference has the hardened form, so that the alias does not matter.
         (
             "harbor.example.com/library/redis:7",
             "hardened: {repository: 'harbor.example.com/library/{name}'}\naliases: [{from: harbor.example.com, to: docker.io}]",
@@ -156,7 +156,7 @@ fn misspelt_names_are_repaired_where_the_policy_says_so() {
         ("dhi.io/dhi/nginx:1.31.4", repair, "hardened dhi.io/nginx:1.31.4 true"),
         ("dhi.io/dhi-nginx:1.31.4", repair, "hardened dhi.io/nginx:1.31.4 true"),
         ("dhi.io/dhi-nginx:1.31.4", mirrored, "hardened docker.io/acme/dhi-nginx:1.31.4 true"),
-        // As an operator composes it from registry, path, prefix, name and version.
+        // Operators compose such references from registry, path, prefix, name and version.
         ("dhi.io/dhi/calico-kube-controllers:v3.31.7", repair, "hardened dhi.io/calico-kube-controllers:v3.31.7 true"),
         ("dhi.io/dhi/redis:v8.10.1", repair, "hardened dhi.io/redis:8.10.1 true"),
         ("dhi.io/dhi/nginx:1.0.0", repair, "hardened dhi.io/dhi/nginx:1.0.0 false"),

@@ -1,10 +1,10 @@
-//! Namespaces that lack the pull secret of a target.
+//! Tests `pull-secret-absent`: namespaces that lack the pull secret for a target.
 
 use super::*;
 use crate::answer::outcome::Change;
 use crate::presence::{Detail, Existing, Inquiry, Presence};
 
-/// What a pod with one image comes to: `=IMAGE`, and the code of what keeps it, refuses it or is warned of.
+/// Returns the outcome for a pod with one image: `=IMAGE`, and the code of the hazard that keeps, refuses or warns.
 fn outcome(
     policy: &str,
     absent_secrets: &[&str],
@@ -15,7 +15,7 @@ fn outcome(
     outcome_of(policy, absent_secrets, image, r#"[{"name":"m"},{"name":"dhi"}]"#, (kind, operation), existing)
 }
 
-/// The same of a pod that names these pull secrets.
+/// Returns the outcome for a pod that names these pull secrets.
 fn outcome_of(
     policy: &str,
     absent_secrets: &[&str],

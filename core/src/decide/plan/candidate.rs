@@ -1,4 +1,4 @@
-//! Chooses among an image's candidates by the answers of registries.
+//! Offers the candidates of an image to registries, and chooses one of them by the registries' answers.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,18 +16,18 @@ use crate::presence::{Detail, Existing, Inquiry, Presence, Published};
 use crate::read::workload::{Image, Object};
 use crate::reference::Reference;
 
-/// A reference that an image may become if a registry has it.
+/// A reference that an image may become if its registry has it.
 #[derive(Debug)]
 pub(crate) struct Candidate<'p> {
     inquiry: Inquiry,
     rank: Rank,
-    /// The catalog's facts of the candidate.
+    /// The catalog's facts of the candidate; `None` for a mirror, and if the catalog has none.
     facts: Option<Facts<'p>>,
-    /// The candidate's range in the plan's findings. A mirror mostly has the findings of the target that it replaces.
+    /// The range of the candidate's findings in [`Plan::findings`].
     findings: Range<usize>,
 }
 
-/// The kind of a candidate.
+/// The kind of a candidate: the decision's target, a build with a flavor, or the same image on a mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rank {
     Target,
@@ -41,32 +41,33 @@ impl Candidate<'_> {
     }
 }
 
-/// Reports whether a registry's answer may let the image become a target. A denied candidate is asked for as well: a
-/// reference that does not exist denies nothing.
+/// Reports whether the registry must be asked about a candidate with these findings, because its answer may remove
+/// the findings that keep the image. It is also asked if a finding denies: a candidate that does not exist denies
+/// nothing.
 fn is_open(findings: &[Finding<'_>], matched: Match) -> bool {
     let keeping = || findings.iter().filter(|finding| finding.action >= Action::Keep && counts(finding, matched));
     keeping().any(|finding| finding.action == Action::Deny)
         || keeping().all(|found| found.hazard.code().is_answerable())
 }
 
-/// The verdict on one candidate.
+/// The verdict on one candidate after its registry was asked.
 enum Answer<'p> {
-    /// The image becomes the reference, with these findings.
+    /// The image may become the reference, with these findings.
     Taken(Reference, Vec<Finding<'p>>),
-    /// The reference exists, and these findings keep the image.
+    /// The candidate exists, but these findings keep the image.
     Held(Vec<Finding<'p>>),
-    /// No registry confirmed the reference; the next candidate is tried.
+    /// The registry did not confirm the candidate, so the next candidate is tried.
     Missing(Option<Missing>),
-    /// The registry could not say, and the policy keeps the image then.
+    /// The registry gave no answer about the reference, and the policy keeps the image in this case.
     Unsaid(Reference),
 }
 
 /// A candidate that its registry did not confirm.
 #[derive(Debug)]
 pub(crate) enum Missing {
-    /// The registry does not have the reference.
+    /// The registry does not have this reference.
     Absent(Reference),
-    /// The registry could not say whether it has the reference.
+    /// The registry could not say whether it has this reference.
     Unsaid(Reference),
 }
 
@@ -80,7 +81,7 @@ impl fmt::Display for Missing {
 }
 
 impl<'p> Plan<'p> {
-    /// Returns the questions to registries, in order and without repeats; none without `verify`.
+    /// Returns the questions to ask registries, in order and without duplicates; empty if the policy has no `verify`.
     pub fn candidates(&self) -> impl Iterator<Item = &Inquiry> {
         let mut seen = BTreeSet::new();
         let candidates = self.items.iter().flat_map(|item| match &item.choice {
@@ -90,8 +91,7 @@ impl<'p> Plan<'p> {
         candidates.map(|candidate| &candidate.inquiry).filter(move |inquiry| seen.insert(*inquiry))
     }
 
-    /// Returns the candidates that the hazards leave, before any registry is asked. The target's hazards are the
-    /// findings from `first` on.
+    /// Returns the candidates to ask registries about, and the range of the target's findings, which begin at `first`.
     pub(super) fn offer(
         &mut self,
         image: &Image<'p, 'p>,
@@ -124,14 +124,14 @@ impl<'p> Plan<'p> {
                 let start = self.findings.len();
                 self.findings.extend(of_mirror);
                 let findings = start..self.findings.len();
-                // A mirror has the same bytes, so its platforms and user need no question.
+                // A mirror has the same bytes, so its registry is not asked for platforms and user.
                 open.push(Candidate { inquiry: Inquiry::from(to), rank: Rank::Mirror, facts: None, findings });
             }
         }
         (if open.is_empty() { Choice::Kept } else { Choice::Open(open) }, of_target)
     }
 
-    /// Returns a build with a flavor as a candidate, unless its hazards rule it out.
+    /// Returns a build with a flavor as a candidate; `None` if its hazards exclude it.
     fn offer_flavored(
         &mut self,
         image: &Image<'p, 'p>,
@@ -148,7 +148,8 @@ impl<'p> Plan<'p> {
         is_open.then_some(Candidate { inquiry, rank: Rank::Flavored, facts: Some(facts), findings })
     }
 
-    /// Returns the detail to ask for: only facts that may decide, since each level may cost requests.
+    /// Returns the detail to ask the registry for: only facts that can change the decision, since each further detail
+    /// may cost requests.
     fn detail(&self, image: &Image<'p, 'p>, findings: &Range<usize>) -> Detail {
         let keeps = |code| self.policy.action(code) >= Action::Keep;
         let named = self.found(findings).iter().any(|finding| finding.hazard.code() == Code::NamedUser);
@@ -167,7 +168,7 @@ impl<'p> Plan<'p> {
         self.findings.get(range.clone()).unwrap_or_default()
     }
 
-    /// Chooses the first candidate of each image that exists and has no hazard that keeps the image.
+    /// Chooses the first candidate of each image that exists and has no finding that keeps the image.
     pub(crate) fn choose(&mut self, existing: &Existing) {
         let policy = self.policy;
         let (Some(verify), Some(pod)) = (&policy.verify, self.request.object.pod(self.request.kind)) else { return };
@@ -188,10 +189,10 @@ impl<'p> Plan<'p> {
         (self.items, self.findings) = (items, findings);
     }
 
-    /// Decides about one image by the answers; returns its findings.
+    /// Chooses a candidate of one image by the registries' answers, and returns the image's findings.
     fn judge(&self, item: &mut Item<'p>, candidates: Vec<Candidate<'p>>, judge: &Judge<'_, 'p>) -> Vec<Finding<'p>> {
         let of_target = self.found(&item.findings);
-        // A hazard that no answer can remove rules the target out at once.
+        // If the target is not among the candidates, a hazard that no answer can remove keeps the image.
         let offers_target = candidates.iter().any(|candidate| candidate.rank == Rank::Target);
         let mut held = (!offers_target).then(|| of_target.to_vec());
         let mut refused = false;
@@ -221,7 +222,7 @@ impl<'p> Plan<'p> {
 
     fn answer(&self, item: &Item<'p>, candidate: Candidate<'p>, judge: &Judge<'_, 'p>) -> Answer<'p> {
         let matched = candidate.matched(&item.decision);
-        // An image becomes only a reference that is known to exist; the catalog does not declare tags of these classes.
+        // The catalog does not declare tags of these classes, so only a registry's answer shows that they exist.
         let is_declared = !matches!(matched, Match::Catalog(Class::Past | Class::Unlisted));
         let presence = judge.existing.presence(&candidate.inquiry);
         let (asked, to) = (presence.is_some(), &candidate.inquiry.reference);
@@ -238,8 +239,8 @@ impl<'p> Plan<'p> {
                 let findings = self.answered(item, &candidate, to.digest().is_some(), published, &judge.inherited);
                 (to, findings)
             }
-            // A registry that gives no digest confirms nothing. A stored image was confirmed when it was stored;
-            // another would roll the pods.
+            // An answer without a digest confirms nothing. A stored image was confirmed when it was stored, and another
+            // image would restart the pods.
             _ => match item.stored_as(to, candidate.inquiry.newest.is_some()) {
                 Some(stored) => (stored, self.found(&candidate.findings).to_vec()),
                 None if asked && (judge.verify.unknown == Unknown::Keep || self.unpins(item, to)) => {
@@ -255,13 +256,13 @@ impl<'p> Plan<'p> {
         if allow(&findings, matched) { Answer::Taken(to, findings) } else { Answer::Held(findings) }
     }
 
-    /// Reports whether an image that is pinned to a digest would lose its digest.
+    /// Reports whether a pinned image would lose its digest although the policy pins such images.
     fn unpins(&self, item: &Item<'p>, to: &Reference) -> bool {
         self.policy.digest == Digest::Pin && item.decision.is_pinned() && to.digest().is_none()
     }
 
-    /// Returns the candidate with the tag and, if the policy pins it, the digest that the registry gave. Returns the
-    /// stored image if that is the same.
+    /// Returns the candidate with the registry's newest tag and, if the policy pins it, the registry's digest; or the
+    /// stored image if that is the same already. `None` if these give no valid reference.
     fn pinned(&self, to: &Reference, item: &Item<'p>, published: &Published) -> Option<Reference> {
         let pins = match self.policy.digest {
             Digest::Pin => item.decision.is_pinned(),
@@ -276,7 +277,7 @@ impl<'p> Plan<'p> {
         }
     }
 
-    /// Returns the candidate's findings, corrected by the registry's facts where these say more than the catalog's.
+    /// Returns the candidate's findings, with those about user, platforms and digest replaced by the registry's facts.
     fn answered(
         &self,
         item: &Item<'p>,
@@ -294,7 +295,7 @@ impl<'p> Plan<'p> {
         if is_pinned {
             replace(Code::DigestDropped, None);
         }
-        // A mirror has the same bytes, so its platforms and user are those of the written image.
+        // A mirror has the same bytes, so the user and platforms do not change.
         if candidate.matched(&item.decision) == Match::Mirror {
             return findings;
         }
@@ -310,7 +311,7 @@ impl<'p> Plan<'p> {
     }
 }
 
-/// The inputs for judging answers.
+/// The inputs for choosing a candidate by the registries' answers.
 struct Judge<'j, 'p> {
     inherited: Inherited<'p>,
     verify: &'p Verify,
@@ -318,14 +319,14 @@ struct Judge<'j, 'p> {
 }
 
 impl<'p> Item<'p> {
-    /// Returns the stored image if it already is `to` (digest ignored; tag too, with `any_tag`), so that re-applying a
-    /// manifest does not roll the pod.
+    /// Returns the stored image if it already is `to` (ignoring its digest, with `any_tag` also its tag), so that
+    /// applying a manifest again does not restart the pods.
     fn stored_as(&self, to: &Reference, any_tag: bool) -> Option<Reference> {
         let stored: Reference = self.stored?.parse().ok()?;
         (stored.is_or_pins(to) || any_tag && stored.name() == to.name()).then_some(stored)
     }
 
-    /// Takes a candidate and returns the findings that remain. `held`: whether hazards ruled the target out.
+    /// Chooses a candidate and returns the findings that still apply; `held` tells whether hazards excluded the target.
     fn take(&mut self, rank: Rank, to: Reference, held: bool, mut findings: Vec<Finding<'p>>) -> Vec<Finding<'p>> {
         self.choice = match rank {
             Rank::Target => {
@@ -336,7 +337,7 @@ impl<'p> Item<'p> {
             }
             Rank::Flavored => Choice::Flavored(to),
             Rank::Mirror => {
-                // Findings about a target that does not exist are dropped.
+                // The target does not exist, so that findings about it no longer apply.
                 let about_target = |code: Code| code.about() == About::Candidate && !code.counts_for_mirrors();
                 findings.retain(|finding| held || !about_target(finding.hazard.code()));
                 Choice::Mirror(to)

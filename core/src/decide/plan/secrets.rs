@@ -1,4 +1,4 @@
-//! Finds the pull secrets that a target needs, and whether the pod and its namespace have them.
+//! Finds the pull secrets that a target needs, and checks whether the pod and its namespace have them.
 
 use super::{Finding, Plan};
 use crate::hazard::{Action, Code, Hazard};
@@ -8,12 +8,13 @@ use crate::read::workload::{Kind, Object, PodSpec};
 use crate::reference::Reference;
 
 impl<'p> Plan<'p> {
-    /// Reports whether pull secrets cannot change: the pod exists already.
+    /// Reports whether the pull secrets can no longer change, because the pod exists already.
     fn secrets_are_fixed(&self) -> bool {
         self.request.kind == Kind::Pod && self.request.operation == Operation::Update
     }
 
-    /// Returns the secret that the target needs if the pod names no suitable one and none can be added.
+    /// Returns the pull secret that the target needs, if the pod names none for it and none can be added; otherwise
+    /// `None`.
     pub(super) fn missing_secret(&self, target: &Reference) -> Option<&'p str> {
         if !self.secrets_are_fixed() {
             return None;
@@ -24,8 +25,8 @@ impl<'p> Plan<'p> {
         (!named(first) && !needed.any(named)).then_some(first)
     }
 
-    /// Returns the first secret for the target if the namespace is known to have no suitable one; `None` for an
-    /// existing pod, which has pulled already.
+    /// Returns the first pull secret for the target, if all of them are known to be missing from the namespace; `None`
+    /// otherwise, and for an existing pod, which has pulled its images already.
     pub(super) fn absent_secret(&self, target: &Reference) -> Option<&'p str> {
         if self.request.absent_secrets.is_empty() || self.secrets_are_fixed() || self.has_other_secrets() {
             return None;
@@ -36,14 +37,15 @@ impl<'p> Plan<'p> {
         (is_absent(first) && needed.all(is_absent)).then_some(first)
     }
 
-    /// Reports whether the pod names pull secrets that are not in the policy: they may hold the login.
+    /// Reports whether the pod names pull secrets that are not in the policy; they may be for the target's registry.
     fn has_other_secrets(&self) -> bool {
         let pod = self.request.object.pod(self.request.kind).map(Object::spec);
         let mut named = pod.and_then(|pod| pod.image_pull_secrets.as_ref()).into_iter().flatten();
         named.any(|secret| self.policy.pull_secrets.iter().all(|known| *known.name != *secret.name))
     }
 
-    /// Returns the target's findings for a mirror that replaces it; the mirror has a pull secret of its own.
+    /// Returns the findings for a mirror that replaces the target: the target's findings, but `pull-secret-absent` is
+    /// about the mirror's pull secret.
     pub(super) fn of_mirror(&self, of_target: &[Finding<'p>], mirror: &Reference) -> Vec<Finding<'p>> {
         let is_of_both = |finding: &&Finding<'p>| finding.hazard.code() != Code::PullSecretAbsent;
         let mut findings: Vec<_> = of_target.iter().filter(is_of_both).cloned().collect();
@@ -54,7 +56,7 @@ impl<'p> Plan<'p> {
     }
 }
 
-/// Returns the policy's pull secrets that the pod names.
+/// Returns the pull secrets of the policy that the pod names itself.
 pub(super) fn named_secrets<'p>(pod: &PodSpec<'_>, policy: &'p Policy) -> Vec<&'p str> {
     let mut named = Vec::new();
     for secret in pod.image_pull_secrets.iter().flatten() {

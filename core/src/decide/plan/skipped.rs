@@ -1,11 +1,11 @@
-//! Finds images that are not decided: unchanged ones, and ones that their owner excludes.
+//! Finds the images that a plan leaves out: unchanged images, and images that an annotation excludes.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::policy::OptOut;
 use crate::read::workload::{Image, ImageList, Object, PodSpec};
 
-/// The images of the stored object.
+/// The images of the stored object, by list and container name.
 pub(super) struct Before<'p> {
     spec: Option<&'p PodSpec<'p>>,
     by_name: Option<HashMap<(ImageList, &'p str), &'p str>>,
@@ -16,8 +16,8 @@ impl<'p> Before<'p> {
         Self { spec, by_name: None }
     }
 
-    /// Returns the stored image of the same list and name. Most lists keep their order, so a map of names is only built
-    /// if one did not.
+    /// Returns the stored image with the same list and container name; `None` if it is new. Most lists keep their
+    /// order, so the map of names is only built if a list did not.
     pub(super) fn reference(&mut self, image: &Image<'p, 'p>) -> Option<&'p str> {
         let spec = self.spec?;
         if let Some(same) = spec.image_at(image.place).filter(|same| same.name == image.name) {
@@ -34,7 +34,7 @@ impl<'p> Before<'p> {
     }
 }
 
-/// The names in the annotation `quench.dev/skip` of object and template: containers, or `volume:NAME`.
+/// The names in the annotations `quench.dev/skip` of object and template: names of containers, or `volume:NAME`.
 pub(super) struct Skipped<'p>(HashSet<&'p str>);
 
 impl<'p> Skipped<'p> {

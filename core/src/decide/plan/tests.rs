@@ -9,7 +9,7 @@ owners: {tolerate: [argoproj.io/Workflow]}
 pullSecrets: [{name: dhi, registries: [dhi.io]}, {name: dhi-too, registries: [dhi.io]}, {name: m, registries: [mirror.example.com/ghcr/closed]}]
 ";
 
-/// The code that keeps the first container of an object, if one does, and what the container's image becomes.
+/// Returns the code of the hazard that keeps the first container's image, if any, and the reference that it becomes.
 fn decided(
     kind: Kind,
     operation: Operation,
@@ -54,14 +54,14 @@ fn controllers_that_compare_images_keep_them() {
         ("nginx:1.31.4", owner("postgresql.cnpg.io/v1", "Cluster", true), foreign, None),
         ("nginx:1.31.4", owner("core.strimzi.io/v1beta2", "StrimziPodSet", true), foreign, None),
         ("nginx:1.31.4", owner("tekton.dev/v1", "TaskRun", true), foreign, None),
-        // The mirror's image is another name as well.
+        // A mirror's image has another reference as well, which the controller would see.
         ("ghcr.io/acme/app:1", owner("postgresql.cnpg.io/v1", "Cluster", true), foreign, None),
         ("nginx:1.31.4", owner("apps.kruise.io/v1alpha1", "StatefulSet", true), foreign, None),
         ("nginx:1.31.4", String::new(), None, nginx.clone()),
         ("nginx:1.31.4", owner("apps/v1", "ReplicaSet", true), None, nginx.clone()),
         ("nginx:1.31.4", owner("batch/v1", "Job", true), None, nginx.clone()),
         ("nginx:1.31.4", owner("argoproj.io/v1alpha1", "Workflow", true), None, nginx.clone()),
-        // Owned, but not managed.
+        // The pod has a controller that does not compose its images.
         ("nginx:1.31.4", owner("example.com/v1", "Lease", false), None, nginx),
         ("registry.example.com/app:1", owner("postgresql.cnpg.io/v1", "Cluster", true), None, None),
     ] {
@@ -86,7 +86,7 @@ fn pods_that_exist_are_given_no_secret() {
         (update, "nginx:1.31.4", r#"{"name":"m"}"#, missing, None),
         (update, "ghcr.io/closed/app:1", r#"{"name":"dhi"}"#, missing, None),
         (update, "nginx:1.31.4", r#"{"name":"dhi"}"#, None, nginx.clone()),
-        // Any secret of the registry will do.
+        // Any pull secret for the registry is enough.
         (update, "nginx:1.31.4", r#"{"name":"other"},{"name":"dhi-too"}"#, None, nginx.clone()),
         (update, "ghcr.io/closed/app:1", r#"{"name":"m"}"#, None, Some(closed.to_owned())),
         (update, "ghcr.io/acme/app:1", "", None, Some(open.to_owned())),

@@ -1,4 +1,4 @@
-//! Looks at a pod as a whole: containers that depend on each other's image are rewritten alike, or stay together.
+//! Keeps images of containers that depend on each other: they are rewritten alike, or stay (hazard `stays-together`).
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
@@ -8,12 +8,13 @@ use crate::hazard::{Action, Code, Counterpart, Hazard};
 use crate::read::workload::{Object, ParsedContainer, PodSpec, VolumeKind};
 use crate::reference::Reference;
 
-/// The name under which containers share the pod's processes, as if it were a volume; no volume has it.
+/// The pseudo-volume of containers that share the pod's process namespace; no volume has an empty name.
 const PROCESSES: &str = "";
 
 impl<'p> Plan<'p> {
-    /// Keeps images that depend on one that stays: `stays-together`. First containers whose user changes beside a socket or process of a
-    /// container that stays; then containers of one image that share files or processes and would get different builds.
+    /// Keeps images that depend on an image that stays: first, of containers whose user would change and that use a
+    /// socket or process of a container that stays; then, of containers with the same image that share files or
+    /// processes and would get different builds.
     pub(crate) fn keep_together(&mut self) {
         let Some(pod) = self.request.object.pod(self.request.kind).map(Object::spec) else { return };
         if self.policy.action(Code::StaysTogether) == Action::Ignore {
@@ -25,7 +26,8 @@ impl<'p> Plan<'p> {
         self.keep(by_image);
     }
 
-    /// Returns the items whose user the rewrite changes and that share a socket or processes with a container that stays.
+    /// Returns the items whose user would change and that share a socket or processes with a container that stays: each
+    /// item's index, and the name of that container.
     fn beside_one_that_stays(&self, pod: &'p PodSpec<'p>) -> Vec<(usize, &'p str)> {
         let is_moving = |item: &&Item<'p>| item.to().is_some();
         if !self.items.iter().any(|item| is_moving(&item)) || self.items.iter().all(|item| is_moving(&item)) {
@@ -49,7 +51,8 @@ impl<'p> Plan<'p> {
         beside.collect()
     }
 
-    /// Returns the items of one image that share files or processes and would not all get the same reference.
+    /// Returns the items that share files or processes with another container of the same image, but would get a
+    /// different reference: each item's index, and the name of that container.
     fn of_one_image(&self, pod: &'p PodSpec<'p>) -> Vec<(usize, &'p str)> {
         let mut first: HashMap<&str, Option<&Reference>> = HashMap::new();
         let mut differing: HashSet<&str> = HashSet::new();
@@ -82,7 +85,8 @@ impl<'p> Plan<'p> {
         kept.into_iter().collect()
     }
 
-    /// Adds a finding to some items, each because of the container of that name, and keeps their images if the policy says so.
+    /// Adds the finding `stays-together` to items, given by index with the name of the other container, and keeps their
+    /// images if the policy's action is to keep or deny.
     fn keep(&mut self, kept: Vec<(usize, &'p str)>) {
         if kept.is_empty() {
             return;
@@ -105,7 +109,8 @@ impl<'p> Plan<'p> {
 }
 
 impl Item<'_> {
-    /// Returns the names of volumes that other containers may write, and [`PROCESSES`] if the pod's containers see each other's.
+    /// Returns the names of the container's writable volumes (no ConfigMaps or Secrets), and [`PROCESSES`] if the pod's
+    /// containers share a process namespace.
     fn shares(&self, pod: &PodSpec<'_>) -> HashSet<String> {
         let Some(container) = self.image.container else { return HashSet::new() };
         let parsed = ParsedContainer::of(container);
@@ -119,7 +124,8 @@ impl Item<'_> {
         shared
     }
 
-    /// Reports whether the rewrite is known to change the user that the container runs as.
+    /// Reports whether the rewrite is known to change the container's user: the images' users differ, and the pod sets
+    /// none.
     fn changes_user(&self, pod: &PodSpec<'_>) -> bool {
         let Some(container) = self.image.container else { return false };
         let is_set = container.security_context.run_as_user.or(pod.security_context.run_as_user).is_some();
@@ -127,7 +133,8 @@ impl Item<'_> {
         facts.start.and_then(|start| start.upstream.runs_as()).is_some_and(|user| user != facts.run_as)
     }
 
-    /// Reports whether the container names a socket in a volume, or its image makes one there.
+    /// Reports whether a command, argument or variable of the container names a socket in a volume, or the container's
+    /// image creates one there.
     fn has_socket_in(&self, parsed: &ParsedContainer<'_>, volume: &str) -> bool {
         let mounts = || parsed.mounts().iter().filter(|mount| *mount.name == *volume);
         let words = parsed.command().iter().chain(parsed.args()).map(|word| &**word);
@@ -139,7 +146,7 @@ impl Item<'_> {
     }
 }
 
-/// Reports whether the image is what a rewrite would make of it: it stays without being different.
+/// Reports whether the image is a target already, so that it does not differ from rewritten images.
 fn is_target(item: &Item<'_>) -> bool {
     matches!(item.decision.counterpart, Counterpart::Hardened(_)) || item.decision.arrived().is_some()
 }

@@ -1,10 +1,10 @@
-//! Pods whose containers depend on each other's image.
+//! Tests `stays-together`: pods whose containers depend on each other's image.
 
 use crate::hazard::Hazard;
 use crate::hazard::table_tests::{assert_fits, settled};
 use crate::read::workload::Kind;
 
-/// The number of rewritten images of a pod, and whether one stays for the sake of another.
+/// Returns the number of rewritten images of a pod, and whether an image stays because of another.
 fn outcome(spec: &str) -> (usize, bool) {
     let (warnings, _, images) = settled(Kind::Pod, &format!(r#"{{"metadata":{{"name":"p"}},"spec":{spec}}}"#), "");
     (images, warnings.iter().any(|line| line.ends_with("[stays-together]")))
@@ -25,11 +25,11 @@ fn containers_of_one_image_get_one_build() {
         (stuck(&data), format!(",{data}"), "", (0, true)),
         (stuck(&data), format!(",{data}"), r#","shareProcessNamespace":true"#, (0, true)),
         (stuck(r#""tty":true"#), String::new(), r#","shareProcessNamespace":true"#, (0, true)),
-        // Nothing is shared, or only files that nobody writes.
+        // The containers share nothing, or only files that no container writes.
         (stuck(r#""tty":true"#), String::new(), "", (1, false)),
         (stuck(&data), String::new(), "", (1, false)),
         (stuck(&files), format!(",{files}"), "", (1, false)),
-        // Both move.
+        // Both images are rewritten.
         (format!(",{data}"), format!(",{data}"), r#","shareProcessNamespace":true"#, (2, false)),
     ] {
         assert_eq!(outcome(&pod(&first, &second, rest)), expected, "{first} {second} {rest}");
@@ -53,7 +53,7 @@ fn a_user_that_changes_stays_beside_its_neighbour() {
         (secured, other, "", (0, true)),
         (no_socket, other, r#","shareProcessNamespace":true"#, (0, true)),
         (no_socket, other, "", (1, false)),
-        // The user stays, or the neighbour is hardened already.
+        // The user does not change, or the other container's image is hardened already.
         (&*explicit, other, "", (1, false)),
         (secured, "dhi.io/memcached:1.6.45", "", (1, false)),
     ] {

@@ -1,8 +1,8 @@
-//! What patches make of texts.
+//! Checks the text of documents after a patch.
 
 use super::patched;
 
-/// The image of a text that has one, wherever it is.
+/// The patch that sets `image` at the top level.
 const IMAGE: &str = "/image=dhi.io/nginx:1.29";
 
 #[test]
@@ -95,7 +95,7 @@ fn a_block_scalar_changes_its_line() {
         ("- |-\n  x\n- b\n", "v", "- |-\n  v\n- b\n"),
         ("-\n  |-\n  x\n- b\n", "v", "-\n  |-\n  v\n- b\n"),
         ("\"a | b\": |-\n  x\n", "v", "\"a | b\": |-\n  v\n"),
-        // What the style cannot hold.
+        // Block scalars whose style cannot hold the new text.
         ("a: |\n  x\nb: c\n", "v", "a: v\nb: c\n"),
         ("a: | # why\n  x\n\n  z\n\nb: c\n", "v", "a: v # why\n\nb: c\n"),
         ("a: |-\n  x\nb: c\n", "v\nz", "a: \"v\\nz\"\nb: c\n"),
@@ -106,7 +106,7 @@ fn a_block_scalar_changes_its_line() {
         ("a: |\nb: c\n", "v", "a: v\nb: c\n"),
         ("a: >2-\n\n     x\n     z\n\nb: c\n", "v", "a: v\n\nb: c\n"),
         ("a: |-\n  x", "", "a: \"\""),
-        // A byte-order mark before it, and nothing in it.
+        // Empty block scalars, also after a byte-order mark.
         ("- |", "v", "- v"),
         ("\u{feff}- >-\n  ", "v", "\u{feff}- v\n  "),
         ("- |\n- >\n", "v", "- v\n- >\n"),
@@ -183,9 +183,9 @@ fn anchors_change_where_all_that_have_them_do() {
                 "line 1, column 4: cannot change `/a` alone: `/b` has the same value by anchor `l`; write the value out there",
             ),
         ),
-        // The anchor that counts is the last before the alias.
+        // An alias means the last anchor of its name before it.
         ("a: &i x\nb: &i z\nc: *i\n", "/a=v", Ok("a: &i v\nb: &i z\nc: *i\n")),
-        // A list that is empty for two, and stays so for one.
+        // One of two places of an empty list gets items.
         ("a: &e []\nb: *e\n", "/b+[1]", Ok("a: &e []\nb: [1]\n")),
     ] {
         assert_eq!(patched(text, patch).as_deref(), expected.map_err(str::to_owned).as_deref(), "{text} {patch}");
@@ -204,10 +204,10 @@ fn keys_and_items_are_added_as_the_neighbours_are_written() {
         ("a: b\r\nc: d", r#"/p+["x"]"#, "a: b\r\nc: d\r\np:\r\n- x"),
         ("\u{feff}a: b\n", "/p+x", "\u{feff}a: b\np: x\n"),
         ("---\na: b\n...\n", "/p+x", "---\na: b\np: x\n...\n"),
-        // Comments below: deeper ones belong to the last entry, others to what follows.
+        // Comments below the last entry: deeper ones belong to it, others to the next entry.
         ("s:\n  a: b\n    # deep\n  # c: d\nt: u\n", "/s/p+x", "s:\n  a: b\n    # deep\n  p: x\n  # c: d\nt: u\n"),
         ("s:\n  a: b\n\n# t\nt: u\n", "/s/p+x", "s:\n  a: b\n  p: x\n\n# t\nt: u\n"),
-        // Last values of all kinds.
+        // Mappings whose last value has any style.
         ("s:\n  a: |\n    x\n\nt: u\n", "/s/p+x", "s:\n  a: |\n    x\n  p: x\n\nt: u\n"),
         ("s:\n  a: |+\n    x\n\n# c\nt: u\n", "/s/p+x", "s:\n  a: |+\n    x\n\n  p: x\n# c\nt: u\n"),
         ("s:\n  a: |-\n    x\n   # c\nt: u\n", "/s/p+x", "s:\n  a: |-\n    x\n   # c\n  p: x\nt: u\n"),
@@ -240,7 +240,7 @@ fn keys_and_items_are_added_as_the_neighbours_are_written() {
         ("? p\n:\n  - a\n", "/p/-+x", "? p\n:\n  - a\n  - x\n"),
         ("p:\n- a", "/p/-+x; /p/-+v", "p:\n- a\n- x\n- v"),
         ("p:\n- - a\n  - b\n", "/p/0/-+x", "p:\n- - a\n  - b\n  - x\n"),
-        // One patch goes on with what it began.
+        // A patch that changes values that it has added itself.
         ("a: b\n", r#"/p+[{"name":"x"}]; /p/-+{"name":"v"}; /p/0/name=z"#, "a: b\np:\n- name: z\n- name: v\n"),
         ("s:\n  t:\n    a: b\n", "/s/p+x; /s/t/p+v; /q+z", "s:\n  t:\n    a: b\n    p: v\n  p: x\nq: z\n"),
         (
@@ -248,7 +248,7 @@ fn keys_and_items_are_added_as_the_neighbours_are_written() {
             "/m+{\"q\":{\"r\":[[1,null],{}],\"s\":[]}}",
             "a: b\nm:\n  q:\n    r:\n    - - 1\n      - null\n    - {}\n    s: []\n",
         ),
-        // What is null or empty.
+        // Values that are null or empty.
         ("p:\n", r#"/p+[{"name":"x"}]"#, "p: [{name: x}]\n"),
         ("p: ~ # c\n", r#"/p+[{"name":"x"}]"#, "p: [{name: x}] # c\n"),
         ("p: []\nq: r\n", r#"/p+[{"name":"x"}]"#, "p: [{name: x}]\nq: r\n"),
@@ -256,7 +256,7 @@ fn keys_and_items_are_added_as_the_neighbours_are_written() {
         ("p: null", r#"/p+["x"]; /p/-+v"#, "p: [x, v]"),
         ("s: {}\n", r#"/s/p+[{"name":"x"}]"#, "s: {p: [{name: x}]}\n"),
         ("s: &a\nt: u\n", r#"/s+{"a":1}"#, "s: &a {a: 1}\nt: u\n"),
-        // Braces.
+        // Mappings and lists in braces and brackets.
         ("s: {a: b}\n", r#"/s/p+[{"name":"x v"}]"#, "s: {a: b, p: [{name: \"x v\"}]}\n"),
         ("s: {a: b, }\n", "/s/p+x", "s: {a: b, p: x, }\n"),
         ("s: {a, b: }\n", "/s/p+x", "s: {a, b:, p: x }\n"),

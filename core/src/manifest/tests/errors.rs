@@ -1,4 +1,4 @@
-//! What cannot be read or changed, and how the reader is told.
+//! Checks the errors of documents that cannot be read or changed.
 
 use std::fmt::Write;
 
@@ -104,9 +104,9 @@ fn other_changes_are_refused() {
         ("a:\n  b: |\n    c", "/a/d+1",
             "line 2, column 3: cannot change `/a` in the text: the document ends in a text in lines; end it with a line break".to_owned()),
         ("- a\n-\n", "/1=x", "line 2, column 2: cannot change `/1` in the text: nothing is written there; write `null`".to_owned()),
-        // A tag that makes something else of the text.
+        // The tag changes the text, so the edited document would not read as patched.
         ("a: !!binary aGk=\n", "/a=x", unusual.to_owned()),
-        // An alias as a key.
+        // The anchored value is also used as a key.
         ("a: &x b\n*x : c\n", "/a=x", unusual.to_owned()),
     ] {
         assert_eq!(patched(text, patch), Err(expected), "{text} {patch}");

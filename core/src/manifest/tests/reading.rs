@@ -1,4 +1,4 @@
-//! What texts mean, and where their documents begin.
+//! Checks the JSON of YAML and JSON texts, and the documents of streams.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn streams_are_cut_at_markers_and_between_json_values() {
         ("a: b\r---\rc: d\r", &["a: b\r", "---\rc: d\r"]),
         ("\u{feff}a: b\n\u{feff}---\nc: d\n", &["\u{feff}a: b\n", "\u{feff}---\nc: d\n"]),
         ("\u{feff}%YAML 1.2\n---\na: b\n", &["\u{feff}%YAML 1.2\n---\na: b\n"]),
-        // JSON values need nothing between them.
+        // JSON values need no separator.
         ("{\"a\":1}", &["{\"a\":1}"]),
         ("{\"a\":1}\n{\"b\":2}\n\n[3]\n", &["{\"a\":1}\n", "{\"b\":2}\n\n", "[3]\n"]),
         ("{\"a\":1} {\"b\":2}{}", &["{\"a\":1} ", "{\"b\":2}", "{}"]),
@@ -86,7 +86,7 @@ fn texts_mean_what_kubernetes_reads() {
         ("--- |\n text\n", json!("text\n")),
         ("--- ~\n", json!(null)),
         ("? a\n: - b\n  - c\n", json!({"a": ["b", "c"]})),
-        // JSON, where kubectl writes it and where YAML would refuse it.
+        // JSON as kubectl writes it, and JSON that YAML readers refuse.
         (
             " {\t\"a\" : [1e2, -0.5, true, null, \"\\u002f\\/\\ud83d\\ude00\"]}\r\n",
             json!({"a": [1e2, -0.5, true, null, "//😀"]}),
@@ -101,7 +101,7 @@ fn texts_mean_what_kubernetes_reads() {
     assert_eq!(json(&format!("{{\"{key}\": 1}}")).unwrap(), format!("{{\"{key}\": 1}}"));
 }
 
-/// The value with all numbers as floats: 1e2 is 100.
+/// Returns the value with all numbers as floats, so that 1e2 equals 100.
 fn number(value: Value) -> Value {
     match value {
         Value::Number(number) => json!(number.as_f64()),

@@ -1,4 +1,4 @@
-//! Finds the end of containers and strings, 64 bytes at a time: quotes, backslashes and brackets become bits of a word
+//! Finds the end of JSON objects, arrays and strings, 64 bytes at a time, with one bit per byte for quotes and brackets
 //! (Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019).
 
 use wide::u8x16;
@@ -6,14 +6,14 @@ use wide::u8x16;
 /// One bit for each byte of a block; bit 0 is the first byte.
 type Marks = u64;
 
-/// Returns the marks of the bytes for which `is` holds.
+/// Marks the bytes for which `is` holds.
 #[inline]
 fn marked(block: &[u8; 64], is: impl Fn(u8x16) -> u8x16) -> Marks {
     let lanes = block.as_chunks().0.iter().rev();
     lanes.fold(0, |marks, lane| marks << 16 | Marks::from(is(u8x16::new(*lane)).to_bitmask()))
 }
 
-/// Returns the unescaped quotes. `escaped` is carried from block to block: 1 if the first byte is escaped.
+/// Marks the unescaped quotes. `escaped` goes from block to block: 1 if the first byte of the block is escaped.
 #[inline]
 fn quotes(block: &[u8; 64], escaped: &mut Marks) -> Marks {
     const ODD: Marks = 0xaaaa_aaaa_aaaa_aaaa;
@@ -30,7 +30,7 @@ fn quotes(block: &[u8; 64], escaped: &mut Marks) -> Marks {
     quotes & !is_escaped
 }
 
-/// Returns the opening or the closing brackets, given the curly one; the square one differs in one bit.
+/// Marks `{` and `[`, or `}` and `]`, given the curly bracket; the square one differs from it in bit 0x20 only.
 #[inline]
 fn brackets(block: &[u8; 64], curly: u8) -> Marks {
     marked(block, |lane| (lane | u8x16::splat(0x20)).simd_eq(u8x16::splat(curly)))
@@ -77,7 +77,7 @@ pub(super) fn after_container(bytes: &[u8], at: usize) -> Option<usize> {
         in_string = 0_u64.wrapping_sub(inside >> 63);
         let (opening, closing) = (brackets(block, b'{') & !inside, brackets(block, b'}') & !inside);
         if closing.count_ones() < depth {
-            // The container cannot end in this block.
+            // The object or array cannot end in this block.
             depth = depth + opening.count_ones() - closing.count_ones();
         } else {
             let mut brackets = opening | closing;

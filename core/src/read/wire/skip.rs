@@ -1,14 +1,14 @@
 //! Finds where a JSON value ends (RFC 8259).
 //!
-//! Most of a review's time is spent here, so skipped values are not checked: only their end is found.
+//! Most of the time for a review is spent here, so skipped objects and arrays are not checked.
 
 use super::blocks;
 use crate::text::simd;
 
-/// Strings up to this length are skipped 16 bytes at a time, longer ones 64.
+/// The length up to which strings are skipped 16 bytes at a time; longer ones are skipped 64 bytes at a time.
 const SHORT: usize = 32;
 
-/// The byte where a text stops being JSON, and what was expected there.
+/// The error of a text that is not JSON: its byte, and the JSON that was expected there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stop {
     pub(super) at: usize,
@@ -17,7 +17,7 @@ pub(super) struct Stop {
 
 type End = Result<usize, Stop>;
 
-/// Returns the next position that is not white space, and the byte there.
+/// Returns the next position that is not white space, and its byte; `None` at the end of the text.
 #[inline]
 pub(super) fn token(bytes: &[u8], mut at: usize) -> (usize, Option<u8>) {
     loop {
@@ -28,7 +28,7 @@ pub(super) fn token(bytes: &[u8], mut at: usize) -> (usize, Option<u8>) {
     }
 }
 
-/// Returns the end of the value at `at`. Inside objects and arrays only strings and brackets are told apart.
+/// Returns the end of the value at `at`. Inside an object or array, only strings and brackets are recognized.
 pub(super) fn value(bytes: &[u8], at: usize) -> End {
     let (start, first) = token(bytes, at);
     match first {
@@ -44,7 +44,7 @@ pub(super) fn value(bytes: &[u8], at: usize) -> End {
     }
 }
 
-/// Returns the end of a string that is not read. Most are short, but an annotation may hold a whole manifest.
+/// Returns the end of a skipped string. Most strings are short, but an annotation may hold a whole manifest.
 fn unread_string(bytes: &[u8], start: usize) -> End {
     let mut at = start + 1;
     while let Some(lane) = bytes.get(at..).and_then(<[u8]>::first_chunk).filter(|_| at - start <= SHORT) {
@@ -67,7 +67,7 @@ pub(super) fn literal(bytes: &[u8], at: usize, word: &[u8]) -> End {
     if found { Ok(at + word.len()) } else { Err(Stop { at, expected: "a value" }) }
 }
 
-/// Returns the position of the closing quote if it is near and no escape comes before it.
+/// Returns the position of the closing quote; `None` if it is not within [`SHORT`] bytes or behind an escape.
 #[inline]
 pub(super) fn short_string(bytes: &[u8], first: usize) -> Option<usize> {
     let mut at = first;
@@ -107,7 +107,7 @@ pub(super) fn string(bytes: &[u8], start: usize) -> Result<(usize, bool), Stop> 
     }
 }
 
-/// Returns the length of an escape, given the bytes after the backslash.
+/// Returns the length of an escape, given the bytes after the backslash; `None` if it is invalid.
 fn escape(after: &[u8]) -> Option<usize> {
     match after {
         [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Some(2),

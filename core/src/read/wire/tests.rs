@@ -114,7 +114,7 @@ fn values_that_are_passed_over_end_where_they_end() {
     }
 }
 
-/// Quotes behind any number of backslashes, at any place of a block.
+/// Checks strings with a quote after 0 to 5 backslashes, at every position of a block.
 #[test]
 fn escapes_end_nothing_early() {
     for before in 0..130 {
@@ -138,7 +138,7 @@ fn a_review_that_is_cut_off_is_seen_wherever_it_is() {
     }
 }
 
-/// A real review with a byte changed here and there: what a general parser takes is taken.
+/// Changes bytes of a real review, and checks that every text that `serde_json` accepts is accepted.
 #[test]
 fn mutated_reviews_that_are_json_are_taken() {
     let review = include_str!("../../../../tests/cases/captured-pod-update/request.json");

@@ -1,4 +1,4 @@
-//! The values that are read from JSON: texts, lists and raw slices.
+//! Reads single JSON values: strings, arrays, numbers, booleans and unread slices.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -39,7 +39,7 @@ impl<'a> Read<'a> for Text<'a> {
     }
 }
 
-/// An array; empty if `null` or absent. A `null` element becomes the default, so that positions stay.
+/// An array; empty if `null` or absent. A `null` element is read as the default, so that positions stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List<T>(Vec<T>);
 
@@ -100,7 +100,7 @@ impl<'a, T: Read<'a>> Read<'a> for List<T> {
 pub(crate) struct Raw<'a>(pub(crate) Option<&'a str>);
 
 impl<'a> Raw<'a> {
-    /// Reads the text; returns the default if the API server would not accept the text as that type.
+    /// Reads the text as a `T`; the default if absent, or of another type, which the API server would refuse.
     pub(crate) fn opened<T: Read<'a>>(self) -> T {
         self.0.and_then(|json| super::read(json).ok()).unwrap_or_default()
     }

@@ -3,12 +3,12 @@
 use super::image::{Image, Place};
 use crate::read::wire::{List, Raw, Text, fields};
 
-/// A container: fields that every decision needs are values, fields that only hazards need are slices of the body.
+/// A container of a pod. Fields that every decision needs are parsed; fields that only hazards need are unread JSON.
 #[derive(Debug, Default)]
 pub struct Container<'a> {
     name: Text<'a>,
     image: Text<'a>,
-    /// The declared ports.
+    /// The ports that the container declares.
     pub ports: List<Port<'a>>,
     /// The container's own security settings.
     pub security_context: SecurityContext<'a>,
@@ -44,7 +44,7 @@ impl<'a> Container<'a> {
         Image { place, name: &self.name, reference: &self.image, container: Some(self) }
     }
 
-    /// Reports whether all keys of a `ConfigMap` or Secret become variables (`envFrom`).
+    /// Reports whether the container takes variables from a `ConfigMap` or Secret as a whole (`envFrom`).
     pub(crate) fn has_env_from(&self) -> bool {
         self.env_from.0.is_some_and(|json| json != "[]")
     }
@@ -58,7 +58,7 @@ impl<'a> Container<'a> {
     }
 }
 
-/// Reports whether the JSON text `json` contains `word` between characters that are not part of a program's name.
+/// Reports whether the JSON text `json` contains `word` as a whole word: `/bin/word` counts, `my-word` does not.
 fn has_word(json: &str, word: &str) -> bool {
     json.match_indices(word).any(|(at, _)| {
         let (before, from) = json.split_at(at);
@@ -68,7 +68,7 @@ fn has_word(json: &str, word: &str) -> bool {
     })
 }
 
-/// Returns the character that an escape at the end of `json` stands for.
+/// Returns the character of the JSON escape that ends `json`, such as `&` of `\u0026`; `None` if no escape ends it.
 fn escaped_at_end(json: &str) -> Option<char> {
     let unicode =
         json.len().checked_sub(6).and_then(|start| json.get(start..)).filter(|escape| escape.starts_with("\\u"));
@@ -77,7 +77,7 @@ fn escaped_at_end(json: &str) -> Option<char> {
     let backslashes = json.strip_suffix(escape)?.bytes().rev().take_while(|byte| *byte == b'\\').count();
     match (backslashes % 2, escape.strip_prefix("\\u")) {
         (0, Some(digits)) => char::from_u32(u32::from_str_radix(digits, 16).ok()?),
-        // A line break, a tab or a quote ends a word.
+        // A short escape is a line break, a tab, a quote or the like, which ends a word.
         (0, None) => Some(' '),
         _ => None,
     }

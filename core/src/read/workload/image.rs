@@ -1,4 +1,4 @@
-//! Names the places of images in a pod specification.
+//! Names the fields of a pod specification that hold images.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,12 +23,12 @@ impl ImageList {
         [Self::InitContainers, Self::Containers, Self::EphemeralContainers, Self::Volumes];
 }
 
-/// The place of an image in a pod specification; it displays as a JSON Pointer below the specification.
+/// The place of an image in a pod specification, displayed as a JSON Pointer: `/containers/0/image`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// The list.
+    /// The list of containers or volumes.
     pub list: ImageList,
-    /// The position in the list.
+    /// The index in the list, counted from 0.
     pub index: usize,
 }
 
@@ -51,9 +51,9 @@ pub struct Image<'o, 'a> {
     pub place: Place,
     /// The name of the container or volume.
     pub name: &'o str,
-    /// The image as it is written.
+    /// The image reference as it is written in the pod.
     pub reference: &'o str,
-    /// The container; None for a volume.
+    /// The container; `None` for a volume.
     pub container: Option<&'o Container<'a>>,
 }
 

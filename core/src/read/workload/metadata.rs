@@ -1,37 +1,37 @@
-//! Reads the metadata that decisions depend on.
+//! Reads the metadata of objects that decisions depend on: names, annotations, labels and owners.
 
 use super::ORIGINAL_IMAGES;
 use crate::read::wire::{Cursor, List, Raw, Read, Text, WireError, fields};
 
-/// The annotation of a mirror pod: the kubelet makes one to show a static pod.
+/// The annotation of a mirror pod, which the kubelet creates to show a static pod in the API.
 const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 /// The annotation that lowers the mode of one object or template.
 const MODE: &str = "quench.dev/mode";
-/// The annotation that names containers to leave alone.
+/// The annotation that names containers whose images stay unchanged.
 const SKIP: &str = "quench.dev/skip";
-/// The annotation of objects that Argo CD keeps equal to Git.
+/// The annotation of objects that Argo CD syncs from Git.
 const ARGO_CD: &str = "argocd.argoproj.io/tracking-id";
-/// The labels of objects that Argo CD or Flux keeps equal to Git.
+/// The labels of objects that Argo CD or Flux syncs from Git.
 const TRACKED: [&str; 3] =
     ["argocd.argoproj.io/instance", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"];
 
-/// The label with the tool that made an object.
+/// The label that names the tool that manages an object.
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// The label of pods that the Elastic operator makes.
+/// The label of pods that the Elastic operator creates.
 const ELASTIC: &str = "common.k8s.elastic.co/type";
-/// The prefixes of the Tigera operator's annotations: hashes of its inputs.
+/// The prefixes of annotations in which the Tigera operator stores hashes of its inputs.
 const TIGERA: [&str; 2] = ["hash.operator.tigera.io/", "tigera-operator.hash.operator.tigera.io/"];
 /// The annotation that Istio's injector writes.
 const ISTIO: &str = "sidecar.istio.io/status";
 
-/// The metadata that decisions depend on.
+/// The metadata of an object or template that decisions depend on.
 #[derive(Debug, Default)]
 pub struct Metadata<'a> {
     /// The name; empty if the API server is to generate one.
     pub name: Text<'a>,
     /// The prefix of a name that the API server generates.
     pub generate_name: Text<'a>,
-    /// The time of deletion; set once the object is being deleted.
+    /// The time of deletion; empty unless the object is being deleted.
     pub deletion_timestamp: Text<'a>,
     /// The annotations that quench reads.
     pub annotations: Annotations<'a>,
@@ -49,18 +49,18 @@ fields!(Metadata<'a> {
 });
 
 impl<'a> Metadata<'a> {
-    /// Returns the owner that manages the object (`ownerReferences[].controller`).
+    /// Returns the owner that manages the object (`ownerReferences[].controller`); `None` if it has no such owner.
     pub fn controller(&self) -> Option<&OwnerReference<'a>> {
         self.owner_references.iter().find(|owner| owner.controller)
     }
 
-    /// Reports whether Argo CD or Flux keeps the object equal to Git. The label `app.kubernetes.io/instance`, which
-    /// Argo CD may use too, proves nothing: other tools set it.
+    /// Reports whether Argo CD or Flux syncs the object from Git. The label `app.kubernetes.io/instance`, which Argo CD
+    /// may use too, is not checked, because other tools also set it.
     pub fn is_tracked(&self) -> bool {
         self.annotations.argo_cd || self.labels().tracked
     }
 
-    /// Returns the operator that composed the object, by its annotations and labels.
+    /// Returns the operator that created the object, by its annotations and labels; `None` if it is unknown.
     pub(crate) fn composer(&self) -> Option<Composer> {
         self.annotations.composer.or_else(|| {
             let labels = self.labels();
@@ -73,12 +73,12 @@ impl<'a> Metadata<'a> {
     }
 }
 
-/// The facts that labels state: a tool keeps the object equal to Git, and which tool made it.
+/// The facts from labels: whether Argo CD or Flux syncs the object from Git, and which tool created it.
 #[derive(Default)]
 struct Labels<'a> {
     tracked: bool,
     managed_by: Text<'a>,
-    /// Whether the Elastic operator made the object.
+    /// Whether the Elastic operator created the object.
     elastic: bool,
 }
 
@@ -98,7 +98,7 @@ impl<'a> Read<'a> for Labels<'a> {
     }
 }
 
-/// An operator that composes pods with their images, known by its labels and annotations.
+/// An operator that creates pods and chooses their images, known by its labels, annotations or API group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Composer {
     Tigera,
@@ -119,7 +119,7 @@ impl Composer {
         TIGERA.iter().any(|prefix| annotation.starts_with(prefix)).then_some(Self::Tigera)
     }
 
-    /// Returns the operator by the value of the managed-by label.
+    /// Returns the operator by the value of the label `app.kubernetes.io/managed-by`.
     fn managing(managed_by: &str) -> Option<Self> {
         match managed_by {
             "prometheus-operator" => Some(Self::Prometheus),
@@ -129,7 +129,7 @@ impl Composer {
         }
     }
 
-    /// Returns the operator by the API group of a template's controller.
+    /// Returns the operator by the API group of the custom resource that controls a workload.
     pub(crate) fn owning(group: &str) -> Option<Self> {
         match group {
             "operator.tigera.io" => Some(Self::Tigera),
@@ -161,19 +161,19 @@ fields!(OwnerReference<'a> {
 /// The annotations that quench reads; others are skipped.
 #[derive(Debug, Default)]
 pub struct Annotations<'a> {
-    /// Whether the object has annotations: a patch must add a missing parent.
+    /// Whether the object has `annotations`; if not, a patch must add them before it adds one annotation.
     pub present: bool,
-    /// Whether the pod is the mirror of a static pod.
+    /// Whether the object is the mirror pod of a static pod.
     pub mirror_pod: bool,
-    /// Whether Argo CD keeps the object equal to Git.
+    /// Whether Argo CD syncs the object from Git.
     argo_cd: bool,
-    /// The operator that composed the object, if an annotation says so.
+    /// The operator that created the object, if an annotation names it.
     pub(crate) composer: Option<Composer>,
-    /// `quench.dev/mode`.
+    /// The value of `quench.dev/mode`.
     pub mode: Option<Text<'a>>,
-    /// `quench.dev/skip`.
+    /// The value of `quench.dev/skip`.
     pub skip: Option<Text<'a>>,
-    /// `quench.dev/original-images`.
+    /// The value of `quench.dev/original-images`.
     pub original_images: Option<Text<'a>>,
 }
 

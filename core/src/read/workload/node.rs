@@ -1,10 +1,10 @@
-//! Reads which nodes a pod may run on, by operating system and architecture.
+//! Reads the operating system and architecture of the nodes that a pod may run on.
 
 use crate::read::wire::{Cursor, List, Raw, Read, Text, WireError, fields};
 
-/// The node labels for the operating system: today's and the deprecated one.
+/// The node labels for the operating system: the current and the deprecated one.
 const OS: [&str; 2] = ["kubernetes.io/os", "beta.kubernetes.io/os"];
-/// The node labels for the architecture: today's and the deprecated one.
+/// The node labels for the architecture: the current and the deprecated one.
 const ARCHITECTURE: [&str; 2] = ["kubernetes.io/arch", "beta.kubernetes.io/arch"];
 
 /// The operating system and architecture in a node selector.
@@ -31,7 +31,7 @@ impl<'a> Read<'a> for NodeSelector<'a> {
     }
 }
 
-/// Reports whether a pod's `affinity` allows nodes of an architecture: one term must match with all of its expressions.
+/// Reports whether a pod's `affinity` allows nodes of an architecture: in one term, all expressions must allow it.
 pub(super) fn affinity_allows(affinity: Raw<'_>, architecture: &str) -> bool {
     let affinity: Affinity<'_> = affinity.opened();
     let terms = &affinity.node_affinity.required.terms;
@@ -83,7 +83,7 @@ impl Expression<'_> {
             _ if !ARCHITECTURE.contains(&&*self.key) => true,
             "In" => named(),
             "NotIn" => !named(),
-            // Every node has these labels.
+            // Every node has these labels, so no node matches.
             "DoesNotExist" => false,
             _ => true,
         }

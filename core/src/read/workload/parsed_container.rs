@@ -1,4 +1,4 @@
-//! Parses the fields of a container that only hazards need, once and on first use.
+//! Parses the fields of a container that only hazards need, each once, on first use.
 
 use std::cell::OnceCell;
 
@@ -59,14 +59,14 @@ impl<'a> ParsedContainer<'a> {
         self.mounts_cell.get_or_init(|| self.mounts.opened())
     }
 
-    /// Returns the deepest mount at or above an absolute path.
+    /// Returns the deepest mount at or above an absolute path; `None` if the path is in no mount.
     pub(crate) fn mount_of(&self, path: &str) -> Option<&Mount<'a>> {
         self.mounts().iter().filter(|mount| mount.holds(path)).max_by_key(|mount| mount.path.len())
     }
 
-    /// Reports whether a hook or a probe may run a command. Most probes ask a port, so they need not be parsed.
+    /// Reports whether a hook or a probe may run a command. Most probes only ask a port and need not be parsed.
     pub(crate) fn may_run_handlers(&self) -> bool {
-        // A key may be written with escapes.
+        // The key `exec` may be written with escapes.
         let is_mentioned = |json: &str| json.contains("exec") || json.contains('\\');
         let [liveness, readiness, startup] = self.probes;
         [self.lifecycle, liveness, readiness, startup].into_iter().filter_map(|raw| raw.0).any(is_mentioned)
@@ -86,18 +86,18 @@ impl<'a> ParsedContainer<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Variable<'a> {
     pub(crate) name: Text<'a>,
-    /// The value; empty if it comes from elsewhere (`valueFrom`).
+    /// The literal value; empty if `valueFrom` gives the value.
     pub(crate) value: Text<'a>,
     value_from: Raw<'a>,
 }
 
 impl Variable<'_> {
-    /// Whether the value comes from elsewhere.
+    /// Reports whether `valueFrom` gives the value.
     pub(crate) fn is_from_elsewhere(&self) -> bool {
         self.value_from.0.is_some()
     }
 
-    /// Whether it has a value: one from elsewhere, or one that is not empty.
+    /// Reports whether the variable has a literal value that is not empty, or one by `valueFrom`.
     pub(crate) fn is_set(&self) -> bool {
         self.is_from_elsewhere() || !self.value.is_empty()
     }
@@ -124,12 +124,12 @@ impl Mount<'_> {
     }
 }
 
-/// Reports whether a path is the folder or lies below it.
+/// Reports whether a path is the folder itself or lies below it.
 pub(crate) fn is_below(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// A hook or a probe.
+/// A lifecycle hook or a probe.
 #[derive(Debug, Default)]
 pub(crate) struct Handler<'a> {
     exec: Exec<'a>,
@@ -146,7 +146,7 @@ impl<'a> Handler<'a> {
         &self.exec.command
     }
 
-    /// Returns the port number that the handler asks; `None` for a named port.
+    /// Returns the port number that the handler asks; `None` for a named port, and if the handler asks no port.
     pub(crate) fn port(&self) -> Option<i64> {
         [&self.http_get, &self.tcp_socket, &self.grpc].into_iter().find_map(|target| target.port.0?.parse().ok())
     }

@@ -9,10 +9,10 @@ use super::node::{NodeSelector, affinity_allows};
 use super::volume::Volume;
 use crate::read::wire::{self, List, Raw, Text, fields};
 
-/// Up to this many volumes are searched one by one.
+/// The number of volumes up to which they are searched one by one; more are sorted by name first.
 const FEW: usize = 16;
 
-/// A pod specification, or a workload's specification with a template in it.
+/// The `spec` of a pod, or the `spec` of a workload that contains a pod template.
 #[derive(Debug, Default)]
 pub struct PodSpec<'a> {
     containers: List<Container<'a>>,
@@ -26,9 +26,9 @@ pub struct PodSpec<'a> {
     pub image_pull_secrets: Option<List<LocalReference<'a>>>,
     /// The security settings that containers inherit.
     pub security_context: PodSecurityContext<'a>,
-    /// Whether the pod's containers see each other's processes.
+    /// Whether the pod's containers see each other's processes (`shareProcessNamespace`).
     pub share_process_namespace: bool,
-    /// Whether the pod uses the node's network.
+    /// Whether the pod uses the node's network (`hostNetwork`).
     pub host_network: bool,
     service_account: Text<'a>,
     os: OperatingSystem<'a>,
@@ -56,12 +56,12 @@ fields!(PodSpec<'a> {
 });
 
 impl<'a> PodSpec<'a> {
-    /// Returns every image: init containers, containers, ephemeral containers, image volumes.
+    /// Returns the images of init containers, containers, ephemeral containers and image volumes, in this order.
     pub fn images(&self) -> impl Iterator<Item = Image<'_, 'a>> {
         ImageList::ALL.into_iter().flat_map(|list| self.images_of(list))
     }
 
-    /// Returns the image at a place.
+    /// Returns the image at a place; `None` if the pod has no container or image volume there.
     pub fn image_at(&self, place: Place) -> Option<Image<'_, 'a>> {
         if place.list == ImageList::Volumes {
             return self.volumes.get(place.index)?.as_image(place);
@@ -69,8 +69,8 @@ impl<'a> PodSpec<'a> {
         Some(self.containers_of(place.list).get(place.index)?.as_image(place))
     }
 
-    /// Returns the volume of a name; `None` if the pod has none, as in a `StatefulSet` whose claim template provides
-    /// it.
+    /// Returns the volume of a name; `None` if the pod has none, as when a claim template of a `StatefulSet`
+    /// provides it.
     pub(crate) fn volume(&self, name: &str) -> Option<&Volume<'a>> {
         if self.volumes.len() <= FEW {
             return self.volumes.iter().find(|volume| *volume.name == *name);
@@ -85,7 +85,7 @@ impl<'a> PodSpec<'a> {
         self.volumes.get(*sorted.get(first)?).filter(|volume| *volume.name == *name)
     }
 
-    /// Reports whether any volume is a file or folder of the node.
+    /// Reports whether any volume is a file or folder of the node (`hostPath`).
     pub(crate) fn has_host_paths(&self) -> bool {
         *self.has_host_paths.get_or_init(|| self.volumes.iter().any(Volume::is_host_path))
     }
@@ -95,7 +95,7 @@ impl<'a> PodSpec<'a> {
         &self.service_account
     }
 
-    /// Returns the number of containers of all kinds.
+    /// Returns the number of containers, init containers and ephemeral containers.
     pub fn container_count(&self) -> usize {
         self.containers.len() + self.init_containers.len() + self.ephemeral_containers.len()
     }
@@ -105,7 +105,7 @@ impl<'a> PodSpec<'a> {
         &*self.os.name == "windows" || &*self.node_selector.os == "windows"
     }
 
-    /// Returns the architecture in the node selector.
+    /// Returns the architecture that the node selector requires; `None` if it requires none.
     pub(crate) fn architecture(&self) -> Option<&str> {
         Some(&*self.node_selector.architecture).filter(|architecture| !architecture.is_empty())
     }
@@ -156,14 +156,14 @@ fields!(PodSecurityContext<'a> {
 });
 
 impl PodSecurityContext<'_> {
-    /// Reports whether processes get supplemental groups.
+    /// Reports whether `supplementalGroups` lists any group.
     pub(crate) fn has_supplemental_groups(&self) -> bool {
         let groups = self.supplemental_groups.0.and_then(|json| wire::read::<List<i64>>(json).ok());
         groups.is_some_and(|groups| !groups.is_empty())
     }
 }
 
-/// A kernel parameter of the pod.
+/// A kernel parameter of the pod (`securityContext.sysctls`).
 #[derive(Debug, Default)]
 #[expect(missing_docs, reason = "the fields are Kubernetes' own")]
 pub struct Sysctl<'a> {
@@ -172,7 +172,7 @@ pub struct Sysctl<'a> {
 }
 
 fields!(Sysctl<'a> { "name" => name, "value" => value });
-/// A reference to an object of the same namespace.
+/// A reference to an object of the same namespace, such as a pull secret.
 #[derive(Debug, Default)]
 pub struct LocalReference<'a> {
     /// The object's name.
@@ -225,7 +225,7 @@ mod tests {
             for (name, is) in [("v0", true), ("v1", true), ("v2", true), ("v", false), ("w", false), ("", false)] {
                 let found = spec.volume(name);
                 assert_eq!(found.map(|volume| &*volume.name), is.then_some(name), "{count}");
-                // The first of equal names.
+                // The first of several volumes with the same name is found.
                 assert!(found.is_none_or(|volume| volume.kind() == VolumeKind::EmptyDir), "{count} {name}");
             }
         }

@@ -25,7 +25,7 @@ const FOR_ANYBODY: [&str; 12] = [
     "/usr/share/ca-certificates",
     "/usr/share/zoneinfo",
 ];
-/// The kernel's folders, which every user may read as well.
+/// The kernel's folders, which every user may read.
 const KERNEL: [&str; 2] = ["/proc", "/sys"];
 
 /// A volume of a pod.
@@ -40,7 +40,7 @@ pub(crate) struct Volume<'a> {
     claim: Raw<'a>,
     share: Raw<'a>,
     empty_dir: Raw<'a>,
-    /// The parsed source, without borrowing from the volume, which would tie all objects to one lifetime.
+    /// The parsed source. It borrows nothing from the volume; a borrow would tie all objects to one lifetime.
     opened: OnceLock<(VolumeKind, NodePath)>,
 }
 
@@ -73,7 +73,7 @@ fields!(Volume<'a> {
     "emptyDir" => empty_dir,
 });
 
-/// The source of a volume, as far as it matters for who may read and write.
+/// The source of a volume, as far as it decides which users may read and write its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VolumeKind {
     /// Files of a `ConfigMap`, a Secret, or a projection of several.
@@ -85,7 +85,7 @@ pub(crate) enum VolumeKind {
     HostPath,
     /// A persistent volume claim, or a disk that the pod names itself.
     Claim,
-    /// A network share: it keeps data, and no `fsGroup` changes its owner.
+    /// A network share. It keeps data, and `fsGroup` does not change the owner of its files.
     Share,
     /// An empty folder that every user may write to.
     EmptyDir,
@@ -93,14 +93,14 @@ pub(crate) enum VolumeKind {
     Other,
 }
 
-/// The users that may read a file or folder of a node, as far as Linux distributions agree.
+/// The users that may read a file or folder of a node, as far as Linux distributions agree about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NodePath {
-    /// Every user may read it, and containers do not write to it.
+    /// Every user may read the file or folder, and containers do not write to it.
     Public,
-    /// Every user may read it: a folder of the kernel.
+    /// A folder of the kernel, `/proc` or `/sys`, which every user may read.
     Kernel,
-    /// Only root, and users that root allows.
+    /// Only root, and users that root allows, may read the file or folder.
     Private,
 }
 
@@ -129,12 +129,12 @@ impl<'a> Volume<'a> {
         self.host_path.0.is_some()
     }
 
-    /// Returns the users that may read the volume, if it is a file or folder of the node.
+    /// Returns the users that may read a `hostPath` volume; `Private` for other volumes.
     pub(crate) fn node_path(&self) -> NodePath {
         self.opened().1
     }
 
-    /// Parses the source once, however many mounts use the volume.
+    /// Returns the source, which is parsed once even if several mounts use the volume.
     fn opened(&self) -> (VolumeKind, NodePath) {
         *self.opened.get_or_init(|| {
             let files = [self.config_map, self.secret, self.projected].into_iter().find(|source| source.0.is_some());
@@ -168,7 +168,7 @@ struct HostPath<'a> {
 
 fields!(HostPath<'a> { "path" => path });
 
-/// The modes of a volume of files.
+/// The file modes of a `ConfigMap`, Secret or projected volume.
 #[derive(Debug, Default)]
 struct Files {
     default_mode: Option<i64>,

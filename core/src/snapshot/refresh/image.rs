@@ -1,4 +1,4 @@
-//! Updates one image of a catalog file by the tags that its registry lists. Facts that tags do not state stay.
+//! Updates one image of a catalog file to the tags that its registry lists. Facts that tags do not state stay.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
@@ -13,7 +13,7 @@ use super::super::{Fields, object, set};
 use super::fields;
 use super::variant::Variant;
 
-/// An image as the file states it.
+/// An image of the catalog file, which is to be updated.
 pub(super) struct Refreshing<'r> {
     raw: &'r RawValue,
     variants: Vec<Variant>,
@@ -41,10 +41,10 @@ impl<'r> Refreshing<'r> {
         Ok(Self { raw, variants, default: written.default })
     }
 
-    /// Returns the image reduced to the tags in `listed`; `None` if no runtime tag is left.
+    /// Returns the image updated to the tags in `listed`; `None` if no runtime tag is left.
     pub(super) fn by(mut self, listed: &BTreeSet<Box<str>>) -> serde_json::Result<Option<String>> {
         let had_runtime = self.variants.iter().any(Variant::is_runtime);
-        // A tag belongs to the variant that declared it, else to the first that it fits.
+        // A tag belongs to the variant that declared it, else to the first variant that it fits.
         let mut declared: HashSet<String> = self.variants.iter().flat_map(Variant::tags).collect();
         let before: EarlierImage = serde_json::from_str(self.raw.get())?;
         let mut has_changed = before.past_versions().any(|version| !listed.contains(version));
@@ -68,7 +68,7 @@ impl<'r> Refreshing<'r> {
         }
         let runtime = self.variants.iter().filter(|variant| variant.is_runtime());
         let declared: HashSet<&str> = runtime.flat_map(Variant::stems).collect();
-        // A past version must be listed, since an unlisted one cannot be pulled.
+        // A past version must be listed, since an unlisted version cannot be pulled.
         let is_past = |version: &&str| listed.contains(*version) && !declared.contains(version);
         let mut past: Vec<&str> = before.versions().into_iter().filter(is_past).collect();
         past.sort_by(|a, b| by_version(a, b));
@@ -80,7 +80,7 @@ impl<'r> Refreshing<'r> {
         object(&image)
     }
 
-    /// Returns the default build with the newest version of its line; another build if it has none.
+    /// Returns the default build with the newest version of its line; the plainest other build if its line is gone.
     fn newest(&self, default: &Default) -> Default {
         let version = default.version.as_deref().unwrap_or_default();
         let runtime = || self.variants.iter().filter(|variant| variant.is_runtime());

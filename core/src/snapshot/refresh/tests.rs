@@ -1,4 +1,4 @@
-//! What a tag list says, and what it does not.
+//! Checks the tags that a refreshed catalog file declares for a list of tags.
 
 mod promises;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::*;
 
-/// The image `lighthouse` with these variants, refreshed by these tags: its file, its tags and its past versions.
+/// Refreshes the image `lighthouse` with these variants by these tags, and returns its JSON, tags and past versions.
 fn refreshed(variants: &Value, tags: &[&str]) -> (Value, Vec<String>, Vec<String>) {
     let before = catalog(variants);
     let refreshed = by(&before, tags);
@@ -34,7 +34,7 @@ fn by(catalog: &str, tags: &[&str]) -> Refreshed {
     refresh(catalog, &answers, "dhi.io/{name}", "2026-11-21").unwrap()
 }
 
-/// Rows of what is listed and what is declared then, with spaces between the words. Nothing is past.
+/// Checks rows of listed tags and the tags that are declared then, both separated by spaces. No version is past.
 fn check(variants: &Value, rows: &[(&str, &str)]) {
     for (tags, declared) in rows {
         let (file, found, gone) = refreshed(variants, &tags.split(' ').collect::<Vec<_>>());
@@ -51,21 +51,21 @@ fn what_is_listed_is_declared_where_its_line_is_known() {
         &[
             // A new patch takes the short tags of its line.
             ("2.4.1 2.4.2 2.4 2 1.9.0 1.9", "2.4.2 2.4 2 2.4.1 1.9.0 1.9"),
-            // With those suffixes that it has.
+            // It takes them only with the suffixes that are listed.
             ("2.4.2 2.4.2-debian13 2.4 2.4-debian13 2-debian13", "2.4.2-debian13 2.4-debian13 2-debian13 2.4.2 2.4"),
-            // What is not listed is forgotten.
+            // Tags that are not listed are removed.
             ("1.9.0 1.9 2.4 2", "1.9.0 1.9"),
             ("2.4.1-debian13 2.4-debian13", "2.4.1-debian13 2.4-debian13"),
-            // A short tag says nothing of an operating system that its version is not listed on.
+            // A short tag is removed if its version is not listed with the same suffix.
             ("2.4.1 2.4 2-debian13", "2.4.1 2.4"),
-            // An older patch takes no short tag that a newer one has, and those of one that is gone.
+            // An older patch takes short tags only from a newer patch that is not listed any more.
             ("2.4.1 2.4.0 2.4", "2.4.1 2.4 2.4.0"),
             ("2.4.0 2.4", "2.4.0 2.4"),
-            // Another line, operating system, flavor or kind, and no versions at all.
+            // Tags of another line, operating system, flavor or kind, and tags without a version, are ignored.
             ("2.4.1 2.5.0 3 2.4.2-alpine3.25 2.4.2-alpine 2.4.2-compat 2.4.2-jdk25", "2.4.1"),
             ("2.4.1 2.4.2-rc1 2.4.2-1 2.4.2.1 v2.4.2 20260801.4.2 2.4.2-dev", "2.4.1"),
             ("2.4.1 latest nightly sha256-00.sig a/b  2.4.", "2.4.1"),
-            // Debian 14 has become the default: nobody knows that build.
+            // Debian 14 has become the default: the catalog knows no build of it.
             ("2.4.1 2.4.2 2.4.2-debian14", "2.4.1"),
         ],
     );
@@ -85,7 +85,7 @@ fn versions_of_every_form_have_lines() {
             ("21.0.12.8 21.0.12 21.0.13.1 21.0.13 21.0", "21.0.13.1 21.0.13 21.0 21.0.12.8 21.0.12"),
         ],
     );
-    // What stays is not moved, and what a longer version stands behind is none.
+    // Listed short tags stay where they are, and a tag with a longer listed version is no version.
     let variants =
         json!([{"os": "debian-13", "suffix": [""], "lines": [["2.578"], ["2.568.2"], ["2.568.1", "2.568"], ["2.5"]]}]);
     let tags = "2.578 2.579 2.570 2.570.1 2.568.2 2.568.1 2.568";
@@ -123,11 +123,11 @@ fn suffixes_and_flavors_are_those_of_the_build() {
     ]);
     for (tags, declared) in [
         (&["2.4.2-alpine", "2.4.2-alpine3.24"][..], &["2.4.2-alpine", "2.4.2-alpine3.24"][..]),
-        // The newest Alpine is another one by now.
+        // The newest Alpine has become 3.25.
         (&["2.4.2-alpine", "2.4.2-alpine3.24", "2.4.2-alpine3.25"], &["2.4.2-alpine3.24"]),
         (&["2.4.2-alpine", "2.4.2-alpine3.25"], &[]),
         (&["2.4.2-alpine", "2.4.2-alpine3.23"], &[]),
-        // Nothing says on what `2.4.2` is built where the release is not named, and was before.
+        // The release of `2.4.2` is unknown: its tags name none, while tags of the previous version name one.
         (&["2.4.2", "2.4.1-debian13"], &["2.4.1-debian13"]),
         (&["2.4.2", "2.4.1"], &["2.4.2", "2.4.1"]),
         (&["2.4.2-compat", "2.4.2-debian13-compat"], &["2.4.2-compat", "2.4.2-debian13-compat"]),
@@ -229,7 +229,7 @@ fn the_embedded_catalog_is_unchanged_by_its_own_tags() {
     let answers = embedded.images().filter(|image| image.has_runtime()).map(|image| (image.name().into(), own(image)));
     let refreshed = refresh(&text, &answers.collect(), "dhi.io/{name}", "2026-11-21").unwrap();
     let counts = (refreshed.new, refreshed.gone, refreshed.development, refreshed.signatures, refreshed.unknown);
-    // Past versions are listed here by one tag each, which names no build.
+    // Each past version is listed here by one tag, for which no build is known.
     let past = embedded.images().filter(|image| image.has_runtime()).map(|image| image.past_versions().count()).sum();
     assert_eq!((counts, &*refreshed.absent), ((0, 0, 0, 0, past), &[][..]));
     let images = |text: &str| text.split_once("\"images\":").unwrap().1.to_owned();
@@ -240,7 +240,7 @@ fn the_embedded_catalog_is_unchanged_by_its_own_tags() {
 fn eight_times_the_tags_take_about_eight_times_as_long() {
     let variants = json!([{"os": "debian-13", "suffix": ["", "-debian13"], "lines": [["2.4.1", "2.4"], ["484"]]}]);
     let catalog = catalog(&variants);
-    // The least of three, so that a busy machine counts less.
+    // The shortest of three times, so that other load on the machine matters less.
     let time = |number: usize| {
         let tags: Vec<String> =
             (0..number).flat_map(|patch| [format!("2.4.{patch}"), format!("2.4.{patch}-rc")]).collect();

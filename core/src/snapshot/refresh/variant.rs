@@ -1,4 +1,4 @@
-//! Updates the builds that a catalog file writes together.
+//! Updates one variant of an image to the tags that a registry lists.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -14,7 +14,7 @@ use crate::catalog::format;
 use crate::catalog::read::{is_runtime, release};
 use crate::catalog::tag::version::Version;
 
-/// A variant of an image: builds for one operating system and flavor.
+/// A variant of an image: the builds for one operating system and flavor.
 pub(super) struct Variant {
     raw: String,
     fields: Fields,
@@ -23,28 +23,28 @@ pub(super) struct Variant {
     is_runtime: bool,
     lines: Vec<Line>,
     bare_only: Vec<Box<str>>,
-    /// The versions that the file declares.
+    /// The versions that the previous file declares.
     known: Vec<Box<str>>,
     has_changed: bool,
 }
 
-/// One version: stems that exist with the same suffixes.
+/// The tags of one version: each stem (`2.4.1`, `2.4`) with each suffix (`-debian13`, or none).
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
     /// The stems, the full version first.
     stems: Vec<Box<str>>,
     suffixes: Vec<Box<str>>,
-    /// The version whose facts apply.
+    /// The declared version whose facts apply to this one.
     facts: Box<str>,
 }
 
 /// The tags that a registry lists, seen from one variant.
 struct Listed<'l> {
     tags: &'l BTreeSet<Box<str>>,
-    /// The part of a tag after stem and suffix.
+    /// The part of a tag after stem and suffix: `-FLAVOR`, or empty.
     ending: String,
     own: HashSet<String>,
-    /// The tags that another variant of the image has.
+    /// The tags of all variants of the image.
     taken: &'l HashSet<String>,
 }
 
@@ -53,13 +53,13 @@ impl Listed<'_> {
         [stem, suffix, &self.ending].concat()
     }
 
-    /// Reports whether a tag is listed and free.
+    /// Reports whether a tag is listed and belongs to no other variant.
     fn has(&self, stem: &str, suffix: &str) -> bool {
         let tag = self.tag(stem, suffix);
         self.tags.contains(&*tag) && (self.own.contains(&tag) || !self.taken.contains(&tag))
     }
 
-    /// Returns the stems that are listed with a suffix.
+    /// Returns the stems of the tags that are listed with a suffix.
     fn stems<'s>(&'s self, suffix: &str) -> impl Iterator<Item = &'s str> {
         let end = self.tag("", suffix);
         self.tags.iter().filter_map(move |tag| tag.strip_suffix(&*end))
@@ -70,12 +70,12 @@ impl Listed<'_> {
         from.map(|tag| &**tag).take_while(move |tag| tag.starts_with(start))
     }
 
-    /// Reports whether a longer version than this one is listed, so that this one is a short tag.
+    /// Reports whether a longer version is listed, such as `1.31.4` for `1.31`, so that `stem` is a short tag.
     fn is_short(&self, stem: &str) -> bool {
         self.that_begin_with(&format!("{stem}.")).next().is_some()
     }
 
-    /// Returns the releases of the operating system in the version's listed tags: `3.24` for `2.4.1-alpine3.24`.
+    /// Returns the releases of the operating system in a version's listed tags: `3.24` of `2.4.1-alpine3.24`.
     fn releases(&self, stem: &str, family: &str) -> Vec<Vec<u32>> {
         let start = format!("{stem}-{family}");
         let names =
@@ -123,7 +123,7 @@ impl Variant {
         self.flavor.as_deref()
     }
 
-    /// Reports whether any tag has no operating system.
+    /// Reports whether any tag names no operating system.
     pub(super) fn is_bare(&self) -> bool {
         self.lines.iter().flat_map(|line| &line.suffixes).any(|suffix| suffix.is_empty())
     }
@@ -132,7 +132,7 @@ impl Variant {
         self.lines.iter().flat_map(|line| &line.stems).map(|stem| &**stem)
     }
 
-    /// Reports whether the file declared the version.
+    /// Reports whether the previous file declares the version.
     pub(super) fn declared(&self, version: &str) -> bool {
         self.known.iter().any(|known| **known == *version)
     }
@@ -141,7 +141,7 @@ impl Variant {
         self.lines.iter().map(Line::version).max_by(|a, b| by_version(a, b))
     }
 
-    /// Returns the newest version of the same line.
+    /// Returns the newest version of the line of `version`; `None` if no version of it is left.
     pub(super) fn newest_like(&self, version: &str) -> Option<&str> {
         let alike =
             self.lines.iter().map(Line::version).filter(|other| *other == version || is_of_line(other, version));
@@ -152,7 +152,7 @@ impl Variant {
         self.flavor.as_deref().map(|flavor| format!("-{flavor}")).unwrap_or_default()
     }
 
-    /// Returns every tag.
+    /// Returns every tag of the variant.
     pub(super) fn tags(&self) -> impl Iterator<Item = String> {
         let pairs = self.lines.iter().flat_map(|line| {
             line.stems.iter().flat_map(|stem| line.suffixes.iter().map(move |suffix| (stem, &**suffix)))
@@ -163,7 +163,7 @@ impl Variant {
             .map(move |(stem, suffix)| [stem, suffix, &ending].concat())
     }
 
-    /// Removes tags that are not listed and adds listed versions of known lines. Reports whether anything changed.
+    /// Removes tags that are not listed, and adds listed versions of known lines. Returns whether any tag changed.
     pub(super) fn refresh(&mut self, tags: &BTreeSet<Box<str>>, taken: &mut HashSet<String>) -> bool {
         let listed = Listed { tags, ending: self.ending(), own: self.tags().collect(), taken };
         let new = self.new_versions(&listed);
@@ -176,8 +176,7 @@ impl Variant {
         self.share_out(&mut after, added);
         after.sort_by(|a, b| by_version(b.version(), a.version()));
         let after: Vec<Line> = after.iter().flat_map(|line| line.as_listed(&listed)).collect();
-        // A stem without a suffix belongs to the version that it spells, such as `v1.36.4`; `latest` belongs to the
-        // newest.
+        // `v1.36.4` names a version and stays while it is declared; `latest` names none and stays while it is listed.
         let spells =
             |lines: &[Line], stem: &str| lines.iter().any(|line| line.has(stem.strip_prefix('v').unwrap_or(stem)));
         let stays = |stem: &str| listed.has(stem, "") && (spells(&after, stem) || !spells(&self.lines, stem));
@@ -203,8 +202,8 @@ impl Variant {
             let found: BTreeSet<&str> = suffixes.iter().flat_map(|suffix| listed.stems(suffix)).collect();
             let names_release = listed.stems(&named).any(|stem| is_of_line(stem, newest));
             for stem in found.into_iter().filter(|stem| is_of_line(stem, newest) && !listed.is_short(stem)) {
-                // A suffix without a release, such as `-alpine`, means the newest release that the version is listed on
-                // by name; without one the catalog's, unless other versions of the line name theirs.
+                // A suffix without a release, such as `-alpine`, means the newest release in tags of this version.
+                // If they name none, it means this variant's release, unless other versions of the line name it.
                 let here =
                     listed.releases(stem, family).into_iter().max().map_or(!names_release, |newest| newest == of);
                 let is_its = |suffix: &&&str| listed.has(stem, suffix) && (here || ***suffix == *named);
@@ -233,7 +232,7 @@ impl Variant {
                 if let Some(holder) = holder.and_then(|at| after.get_mut(at)) {
                     holder.take(short.into());
                 }
-                // `21.0.13` for 21.0.13.8, as there is `21.0.12` for 21.0.12.8.
+                // New versions get short tags of the same form: `21.0.13` for 21.0.13.8, like `21.0.12` for 21.0.12.8.
                 let came = after.iter().skip(added).filter(|line| *line.facts == *known.facts);
                 let forms: BTreeSet<Box<str>> = came.filter_map(|line| formed_as(short, line.version())).collect();
                 for form in forms.into_iter().filter(|form| !self.lines.iter().any(|line| line.has(form))) {
@@ -247,14 +246,14 @@ impl Variant {
         }
     }
 
-    /// Writes the variant, as several entries if some stems lack some suffixes.
+    /// Returns the JSON of the variant: several entries if some stems lack some suffixes.
     pub(super) fn written(&self) -> Vec<String> {
         if !self.has_changed {
             return vec![self.raw.clone()];
         }
         let mut entries: Vec<Vec<&Line>> = Vec::new();
         for line in &self.lines {
-            // The file tells lines apart by their full versions, so the same ones stand together.
+            // An entry cannot hold two lines of the same full version.
             let lacks = |entry: &&mut Vec<&Line>| entry.last().is_none_or(|last| last.version() != line.version());
             match entries.iter_mut().find(lacks) {
                 Some(entry) => entry.push(line),
@@ -314,7 +313,7 @@ impl Line {
         }
     }
 
-    /// Returns the variant without shorter stems.
+    /// Returns the line with its full version as the only stem.
     fn alone(&self) -> Self {
         Self { stems: self.stems.iter().take(1).cloned().collect(), ..self.clone() }
     }
@@ -323,7 +322,7 @@ impl Line {
         self.suffixes.iter().any(|suffix| listed.has(self.version(), suffix))
     }
 
-    /// Returns the listed part of the variant, grouped by suffixes, the largest group first.
+    /// Returns the listed tags of the line, grouped by suffixes, the largest group first.
     fn as_listed(&self, listed: &Listed<'_>) -> Vec<Self> {
         let mut found: Vec<Self> = Vec::new();
         for suffix in &self.suffixes {
@@ -341,8 +340,8 @@ impl Line {
     }
 }
 
-/// Reports whether two full versions are patches of one line, written alike. A single number is a line by itself: 485
-/// follows 484, but 48 is another line.
+/// Reports whether two full versions of the same form are patches of one line. Versions of a single number are one line
+/// if they have the same number of digits: 485 follows 484, but 48 is of another line.
 fn is_of_line(version: &str, known: &str) -> bool {
     let (Some(version), Some(known)) = (Version::of(version), Version::of(known)) else { return false };
     let line = |version: &Version<'_>| version.numbers().iter().take(version.line()).copied().collect::<Vec<_>>();
@@ -352,7 +351,7 @@ fn is_of_line(version: &str, known: &str) -> bool {
         && (version.line() > 0 || digits(&version) == digits(&known))
 }
 
-/// Reports whether a shorter stem can stand for this version: `lts` can for any.
+/// Reports whether a short tag can mean `version`: `1.31` can mean 1.31.4, and `lts` any version.
 fn stands_for(short: &str, version: &str) -> bool {
     match (Version::of(short), Version::of(version)) {
         (None, _) => true,
@@ -361,7 +360,7 @@ fn stands_for(short: &str, version: &str) -> bool {
     }
 }
 
-/// Returns the stem of this version with as many numbers as `short`; `None` if that is the same one.
+/// Returns the short tag of `version` with as many numbers as `short`; `None` if that is `short` or `version`.
 fn formed_as(short: &str, version: &str) -> Option<Box<str>> {
     let numbers = Version::of(short).filter(|_| !stands_for(short, version))?;
     let (head, rest) = (version.split('-').next()?, numbers.rest());

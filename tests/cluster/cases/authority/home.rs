@@ -1,4 +1,4 @@
-//! Where a self-managed quench lives, and the namespace whose pods it looks at.
+//! Sets up the namespace of a self-managed quench, and the namespace whose pods it reviews.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;

@@ -1,4 +1,4 @@
-//! A wire to the API server that can be cut.
+//! Provides a proxy to the API server whose connections can be cut.
 
 use std::io;
 use std::mem;

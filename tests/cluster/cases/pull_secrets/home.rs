@@ -1,4 +1,4 @@
-//! Where a quench lives that copies pull secrets, the namespaces that it copies them to, and what is there.
+//! Sets up a quench that copies pull secrets, the namespaces that it copies them to, and their Secrets.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What holds for every catalog and every list.
+//! Checks properties of a refresh for random catalogs and lists of tags.
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::*;
 
-/// Variants of one image, and tags that a registry may list: its own ones, and such as may come.
+/// Returns random variants of one image, and random tags that a registry may list: declared and new ones.
 fn scenes() -> impl Strategy<Value = (Value, Vec<String>)> {
     let versions =
         ["2.4.1", "2.4.0", "2.4.7", "2.3.0", "1.9.12", "1.9.3", "3.9.16-jdk25", "3.9.17-jdk25", "484", "trixie"];
@@ -87,7 +87,7 @@ proptest! {
         let after = by(&text, &tags);
         let found = declared(&after.text);
         prop_assert!(found.iter().all(|tag| tags.contains(&&**tag)), "{found:?}\n{}", after.text);
-        // What was declared and is listed stays, unless its version has lost the suffix.
+        // A tag with a full version that was declared and is listed stays.
         let own = declared(&text);
         let full = |tag: &String| Catalog::parse(&text).unwrap().get("lighthouse").unwrap().tag(tag).unwrap().is_full();
         for tag in own.iter().filter(|tag| tags.contains(&&***tag) && full(tag)) {
@@ -128,7 +128,7 @@ proptest! {
             let catalog = Catalog::parse(text).unwrap();
             catalog.get("lighthouse").into_iter().flat_map(|image| image.tags().map(|tag| tag.to_string()).collect::<Vec<_>>()).collect()
         };
-        // As a catalog of our own writing has it.
+        // Catalogs that declare a tag twice are skipped, since quench does not write such catalogs.
         if list(&text).len() > declared(&text).len() {
             return Ok(());
         }
