@@ -132,8 +132,7 @@ pub(crate) fn processes() -> Vec<String> {
 
 /// The API server takes a moment to see a webhook configuration.
 pub(crate) fn await_effect(namespace: &Namespace) {
-    let pod =
-        "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: 'nginx:1.31.4'}]}}";
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: 'nginx:1.31.4', ports: [{containerPort: 8080}]}]}}";
     eventually("webhook in effect", || {
         let said = namespace.kubectl.try_with(pod, &["create", "--dry-run=server", "-o", "json", "-f", "-"]);
         (said.succeeded && said.json()["spec"]["containers"][0]["image"] != "nginx:1.31.4").then_some(())

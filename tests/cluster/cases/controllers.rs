@@ -118,7 +118,7 @@ pub(crate) fn pods_of_controllers_warn_nobody(cluster: &Cluster) {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": "web"},
-            "spec": {"containers": [{"name": "web", "image": "nginx:1.31.4"}]},
+            "spec": {"containers": [{"name": "web", "image": "nginx:1.31.4", "ports": [{"containerPort": 8080}]}]},
         });
         let create = ["create", "--dry-run=server", "-o", "jsonpath={.spec.containers[*].image}", "-f", "-"];
         let person = namespace.kubectl.with(&pod.to_string(), &create);

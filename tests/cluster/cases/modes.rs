@@ -13,7 +13,7 @@ kind: Pod
 metadata: {name: web, annotations: {}}
 spec:
   securityContext: {runAsUser: 65532}
-  containers: [{name: web, image: 'nginx:1.31.4'}, {name: cache, image: 'memcached:1.6.45'}]
+  containers: [{name: web, image: 'nginx:1.31.4', ports: [{containerPort: 8080}]}, {name: cache, image: 'memcached:1.6.45'}]
 ";
 
 fn images(pod: &Value) -> Vec<&str> {

@@ -13,8 +13,7 @@ use crate::kubectl::eventually;
 use crate::namespace::{Namespace, Served};
 use crate::quench::Quench;
 
-const POD: &str =
-    "{apiVersion: v1, kind: Pod, metadata: {generateName: p-}, spec: {containers: [{name: c, image: 'nginx:1.31.4'}]}}";
+const POD: &str = "{apiVersion: v1, kind: Pod, metadata: {generateName: p-}, spec: {containers: [{name: c, image: 'nginx:1.31.4', ports: [{containerPort: 8080}]}]}}";
 
 /// The image that a new pod gets; nothing is stored.
 fn image_of_a_new_pod(namespace: &Namespace) -> String {

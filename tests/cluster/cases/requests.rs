@@ -20,7 +20,7 @@ apiVersion: v1
 kind: Pod
 metadata: {name: web}
 spec:
-  containers: [{name: web, image: 'nginx:1.31.4'}]
+  containers: [{name: web, image: 'nginx:1.31.4', ports: [{containerPort: 8080}]}]
 ";
 
 /// What any container without a user is told.
@@ -118,7 +118,7 @@ pub(crate) fn with_policy(cluster: &Cluster, instance: &'static str, keys: &str,
 
 pub(crate) fn what_is_denied_says_why(cluster: &Cluster) {
     with_policy(cluster, "strict", "hazards: {privileged-port: deny, missing-nonroot: ignore}", |namespace| {
-        let port_80 = POD.replace("'nginx:1.31.4'", "'nginx:1.31.4', ports: [{containerPort: 80}]");
+        let port_80 = POD.replace("8080", "80");
         let said = namespace.kubectl.try_with(&port_80, &["create", "-f", "-"]);
         let reason = "container `web`: port 80 may be refused as uid 65532; use a port above 1023 [privileged-port]";
         let refusal = format!("admission webhook \"mutate.strict.quench.test\" denied the request: {reason}");

@@ -79,7 +79,7 @@ fn one_by_one(cluster: &Cluster) {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"generateName": "one-"},
-        "spec": {"containers": [{"name": "main", "image": "nginx:1.31.4"}]},
+        "spec": {"containers": [{"name": "main", "image": "nginx:1.31.4", "ports": [{"containerPort": 8080}]}]},
     });
     let pods = vec![pod.to_string(); PODS].join("\n---\n");
     cluster.with_temp_ns(Served::ByDefault, |namespace| {

@@ -91,7 +91,7 @@ spec:
     metadata: {labels: {app: daemons}}
     spec:
       containers:
-        - {name: web, image: 'nginx:1.31.4'}
+        - {name: web, image: 'nginx:1.31.4', ports: [{containerPort: 8080}]}
         - {name: cache, image: 'memcached:1.6.45'}
         - {name: app, image: 'registry.example.com/app:1'}
 ";
@@ -169,7 +169,7 @@ spec:
   template:
     metadata: {labels: {app: deployed}}
     spec:
-      containers: [{name: web, image: 'nginx:1.31.4'}]
+      containers: [{name: web, image: 'nginx:1.31.4', ports: [{containerPort: 8080}]}]
 ";
 
 pub(crate) fn one_changed_image_is_the_only_one_rewritten(cluster: &Cluster) {

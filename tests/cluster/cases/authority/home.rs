@@ -178,7 +178,7 @@ impl<'a> Shop<'a> {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"generateName": "p-"},
-            "spec": {"containers": [{"name": "c", "image": "nginx:1.31.4"}]},
+            "spec": {"containers": [{"name": "c", "image": "nginx:1.31.4", "ports": [{"containerPort": 8080}]}]},
         });
         let pods = vec![pod.to_string(); pods].join("\n---\n");
         let image = "jsonpath={.spec.containers[0].image} ";

@@ -131,7 +131,7 @@ impl<'a> Home<'a> {
     pub(super) fn pod_in(&self, shop: &str) -> Said {
         let pod = json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"},
-            "spec": {"containers": [{"name": "web", "image": "nginx:1.31.4"}]},
+            "spec": {"containers": [{"name": "web", "image": "nginx:1.31.4", "ports": [{"containerPort": 8080}]}]},
         });
         let create = ["create", "--dry-run=server", "-o", "name", "-f", "-"];
         self.cluster.kubectl.within(shop).with(&pod.to_string(), &create)
