@@ -68,8 +68,8 @@ fn newest_first(a: &Line<'_>, b: &Line<'_>) -> Ordering {
     by_version(b.version(), a.version()).then_with(|| a.tags.suffixes.cmp(&b.tags.suffixes))
 }
 
-/// Returns the default line of an image, by: a runtime build, tags without operating system, no flavor, the newest
-/// release, no kind, the newest version. `None` if the image has no tags.
+/// Returns the default line of an image. It prefers, in this order: a runtime build, tags without operating system,
+/// no flavor, the newest release, no kind, the newest version. `None` if the image has no tags.
 pub(super) fn default_line<'v, 'd>(variants: &'v [Variant<'d>]) -> Option<&'v Line<'d>> {
     let lines = variants.iter().flat_map(|variant| variant.lines.iter().map(move |line| (variant, line)));
     let (_, line) = lines.min_by(|(a, line), (b, other)| {
