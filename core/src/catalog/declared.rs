@@ -50,11 +50,6 @@ impl<'c> Declared<'c> {
         Facts { start: self.image.start(), build, ..facts }
     }
 
-    /// Returns the `-compat` build of the same version and operating system; `None` if the catalog has none.
-    pub fn compat(&self) -> Option<Self> {
-        self.with_flavor(COMPAT)
-    }
-
     /// Returns the build of the same version and operating system with a flavor; `None` if the catalog declares none,
     /// or if this build has a flavor itself.
     pub fn with_flavor(&self, flavor: &str) -> Option<Self> {

@@ -83,14 +83,6 @@ impl<'c> Resolution<'c> {
         }
         self.build.map(|build| build.facts()).or_else(|| Some(self.image?.facts()))
     }
-
-    /// Returns the `-compat` build of the same version and operating system, if the catalog declares it.
-    pub fn compat(&self) -> Option<Declared<'c>> {
-        match self.class {
-            Class::Exact | Class::Alias | Class::Line | Class::Floating => self.build?.compat(),
-            Class::Past | Class::Unlisted | Class::None => None,
-        }
-    }
 }
 
 /// The reason for the catalog's answer. It displays as a sentence.

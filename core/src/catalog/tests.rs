@@ -161,27 +161,6 @@ fn contents_belong_to_builds_with_their_user() {
 }
 
 #[test]
-fn compat_builds_are_found() {
-    let catalog = Catalog::embedded();
-    for (image, compat) in [
-        ("nginx:1.31.4", Some("1.31.4-compat")),
-        ("nginx:1.31", Some("1.31-compat")),
-        ("nginx", Some("1-compat")),
-        ("nginx:1.30.4", None),
-        ("nginx:1.31.4-bookworm", None),
-        ("nginx:1.31.9", None),
-        ("aquasec/trivy:0.74.0-alpine3.23", Some("0.74.0-alpine3.23-compat")),
-        ("mongo:8.0.29", None),
-        ("redis:8.10.1-compat", None),
-    ] {
-        let resolution = catalog.resolve(&image.parse().unwrap());
-        assert_eq!(resolution.compat().map(|compat| compat.to_string()).as_deref(), compat, "{image}");
-    }
-    let compat = catalog.resolve(&"nginx:1.31.4".parse().unwrap()).compat().unwrap();
-    assert!(compat.facts().has_shell());
-}
-
-#[test]
 fn reasons_are_sentences() {
     let catalog = Catalog::embedded();
     for (image, reason) in [

@@ -1,11 +1,13 @@
 //! Decides which reference one image becomes, and why. The webhook, `quench rewrite` and `quench explain` all use it.
 
 mod reason;
+mod target;
 
 use std::borrow::Cow;
 use std::fmt;
 
 use self::reason::{Because, Meant, Mirrored, Resolved, Ruled, Why};
+pub use self::target::Target;
 use crate::catalog::{COMPAT, Catalog, Class, Facts, Image, Match, Reason, Resolution};
 use crate::hazard::Counterpart;
 use crate::policy::{Compat, Digest, Effect, Misspelt, PUBLIC_REGISTRY, Policy, Rule};
@@ -36,66 +38,6 @@ pub(crate) struct FlavoredBuild<'c> {
     pub(crate) facts: Facts<'c>,
     /// The rule for replacing the tag of `to` by a newer one; `None` if the match fixes the version.
     pub(crate) newest: Option<Newest>,
-}
-
-/// The reference that an image may become.
-#[derive(Debug)]
-pub enum Target {
-    /// No reference corresponds, so the image stays.
-    None,
-    /// A reference corresponds, but the policy does not use it, so the image stays.
-    Unused(Reference),
-    /// The image becomes the reference.
-    Used {
-        /// The new reference.
-        to: Reference,
-        /// The same image on a mirror, which is used if a hazard excludes `to`.
-        mirror: Option<Reference>,
-        /// The treatment of digests, if a registry must confirm `to`; `None` if no registry is asked.
-        asks: Option<Digest>,
-    },
-}
-
-impl Target {
-    fn unused(reference: Option<Reference>) -> Self {
-        reference.map_or(Self::None, Self::Unused)
-    }
-
-    fn to(to: Reference, mirror: Option<Reference>) -> Self {
-        Self::Used { to, mirror, asks: None }
-    }
-
-    /// Returns the reference, whether or not the policy uses it.
-    pub fn reference(&self) -> Option<&Reference> {
-        match self {
-            Self::None => None,
-            Self::Unused(reference) | Self::Used { to: reference, .. } => Some(reference),
-        }
-    }
-
-    /// Returns the reference that the image becomes; `None` if the image stays.
-    pub fn used(&self) -> Option<&Reference> {
-        match self {
-            Self::Used { to, .. } => Some(to),
-            Self::None | Self::Unused(_) => None,
-        }
-    }
-
-    /// Converts to the reference that the image becomes; `None` if the image stays.
-    pub(crate) fn take(self) -> Option<Reference> {
-        match self {
-            Self::Used { to, .. } => Some(to),
-            Self::None | Self::Unused(_) => None,
-        }
-    }
-
-    /// Takes the reference on the mirror out of the target; `None` if there is none.
-    pub(crate) fn take_mirror(&mut self) -> Option<Reference> {
-        match self {
-            Self::Used { mirror, .. } => mirror.take(),
-            Self::None | Self::Unused(_) => None,
-        }
-    }
 }
 
 /// The image as it is written in the pod.
@@ -316,11 +258,11 @@ impl<'c> Decision<'c> {
 
     /// Returns the facts of the hardened image: of the candidate, or of the image itself if it is hardened already.
     pub fn facts(&self) -> Option<Facts<'c>> {
-        match (&self.why, self.counterpart) {
-            (_, Counterpart::Candidate(facts) | Counterpart::Hardened(Some(facts))) => Some(facts),
-            (Why::Resolved(resolved), _) => resolved.resolution.facts(),
+        let of_resolution = || match &self.why {
+            Why::Resolved(resolved) => resolved.resolution.facts(),
             _ => None,
-        }
+        };
+        self.counterpart.facts().copied().or_else(of_resolution)
     }
 
     /// Returns the image if it is a target already (hardened, mirrored or the result of a rule); `None` otherwise.

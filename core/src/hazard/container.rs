@@ -18,12 +18,17 @@ pub enum Counterpart<'c> {
     Hardened(Option<Facts<'c>>),
 }
 
-impl Counterpart<'_> {
-    pub(super) fn uid(&self) -> Option<u32> {
+impl<'c> Counterpart<'c> {
+    /// Returns the facts of the hardened image; `None` if there is none, or the catalog does not know it.
+    pub fn facts(&self) -> Option<&Facts<'c>> {
         match self {
             Self::None | Self::Hardened(None) => None,
-            Self::Candidate(facts) | Self::Hardened(Some(facts)) => Some(facts.run_as),
+            Self::Candidate(facts) | Self::Hardened(Some(facts)) => Some(facts),
         }
+    }
+
+    pub(super) fn uid(&self) -> Option<u32> {
+        self.facts().map(|facts| facts.run_as)
     }
 }
 
@@ -63,14 +68,10 @@ pub fn of_container<'c>(
     counterpart: &Counterpart<'c>,
 ) -> impl Iterator<Item = Hazard<'c>> {
     let mut found = Vec::new();
-    let known = match counterpart {
-        Counterpart::None | Counterpart::Hardened(None) => None,
-        Counterpart::Candidate(facts) | Counterpart::Hardened(Some(facts)) => Some(facts),
-    };
     found.extend(port::privileged_port(container, pod, counterpart));
     found.extend(user::missing_nonroot(container, pod));
     found.extend(user::runs_as_root(container, pod, counterpart));
-    let Some(facts) = known else { return found.into_iter() };
+    let Some(facts) = counterpart.facts() else { return found.into_iter() };
     let candidate = Candidate { container, opened: ParsedContainer::of(container), pod, facts };
     if let Counterpart::Candidate(_) = counterpart {
         found.extend(user::named_user(&candidate));

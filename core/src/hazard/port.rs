@@ -1,6 +1,6 @@
 //! The ports that a container listens on.
 
-use super::user::{effective_user, is_capability};
+use super::user::is_capability;
 use super::{Candidate, Certainty, Counterpart, Hazard, Inherited};
 use crate::catalog::{Facts, Protocol};
 use crate::read::workload::{Container, Handler, ParsedContainer, PodSpec, Volume, VolumeKind, is_below};
@@ -27,7 +27,7 @@ pub(super) fn privileged_port(
 ) -> Option<Hazard<'static>> {
     let refused = 1..pod.first_unprivileged_port;
     let port = container.ports.iter().map(|port| port.container_port).filter(|port| refused.contains(port)).min()?;
-    let user = effective_user(container, pod);
+    let user = pod.pod.user_of(container);
     let mut added = container.security_context.capabilities.add.iter();
     if added.any(|name| is_capability(name, "NET_BIND_SERVICE") || is_capability(name, "ALL")) {
         return None;

@@ -9,11 +9,6 @@ use super::{Candidate, Counterpart, Hazard, Inherited};
 use crate::catalog::Facts;
 use crate::read::workload::Container;
 
-/// The user that the pod specification asks for; a container's setting goes before its pod's, as in the kubelet.
-pub(super) fn effective_user(container: &Container<'_>, pod: &Inherited<'_>) -> Option<i64> {
-    container.security_context.run_as_user.or(pod.pod.security_context.run_as_user)
-}
-
 /// Whether the kubelet must see that the container is no root.
 fn must_be_nonroot(container: &Container<'_>, pod: &Inherited<'_>) -> Option<bool> {
     container.security_context.run_as_non_root.or(pod.pod.security_context.run_as_non_root)
@@ -34,7 +29,7 @@ pub(super) fn runs_as_root(
     counterpart: &Counterpart<'_>,
 ) -> Option<Hazard<'static>> {
     let uid = counterpart.uid().filter(|uid| *uid != 0)?;
-    let root = match effective_user(container, pod) {
+    let root = match pod.pod.user_of(container) {
         Some(user) => user == 0,
         None => must_be_nonroot(container, pod) == Some(false),
     };
@@ -70,14 +65,14 @@ pub(crate) fn named_user_of(
 
 /// Whether the kubelet looks at the user of the image: it must be no root, and nothing but the image says who it is.
 fn is_looked_at(container: &Container<'_>, pod: &Inherited<'_>) -> bool {
-    must_be_nonroot(container, pod) == Some(true) && effective_user(container, pod).is_none()
+    must_be_nonroot(container, pod) == Some(true) && pod.pod.user_of(container).is_none()
 }
 
 /// Finds work of the container that only root can do: `needs-root`. Its pod's `hostPID` alone is no such work.
 pub(super) fn needs_root<'c>(candidate: &Candidate<'c, '_>) -> Option<Hazard<'c>> {
     let Candidate { container, pod, facts, .. } = candidate;
     let uid = facts.run_as;
-    if uid == 0 || effective_user(container, pod).is_some() {
+    if uid == 0 || pod.pod.user_of(container).is_some() {
         return None;
     }
     let context = &container.security_context;

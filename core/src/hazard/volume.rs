@@ -7,7 +7,6 @@ use std::cell::LazyCell;
 
 use self::storage::{data, is_told_by, was_kept_around};
 use super::upstream::refuses_root;
-use super::user::effective_user;
 use super::{Candidate, Certainty, Hazard};
 use crate::catalog::Data;
 use crate::read::workload::{Mount, NodePath, Volume, VolumeKind};
@@ -49,7 +48,7 @@ fn ownership<'c>(candidate: &Candidate<'c, '_>, is_storage: bool) -> [Option<Haz
     let Candidate { container, opened, pod, facts, .. } = candidate;
     let uid = facts.run_as;
     // A user that is set is the same before and after.
-    if uid == 0 || effective_user(container, pod).is_some() {
+    if uid == 0 || pod.pod.user_of(container).is_some() {
         return [None, None];
     }
     let owner = data(facts).find_map(|row| row.user);

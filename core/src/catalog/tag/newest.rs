@@ -84,14 +84,14 @@ mod tests {
     use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
     use super::*;
-    use crate::catalog::Catalog;
+    use crate::catalog::{COMPAT, Catalog};
 
     /// Returns the rule for the catalog's answer to an upstream image.
     fn newest(image: &str, compat: bool) -> Option<Newest> {
         let catalog = Catalog::embedded();
         let resolution = catalog.resolve(&image.parse().unwrap());
         let live = resolution.build?;
-        Newest::of(resolution.class, &if compat { live.compat()? } else { live })
+        Newest::of(resolution.class, &if compat { live.with_flavor(COMPAT)? } else { live })
     }
 
     #[test]

@@ -167,3 +167,27 @@ fn misspelt_names_are_repaired_where_the_policy_says_so() {
         assert_eq!(decide(image, policy), expected, "{image} {policy}");
     }
 }
+
+#[test]
+fn compat_builds_are_found() {
+    let (catalog, policy) = (Catalog::embedded(), Policy::default());
+    let compat_of = |image: &str| {
+        let builds = Decision::of(image, &policy, &catalog).fallback_builds(&policy);
+        builds.into_iter().find(|build| build.to.tag().is_some_and(|tag| tag.ends_with("-compat")))
+    };
+    for (image, compat) in [
+        ("nginx:1.31.4", Some("1.31.4-compat")),
+        ("nginx:1.31", Some("1.31-compat")),
+        ("nginx", Some("1-compat")),
+        ("nginx:1.30.4", None),
+        ("nginx:1.31.4-bookworm", None),
+        ("nginx:1.31.9", None),
+        ("aquasec/trivy:0.74.0-alpine3.23", Some("0.74.0-alpine3.23-compat")),
+        ("mongo:8.0.29", None),
+        ("redis:8.10.1-compat", None),
+    ] {
+        let found = compat_of(image);
+        assert_eq!(found.as_ref().and_then(|build| build.to.tag()), compat, "{image}");
+    }
+    assert!(compat_of("nginx:1.31.4").unwrap().facts.has_shell());
+}

@@ -164,7 +164,7 @@ impl<'p> Plan<'p> {
         }
     }
 
-    fn found(&self, range: &Range<usize>) -> &[Finding<'p>] {
+    pub(super) fn found(&self, range: &Range<usize>) -> &[Finding<'p>] {
         self.findings.get(range.clone()).unwrap_or_default()
     }
 
@@ -173,17 +173,22 @@ impl<'p> Plan<'p> {
         let policy = self.policy;
         let (Some(verify), Some(pod)) = (&policy.verify, self.request.object.pod(self.request.kind)) else { return };
         let judge = Judge { inherited: Inherited::of(Object::spec(pod), &policy.platforms), verify, existing };
+        self.change_items(|plan, _, item| match mem::replace(&mut item.choice, Choice::Kept) {
+            Choice::Open(candidates) => plan.judge(item, candidates, &judge),
+            choice => {
+                item.choice = choice;
+                plan.found(&item.findings).to_vec()
+            }
+        });
+    }
+
+    /// Changes each item, given with its index, and replaces its findings by those that `change` returns.
+    pub(super) fn change_items(&mut self, mut change: impl FnMut(&Self, usize, &mut Item<'p>) -> Vec<Finding<'p>>) {
         let mut items = mem::take(&mut self.items);
         let mut findings = Vec::with_capacity(self.findings.len());
-        for item in &mut items {
+        for (at, item) in items.iter_mut().enumerate() {
             let start = findings.len();
-            findings.extend(match mem::replace(&mut item.choice, Choice::Kept) {
-                Choice::Open(candidates) => self.judge(item, candidates, &judge),
-                choice => {
-                    item.choice = choice;
-                    self.found(&item.findings).to_vec()
-                }
-            });
+            findings.extend(change(self, at, item));
             item.findings = start..findings.len();
         }
         (self.items, self.findings) = (items, findings);

@@ -1,7 +1,6 @@
 //! Keeps images of containers that depend on each other: they are rewritten alike, or stay (hazard `stays-together`).
 
 use std::collections::{HashMap, HashSet};
-use std::mem;
 
 use super::{Choice, Finding, Item, Plan};
 use crate::hazard::{Action, Code, Counterpart, Hazard};
@@ -35,14 +34,14 @@ impl<'p> Plan<'p> {
         }
         let mut staying: HashMap<String, &'p str> = HashMap::new();
         for item in self.items.iter().filter(|item| item.to().is_none() && !is_target(item)) {
-            for shared in item.shares(pod) {
+            for shared in item.parsed().into_iter().flat_map(|parsed| shared_by(&parsed, pod)) {
                 staying.entry(shared).or_insert(item.image.name);
             }
         }
         let moving = self.items.iter().enumerate().filter(|(_, item)| item.to().is_some() && item.changes_user(pod));
         let beside = moving.filter_map(|(at, item)| {
-            let parsed = ParsedContainer::of(item.image.container?);
-            let other = item.shares(pod).into_iter().find_map(|shared| {
+            let parsed = item.parsed()?;
+            let other = shared_by(&parsed, pod).into_iter().find_map(|shared| {
                 let other = staying.get(&shared)?;
                 (shared == PROCESSES || item.has_socket_in(&parsed, &shared)).then_some(*other)
             });
@@ -67,18 +66,18 @@ impl<'p> Plan<'p> {
         }
         let mut groups: HashMap<(&str, String), Vec<usize>> = HashMap::new();
         for (at, item) in self.items.iter().enumerate().filter(|(_, item)| differing.contains(item.image.reference)) {
-            for shared in item.shares(pod) {
+            for shared in item.parsed().into_iter().flat_map(|parsed| shared_by(&parsed, pod)) {
                 groups.entry((item.image.reference, shared)).or_default().push(at);
             }
         }
         let mut kept: HashMap<usize, &'p str> = HashMap::new();
         for group in groups.into_values() {
             let items = || group.iter().filter_map(|at| Some((*at, self.items.get(*at)?)));
-            let to = |item: &Item<'p>| item.to().map(|(to, _)| to.clone());
             let Some((_, one)) = items().next() else { continue };
-            let Some((_, other)) = items().find(|(_, item)| to(item) != to(one)) else { continue };
+            let is_like_one = |item: &Item<'p>| item.to().map(|(to, _)| to) == one.to().map(|(to, _)| to);
+            let Some((_, other)) = items().find(|(_, item)| !is_like_one(item)) else { continue };
             for (at, item) in items().filter(|(_, item)| item.to().is_some()) {
-                let neighbour = if to(item) == to(one) { other } else { one };
+                let neighbour = if is_like_one(item) { other } else { one };
                 kept.entry(at).or_insert(neighbour.image.name);
             }
         }
@@ -93,43 +92,30 @@ impl<'p> Plan<'p> {
         }
         let kept: HashMap<usize, &'p str> = kept.into_iter().collect();
         let action = self.policy.action(Code::StaysTogether);
-        let before = mem::take(&mut self.findings);
-        for (at, item) in self.items.iter_mut().enumerate() {
-            let start = self.findings.len();
-            self.findings.extend(before.get(item.findings.clone()).unwrap_or_default().iter().cloned());
+        self.change_items(|plan, at, item| {
+            let mut findings = plan.found(&item.findings).to_vec();
             if let Some(other) = kept.get(&at) {
-                self.findings.push(Finding { hazard: Hazard::StaysTogether { other }, action });
+                findings.push(Finding { hazard: Hazard::StaysTogether { other }, action });
                 if action >= Action::Keep {
                     item.choice = Choice::Kept;
                 }
             }
-            item.findings = start..self.findings.len();
-        }
+            findings
+        });
     }
 }
 
-impl Item<'_> {
-    /// Returns the names of the container's writable volumes (no ConfigMaps or Secrets), and [`PROCESSES`] if the pod's
-    /// containers share a process namespace.
-    fn shares(&self, pod: &PodSpec<'_>) -> HashSet<String> {
-        let Some(container) = self.image.container else { return HashSet::new() };
-        let parsed = ParsedContainer::of(container);
-        let volumes = parsed.mounts().iter().map(|mount| mount.name.to_string());
-        let is_data =
-            |name: &String| pod.volume(name).is_none_or(|volume| !matches!(volume.kind(), VolumeKind::Files { .. }));
-        let mut shared: HashSet<String> = volumes.filter(is_data).collect();
-        if pod.share_process_namespace {
-            shared.insert(PROCESSES.to_owned());
-        }
-        shared
+impl<'p> Item<'p> {
+    /// Returns the parsed container; `None` for a volume.
+    fn parsed(&self) -> Option<ParsedContainer<'p>> {
+        self.image.container.map(ParsedContainer::of)
     }
 
     /// Reports whether the rewrite is known to change the container's user: the images' users differ, and the pod sets
     /// none.
     fn changes_user(&self, pod: &PodSpec<'_>) -> bool {
         let Some(container) = self.image.container else { return false };
-        let is_set = container.security_context.run_as_user.or(pod.security_context.run_as_user).is_some();
-        let Some(facts) = self.decision.facts().filter(|_| !is_set) else { return false };
+        let Some(facts) = self.decision.facts().filter(|_| pod.user_of(container).is_none()) else { return false };
         facts.start.and_then(|start| start.upstream.runs_as()).is_some_and(|user| user != facts.run_as)
     }
 
@@ -144,6 +130,19 @@ impl Item<'_> {
         written.any(|word| word.contains(".sock") && mounts().any(|mount| word.contains(&*mount.path)))
             || sockets.any(|place| mounts().any(|mount| mount.holds(&place.path)))
     }
+}
+
+/// Returns the names of a container's writable volumes (no ConfigMaps or Secrets), and [`PROCESSES`] if the pod's
+/// containers share a process namespace.
+fn shared_by(container: &ParsedContainer<'_>, pod: &PodSpec<'_>) -> HashSet<String> {
+    let volumes = container.mounts().iter().map(|mount| mount.name.to_string());
+    let is_data =
+        |name: &String| pod.volume(name).is_none_or(|volume| !matches!(volume.kind(), VolumeKind::Files { .. }));
+    let mut shared: HashSet<String> = volumes.filter(is_data).collect();
+    if pod.share_process_namespace {
+        shared.insert(PROCESSES.to_owned());
+    }
+    shared
 }
 
 /// Reports whether the image is a target already, so that it does not differ from rewritten images.

@@ -2,7 +2,6 @@
 
 use super::situation::Situation;
 use super::{certainty, worst};
-use crate::hazard::user::effective_user;
 use crate::hazard::{Hazard, owned};
 use crate::read::workload::is_below;
 
@@ -12,7 +11,7 @@ const HOME_OF_ROOT: &str = "/root";
 /// The worst of the container's mounts that the hardened image does not read.
 pub(super) fn ignored<'c>(situation: &Situation<'_, 'c, '_>) -> Option<Hazard<'c>> {
     let candidate = situation.candidate;
-    let is_root = effective_user(candidate.container, candidate.pod) == Some(0);
+    let is_root = candidate.pod.pod.user_of(candidate.container) == Some(0);
     let found = situation.start.folders.iter().filter_map(|row| {
         let paths = row.paths.iter().filter(|path| !is_root || !is_below(path, HOME_OF_ROOT));
         let mut mounted = paths.filter_map(|path| {

@@ -3,7 +3,6 @@
 use super::situation::Situation;
 use super::{Truth, certainty};
 use crate::catalog::{Effect, Facts, Root};
-use crate::hazard::user::effective_user;
 use crate::hazard::{Candidate, Hazard, Unfit};
 
 /// What is wrong with the user that the pod sets: root, where the start refuses it; one who is not in `/etc/passwd`; one who may not
@@ -11,8 +10,7 @@ use crate::hazard::{Candidate, Hazard, Unfit};
 pub(super) fn differs<'c>(situation: &Situation<'_, 'c, '_>) -> Option<Hazard<'c>> {
     let candidate = situation.candidate;
     let user = situation.start.user.as_ref()?;
-    let uid =
-        effective_user(candidate.container, candidate.pod).filter(|uid| *uid != i64::from(candidate.facts.run_as))?;
+    let uid = candidate.pod.pod.user_of(candidate.container).filter(|uid| *uid != i64::from(candidate.facts.run_as))?;
     let unfit = if uid == 0 {
         (user.root == Some(Root::Refused)).then_some(Unfit::Root)?
     } else if user.listed {

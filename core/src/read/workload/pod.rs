@@ -90,6 +90,11 @@ impl<'a> PodSpec<'a> {
         *self.has_host_paths.get_or_init(|| self.volumes.iter().any(Volume::is_host_path))
     }
 
+    /// Returns the user that the specification sets for a container: the container's own, else the pod's.
+    pub(crate) fn user_of(&self, container: &Container<'_>) -> Option<i64> {
+        container.security_context.run_as_user.or(self.security_context.run_as_user)
+    }
+
     /// Returns the pod's service account; empty if it names none.
     pub fn service_account(&self) -> &str {
         &self.service_account
